@@ -1,0 +1,93 @@
+//! What can go wrong with vectors and their files.
+
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetrievalError {
+    /// A slice does not hold whole rows.
+    #[error("{values} values are not rows of {dim}; pass [rows, dim] with dim at least 1")]
+    Shape {
+        /// Values in the slice.
+        values: usize,
+        /// Values a row should have.
+        dim: usize,
+    },
+    /// Two sets of vectors have different dimensions.
+    #[error("a vector has {actual} dimensions, expected {expected}; both must come from one model")]
+    Dimensions {
+        /// Of the set that was there.
+        expected: usize,
+        /// Of the one that was given.
+        actual: usize,
+    },
+    /// A vector holds something that is not a number.
+    #[error("row {row} holds a value that is not finite; the model has diverged or the input was corrupt")]
+    NotFinite {
+        /// The row, from 0.
+        row: usize,
+    },
+    /// There is nothing to rank.
+    #[error("no {what} to evaluate")]
+    Empty {
+        /// `queries` or `items`.
+        what: &'static str,
+    },
+    /// Captions and tracks do not fit together.
+    #[error("{given} captions are assigned to tracks, but there are {captions} embeddings of captions")]
+    Pairs {
+        /// Assignments.
+        given: usize,
+        /// Embeddings.
+        captions: usize,
+    },
+    /// A caption belongs to a track that is not there.
+    #[error("caption {caption} belongs to track {track}, but there are {tracks} tracks")]
+    Track {
+        /// The caption.
+        caption: usize,
+        /// Its track.
+        track: usize,
+        /// Tracks in the gallery.
+        tracks: usize,
+    },
+    /// A track has no caption, so no query can find it.
+    #[error("track {track} has no caption; leave it out of the gallery")]
+    NoCaption {
+        /// The track.
+        track: usize,
+    },
+    /// An id is in the index already.
+    #[error("`{id}` is in the index already; remove it first")]
+    DuplicateId {
+        /// The id.
+        id: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not a whole index.
+    #[error("{path}: {what}; the index is damaged or of another version: make it again")]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// The vectors of an index come from another model.
+    #[error("{path}: made with the model {found}, not with {expected}; vectors of two models cannot be compared: make the index again")]
+    Fingerprint {
+        /// The file.
+        path: PathBuf,
+        /// In the file.
+        found: String,
+        /// Of the model at hand.
+        expected: String,
+    },
+}
