@@ -81,7 +81,9 @@ pub enum RetrievalError {
         what: &'static str,
     },
     /// The vectors of an index come from another model.
-    #[error("{path}: made with the model {found}, not with {expected}; vectors of two models cannot be compared: make the index again")]
+    #[error(
+        "{path}: made with the model {found}, not with {expected}; vectors of two models cannot be compared: make the index again"
+    )]
     Fingerprint {
         /// The file.
         path: PathBuf,

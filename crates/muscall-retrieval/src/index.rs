@@ -4,11 +4,15 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ranking::top_k;
 use crate::{Embeddings, RetrievalError};
+
+/// Gives every save of this process a file of its own.
+static SAVES: AtomicU64 = AtomicU64::new(0);
 
 const MAGIC: &[u8; 8] = b"MUSCALL\x01";
 
@@ -35,13 +39,7 @@ impl Index {
         if dim == 0 || u32::try_from(dim).is_err() {
             return Err(RetrievalError::Shape { values: 0, dim });
         }
-        Ok(Self {
-            fingerprint: fingerprint.into(),
-            dim,
-            ids: Vec::new(),
-            rows: HashMap::new(),
-            values: Vec::new(),
-        })
+        Ok(Self { fingerprint: fingerprint.into(), dim, ids: Vec::new(), rows: HashMap::new(), values: Vec::new() })
     }
 
     /// # Errors
@@ -113,7 +111,7 @@ impl Index {
         bytes.extend(self.values.iter().flat_map(|x| x.to_le_bytes()));
         bytes.extend(xxh3_64(&bytes).to_le_bytes());
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".new-{}", std::process::id()));
+        name.push(format!(".new-{}-{}", std::process::id(), SAVES.fetch_add(1, Ordering::Relaxed)));
         let new = path.with_file_name(name);
         let write = || {
             let mut file = File::create(&new)?;
@@ -121,7 +119,10 @@ impl Index {
             file.sync_all()?;
             fs::rename(&new, path)
         };
-        write().map_err(|source| RetrievalError::Io { path: path.to_owned(), source })
+        write().map_err(|source| {
+            let _ = fs::remove_file(&new);
+            RetrievalError::Io { path: path.to_owned(), source }
+        })
     }
 
     /// Reads a file that was made with the model of this fingerprint.

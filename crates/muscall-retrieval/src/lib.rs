@@ -13,5 +13,5 @@ pub use error::RetrievalError;
 pub use index::Index;
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use ranking::{Embeddings, Hit, top_k};
-pub use tagging::{TaggingMetrics, average_precision, roc_auc, tagging};
+pub use tagging::{TaggingMetrics, tagging};
 pub use zero_shot::{accuracy, class_embeddings, class_scores};

@@ -58,9 +58,7 @@ pub struct Pairs {
 impl Pairs {
     /// One caption a track, in the same order.
     pub fn one_to_one(tracks: usize) -> Self {
-        Self {
-            text_to_audio: (0..tracks).collect(),
-        }
+        Self { text_to_audio: (0..tracks).collect() }
     }
 }
 

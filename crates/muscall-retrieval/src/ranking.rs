@@ -104,7 +104,8 @@ pub(crate) fn ranks(scores: &[f32], relevant: &[usize]) -> Vec<usize> {
     ordered.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
     let better = ordered.iter().enumerate().map(|(position, &item)| {
         let score = scores[item];
-        let reaches = |other: f32| other.partial_cmp(&score).is_some_and(Ordering::is_ge);
+        // Written so that a score that is not a number ranks last, not first.
+        let reaches = |other: f32| !matches!(other.partial_cmp(&score), Some(Ordering::Less));
         let others = scores.iter().filter(|&&other| reaches(other)).count();
         let own = ordered.iter().filter(|&&other| reaches(scores[other])).count();
         others - own + position + 1
@@ -123,6 +124,7 @@ mod tests {
         assert_eq!(ranks(&[0.5, 0.9, 0.1], &[2]), [3]);
         assert_eq!(ranks(&[0.5, 0.5, 0.5, 0.1], &[0, 1]), [2, 3]);
         assert_eq!(ranks(&[0.9, 0.1, 0.5, 0.2], &[0, 2]), [1, 2]);
+        assert_eq!(ranks(&[0.9, f32::NAN, 0.5], &[1]), [3]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::RetrievalError;
 
 /// Area under the ROC curve: the probability that a positive scores above a negative, ties
 /// counting half. None without both positives and negatives.
-pub fn roc_auc(scores: &[f32], labels: &[bool]) -> Option<f64> {
+fn roc_auc(scores: &[f32], labels: &[bool]) -> Option<f64> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_unstable_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let positives = labels.iter().filter(|&&label| label).count();
@@ -26,12 +26,12 @@ pub fn roc_auc(scores: &[f32], labels: &[bool]) -> Option<f64> {
 }
 
 /// Average precision: precision summed over the steps of recall; equal scores are one step. None
-/// without a positive.
-pub fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
+/// without both positives and negatives.
+fn average_precision(scores: &[f32], labels: &[bool]) -> Option<f64> {
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let positives = labels.iter().filter(|&&label| label).count();
-    if positives == 0 {
+    if positives == 0 || positives == labels.len() {
         return None;
     }
     let (mut seen, mut found, mut sum) = (0, 0, 0.0);

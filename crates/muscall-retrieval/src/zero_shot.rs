@@ -75,7 +75,9 @@ mod tests {
         let classes = class_embeddings(Embeddings::new(&prompts, 2).unwrap(), 2).unwrap();
         let root = 0.5_f32.sqrt();
         assert!(classes.iter().zip([root, root, 0.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
-        let scores = class_scores(Embeddings::new(&[1.0, 0.0, 0.0, 1.0], 2).unwrap(), Embeddings::new(&classes, 2).unwrap()).unwrap();
+        let scores =
+            class_scores(Embeddings::new(&[1.0, 0.0, 0.0, 1.0], 2).unwrap(), Embeddings::new(&classes, 2).unwrap())
+                .unwrap();
         assert_eq!(accuracy(&scores, &[0, 1]).unwrap(), 1.0);
         assert_eq!(accuracy(&scores, &[1, 1]).unwrap(), 0.5);
         assert_eq!(accuracy(&[0.5, 0.5], &[0]).unwrap(), 0.0);

@@ -1,0 +1,96 @@
+//! Every stage between a file and an embedding; throughput in seconds of audio a second.
+//!
+//! Criterion's `elem/s` is seconds of audio a second, except for text, where it is captions.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Tensor, TensorData};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, load_clip};
+use muscall::model::{ClipTokenizer, TextBatch};
+use muscall::{Device, Manifest, MuscallConfig, Split};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn demo() -> Manifest {
+    Manifest::read(&root().join("demo/manifest.jsonl"), Split::Train).unwrap()
+}
+
+/// Music, `seconds` long at 16 kHz: clips of the demo, one after the other.
+fn music(seconds: usize) -> Vec<f32> {
+    let config = ClipConfig { sample_rate: 16_000, samples: 12 * 16_000, strict: false };
+    let mut samples = Vec::new();
+    for row in demo().rows.iter().cycle().take(seconds.div_ceil(12)) {
+        samples.extend(load_clip(&row.audio, CropPosition::Central, &config).unwrap().samples);
+    }
+    samples.truncate(seconds * 16_000);
+    samples
+}
+
+fn log_mel(c: &mut Criterion) {
+    let mut group = c.benchmark_group("log_mel");
+    let extractor = LogMelConfig::default().init().unwrap();
+    let music = music(20);
+    group.throughput(Throughput::Elements(20));
+    group.bench_function("20 s", |b| b.iter(|| extractor.extract(black_box(&music)).unwrap()));
+    group.finish();
+}
+
+fn load(c: &mut Criterion) {
+    let mut group = c.benchmark_group("load");
+    let path = root().join("benches/music.mp3");
+    let config = ClipConfig { sample_rate: 16_000, samples: 20 * 16_000, strict: false };
+    let mut seed = 0;
+    group.throughput(Throughput::Elements(20));
+    group.bench_function("random 20 s of an mp3", |b| {
+        b.iter(|| {
+            seed += 1;
+            load_clip(&path, CropPosition::Random { seed }, &config).unwrap()
+        });
+    });
+    group.finish();
+}
+
+fn encode_audio(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encode_audio");
+    group.sample_size(10);
+    let device = Device::default();
+    for (name, config) in [("w16", MuscallConfig::released()), ("w64", MuscallConfig::resnet50())] {
+        let model = config.init(&device).unwrap();
+        let extractor = config.log_mel.init().unwrap();
+        for batch in [1, 8] {
+            let music = music(20 * batch);
+            let mels: Vec<f32> = music
+                .chunks_exact(20 * 16_000)
+                .flat_map(|clip| extractor.extract(clip).unwrap().into_values())
+                .collect();
+            let mel = TensorData::new(mels, [batch, config.log_mel.n_mels, config.log_mel.frames(20 * 16_000)]);
+            let mel = Tensor::<3>::from_data(mel, &device);
+            group.throughput(Throughput::Elements(20 * batch as u64));
+            group.bench_function(format!("{name}, batch {batch}"), |b| {
+                b.iter(|| model.embed_audio(mel.clone()).into_data())
+            });
+        }
+    }
+    group.finish();
+}
+
+fn encode_text(c: &mut Criterion) {
+    let mut group = c.benchmark_group("encode_text");
+    group.sample_size(10);
+    let device = Device::default();
+    let model = MuscallConfig::released().init(&device).unwrap();
+    let tokenizer = ClipTokenizer::new().unwrap();
+    let rows: Vec<_> = demo().rows.iter().take(32).map(|row| tokenizer.encode(&row.captions[0])).collect();
+    let text = TextBatch::new(&rows, &device);
+    group.throughput(Throughput::Elements(32));
+    group.bench_function("32 captions", |b| b.iter(|| model.embed_text(text.clone()).into_data()));
+    group.finish();
+}
+
+criterion_group!(stages, log_mel, load, encode_audio, encode_text);
+criterion_main!(stages);

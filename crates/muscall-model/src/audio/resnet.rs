@@ -1,0 +1,150 @@
+//! CLIP's modified ResNet-50, on spectrograms.
+
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::ops::AvgPoolOptions;
+use burn::tensor::{Device, Tensor, module};
+
+use crate::layers::BatchNorm;
+
+const EXPANSION: usize = 4;
+const BLOCKS: [usize; 4] = [3, 4, 6, 3];
+
+/// Residual network: a stem of three 3×3 convolutions, then stages of 3, 4, 6 and 3 bottlenecks.
+///
+/// It differs from a plain ResNet-50 by its stem and by anti-aliased strides: a strided block
+/// averages 2×2 where others skip every second position.
+///
+/// # Source
+/// Section 3.1 of the paper; Radford et al. 2021, section 2.4.
+#[derive(Module, Debug)]
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Conv2d,
+    bn3: BatchNorm,
+    layer1: Vec<Bottleneck>,
+    layer2: Vec<Bottleneck>,
+    layer3: Vec<Bottleneck>,
+    layer4: Vec<Bottleneck>,
+}
+
+impl ResNet {
+    /// The shortest spectrogram that leaves one position on the time axis.
+    pub const MIN_FRAMES: usize = 31;
+
+    /// A network with `width` channels after the stem and `32 · width` at the end.
+    pub fn new(width: usize, device: &Device) -> Self {
+        let half = width / 2;
+        let mut inputs = width;
+        let mut stage = |stage: usize| {
+            let planes = width << stage;
+            (0..BLOCKS[stage])
+                .map(|block| {
+                    let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                    let bottleneck = Bottleneck::new(inputs, planes, stride, device);
+                    inputs = planes * EXPANSION;
+                    bottleneck
+                })
+                .collect()
+        };
+        Self {
+            layer1: stage(0),
+            layer2: stage(1),
+            layer3: stage(2),
+            layer4: stage(3),
+            conv1: conv3x3(1, half, 2, device),
+            bn1: BatchNorm::new(half, device),
+            conv2: conv3x3(half, half, 1, device),
+            bn2: BatchNorm::new(half, device),
+            conv3: conv3x3(half, width, 1, device),
+            bn3: BatchNorm::new(width, device),
+        }
+    }
+
+    /// Height and width of the last feature map for a spectrogram.
+    pub fn output_size(n_mels: usize, frames: usize) -> [usize; 2] {
+        // The strided convolution rounds up, each of the four averages down.
+        [n_mels, frames].map(|n| n.div_ceil(2) / 16)
+    }
+
+    /// # Shapes
+    /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.bn1.forward(self.conv1.forward(x)));
+        let x = relu(self.bn2.forward(self.conv2.forward(x)));
+        let x = relu(self.bn3.forward(self.conv3.forward(x)));
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        let blocks = stages.into_iter().flatten();
+        blocks.fold(average2x2(x), |x, block| block.forward(x))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Bottleneck {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Conv2d,
+    bn3: BatchNorm,
+    downsample: Option<Downsample>,
+    stride: usize,
+}
+
+#[derive(Module, Debug)]
+struct Downsample {
+    conv: Conv2d,
+    bn: BatchNorm,
+}
+
+impl Bottleneck {
+    fn new(inputs: usize, planes: usize, stride: usize, device: &Device) -> Self {
+        let outputs = planes * EXPANSION;
+        let reshaped = stride > 1 || inputs != outputs;
+        Self {
+            conv1: conv1x1(inputs, planes, device),
+            bn1: BatchNorm::new(planes, device),
+            conv2: conv3x3(planes, planes, 1, device),
+            bn2: BatchNorm::new(planes, device),
+            conv3: conv1x1(planes, outputs, device),
+            bn3: BatchNorm::zero_gain(outputs, device),
+            downsample: reshaped
+                .then(|| Downsample { conv: conv1x1(inputs, outputs, device), bn: BatchNorm::new(outputs, device) }),
+            stride,
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let halve = |x| if self.stride > 1 { average2x2(x) } else { x };
+        let y = relu(self.bn1.forward(self.conv1.forward(x.clone())));
+        let y = halve(relu(self.bn2.forward(self.conv2.forward(y))));
+        let y = self.bn3.forward(self.conv3.forward(y));
+        let shortcut = match &self.downsample {
+            Some(downsample) => downsample.bn.forward(downsample.conv.forward(halve(x))),
+            None => x,
+        };
+        relu(y + shortcut)
+    }
+}
+
+fn conv1x1(inputs: usize, outputs: usize, device: &Device) -> Conv2d {
+    let config = Conv2dConfig::new([inputs, outputs], [1, 1]);
+    config.with_bias(false).init(device)
+}
+
+fn conv3x3(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
+    Conv2dConfig::new([inputs, outputs], [3, 3])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+        .with_bias(false)
+        .init(device)
+}
+
+fn average2x2(x: Tensor<4>) -> Tensor<4> {
+    module::avg_pool2d(x, AvgPoolOptions::new([2, 2]).with_stride([2, 2]))
+}

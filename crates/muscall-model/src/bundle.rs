@@ -1,0 +1,182 @@
+//! A trained model in one directory.
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use muscall_audio::LogMelExtractor;
+use serde::{Deserialize, Serialize};
+
+use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
+use crate::{ClipTokenizer, DualEncoder, ModelError, MuscallConfig};
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "weights.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+
+/// A trained model with all that it needs to embed files and words.
+///
+/// On disk it is a *bundle*: a directory with `config.json` (the configuration and the
+/// fingerprint of the frontend), `weights.safetensors` and `tokenizer.json`.
+///
+/// # Example
+/// ```no_run
+/// use muscall_model::Muscall;
+///
+/// # fn main() -> Result<(), muscall_model::ModelError> {
+/// let model = Muscall::load("runs/quickstart", &Default::default())?;
+/// let music = model.embed_audio(["rain.mp3", "march.flac"])?;
+/// let words = model.embed_text(["calm solo piano"])?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Muscall {
+    config: MuscallConfig,
+    model: DualEncoder,
+    tokenizer: ClipTokenizer,
+    frontend: std::sync::Arc<LogMelExtractor>,
+    device: Device,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BundleConfig {
+    /// Version of the layout of the directory.
+    format: u32,
+    /// Of the frontend that the weights were trained with.
+    frontend_fingerprint: String,
+    model: MuscallConfig,
+}
+
+const FORMAT: u32 = 1;
+
+impl Muscall {
+    /// A model in memory, for inference on the device that it lives on.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] or [`ModelError::Audio`] if the configuration is not valid.
+    pub fn new(
+        config: MuscallConfig,
+        model: &DualEncoder,
+        tokenizer: ClipTokenizer,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        config.validate()?;
+        let frontend = config.log_mel.init()?.into();
+        let device = device.clone().without_autodiff();
+        let model = model.valid().to_device(&device);
+        Ok(Self { config, model, tokenizer, frontend, device })
+    }
+
+    /// Reads a bundle.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] and others with the name of the file that is missing, damaged or does
+    /// not fit the rest; [`ModelError::Frontend`] if this version's frontend differs.
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
+        let dir = dir.as_ref();
+        let config = read_config(&dir.join(CONFIG))?;
+        let weights = dir.join(WEIGHTS);
+        let device = device.clone().without_autodiff();
+        let model = config.init(&device)?;
+        let model = with_state(model, read_safetensors(&weights)?, &weights.display().to_string())?;
+        let tokenizer = ClipTokenizer::from_file(&dir.join(TOKENIZER))?;
+        Self::new(config, &model, tokenizer, &device)
+    }
+
+    /// Writes a bundle; one that stands there is replaced as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] with the file that cannot be written.
+    pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
+        save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.tokenizer)
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &MuscallConfig {
+        &self.config
+    }
+
+    /// The network.
+    pub fn model(&self) -> &DualEncoder {
+        &self.model
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &ClipTokenizer {
+        &self.tokenizer
+    }
+
+    /// Waveform to log-mel.
+    pub fn frontend(&self) -> &LogMelExtractor {
+        &self.frontend
+    }
+
+    /// Where the network computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Identifies this model's embedding space: embeddings with different fingerprints must not
+    /// be compared. 16 hexadecimal digits over configuration, frontend and weights.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(self.config.log_mel.fingerprint().as_bytes());
+        hash.update(format!("{:?}", self.config).as_bytes());
+        for (name, data) in state_of(&self.model) {
+            hash.update(name.as_bytes());
+            hash.update(data.as_bytes());
+        }
+        format!("{:016x}", hash.digest())
+    }
+}
+
+fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
+    let text = fs::read_to_string(path).map_err(io(path))?;
+    let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
+    let bundle: BundleConfig = serde_json::from_str(&text).map_err(parse)?;
+    ModelError::check(bundle.format == FORMAT, "format", bundle.format, "1; update muscall to read newer bundles")?;
+    bundle.model.validate()?;
+    let expected = bundle.model.log_mel.fingerprint();
+    if bundle.frontend_fingerprint != expected {
+        let (path, found) = (path.to_owned(), bundle.frontend_fingerprint);
+        return Err(ModelError::Frontend { path, found, expected });
+    }
+    Ok(bundle.model)
+}
+
+/// Replaces the files of a bundle one by one, each as a whole or not at all. During a training run
+/// only the weights change from one save to the next, so that a bundle is always consistent; other
+/// files of the directory stay.
+fn save_bundle(
+    dir: &Path,
+    config: &MuscallConfig,
+    state: &StateDict,
+    tokenizer: &ClipTokenizer,
+) -> Result<(), ModelError> {
+    fs::create_dir_all(dir).map_err(io(dir))?;
+    replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
+    replace(&dir.join(TOKENIZER), |path| Ok(tokenizer.save(path)?))?;
+    let bundle =
+        BundleConfig { format: FORMAT, frontend_fingerprint: config.log_mel.fingerprint(), model: config.clone() };
+    replace(&dir.join(CONFIG), |path| {
+        let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
+        let text = serde_json::to_string_pretty(&bundle).map_err(parse)?;
+        fs::write(path, text + "\n").map_err(io(path))
+    })
+}
+
+/// Lets `write` make a file beside its place, then moves it there.
+fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<(), ModelError>) -> Result<(), ModelError> {
+    let new = path.with_extension("new");
+    write(&new)?;
+    fs::File::open(&new).and_then(|file| file.sync_all()).map_err(io(&new))?;
+    fs::rename(&new, path).map_err(io(path))
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + use<> {
+    let path = path.to_owned();
+    move |source| ModelError::Io { path, source }
+}

@@ -1,0 +1,132 @@
+//! What can go wrong between a configuration and an embedding.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A field of a configuration is out of range.
+    #[error("configuration: `{field}` is {found}; it must be {expected}")]
+    Config {
+        /// Path of the field, such as `audio.width`.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A bundle, or a file of one, cannot be read or written.
+    #[error("{path}: {source}; a bundle is a folder with config.json, weights.safetensors and tokenizer.json")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A configuration file does not parse.
+    #[error("{path}: {source}; was it written by another version, or edited?")]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A weights file is not safetensors.
+    #[error("{path}: {source}; expected a complete safetensors file")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: safetensors::SafeTensorError,
+    },
+    /// The weights are not those of the configured model. All differences are listed.
+    #[error(
+        "{origin}: the weights do not fit the configuration: {differences}; load them with the configuration that they were trained with"
+    )]
+    Mismatch {
+        /// The file, or what the weights came from.
+        origin: String,
+        /// Every missing, surplus and misshapen tensor.
+        differences: Differences,
+    },
+    /// The frontend of a bundle is not the one that this program would build.
+    #[error(
+        "{path}: its frontend has the fingerprint {found}, this version of muscall builds {expected}; embeddings would not be comparable: train again, or use the version that wrote it"
+    )]
+    Frontend {
+        /// The bundle's configuration.
+        path: PathBuf,
+        /// Fingerprint in the file.
+        found: String,
+        /// Fingerprint of the frontend that the configuration gives here.
+        expected: String,
+    },
+    /// The tokenizer cannot be built, read or written.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::text::tokenizer::TokenizerError),
+    /// An audio file, or the frontend's configuration.
+    #[error(transparent)]
+    Audio(#[from] muscall_audio::AudioError),
+    /// Ranking embeddings.
+    #[error(transparent)]
+    Retrieval(#[from] muscall_retrieval::RetrievalError),
+    /// A model gives something that is not a number.
+    #[error("{what} {index} has an embedding that is not finite; the model has diverged, or the input is corrupt")]
+    NotFinite {
+        /// `audio` or `text`.
+        what: &'static str,
+        /// Its position in the call.
+        index: usize,
+    },
+}
+
+impl ModelError {
+    pub(crate) fn check(
+        valid: bool,
+        field: &'static str,
+        found: impl Display,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if valid {
+            return Ok(());
+        }
+        let found = found.to_string();
+        Err(Self::Config { field, found, expected })
+    }
+}
+
+/// How a set of weights differs from what a model expects.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub struct Differences {
+    /// Tensors that the model has and the file lacks.
+    pub missing: Vec<String>,
+    /// Tensors that the file has and the model lacks.
+    pub surplus: Vec<String>,
+    /// Tensors of another shape or element type: name, expected, found.
+    pub misshapen: Vec<(String, String, String)>,
+}
+
+impl Differences {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.surplus.is_empty() && self.misshapen.is_empty()
+    }
+}
+
+impl Display for Differences {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        if !self.missing.is_empty() {
+            parts.push(format!("missing {}", self.missing.join(", ")));
+        }
+        if !self.surplus.is_empty() {
+            parts.push(format!("surplus {}", self.surplus.join(", ")));
+        }
+        for (name, expected, found) in &self.misshapen {
+            parts.push(format!("{name} is {found}, expected {expected}"));
+        }
+        f.write_str(&parts.join("; "))
+    }
+}

@@ -1,0 +1,72 @@
+//! Batch normalisation with PyTorch's running statistics.
+
+use burn::module::{Module, Param, RunningState};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Tensor, module};
+
+/// Weight of a new batch in the running statistics.
+const MOMENTUM: f64 = 0.1;
+const EPSILON: f64 = 1e-5;
+
+/// Batch normalisation over the channels of `[batch, channels, height, width]`.
+///
+/// Unlike burn's, the running variance takes the *unbiased* batch variance (as PyTorch's), and
+/// the running statistics are current right after a forward pass, so that a checkpoint taken
+/// between two steps holds them. On a device without autodiff the running statistics normalise.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Gain γ, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// Offset β, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// `[channels]`.
+    pub running_mean: RunningState<Tensor<1>>,
+    /// `[channels]`, unbiased.
+    pub running_var: RunningState<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// Gain one, offset zero.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self::with_gain(channels, Initializer::Ones, device)
+    }
+
+    /// Gain zero: a residual branch that ends in this norm starts as the identity.
+    pub fn zero_gain(channels: usize, device: &Device) -> Self {
+        Self::with_gain(channels, Initializer::Zeros, device)
+    }
+
+    fn with_gain(channels: usize, gain: Initializer, device: &Device) -> Self {
+        Self {
+            weight: gain.init([channels], device),
+            bias: Initializer::Zeros.init([channels], device),
+            running_mean: RunningState::new(Tensor::zeros([channels], device)),
+            running_var: RunningState::new(Tensor::ones([channels], device)),
+        }
+    }
+
+    /// # Shapes
+    /// - x: `[batch, channels, height, width]`, returned in the same shape.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if !x.device().is_autodiff() {
+            let (mean, var) = (self.running_mean.value(), self.running_var.value());
+            return module::batch_norm(x, weight, bias, mean, var, EPSILON);
+        }
+        let [batch, _, height, width] = x.dims();
+        let count = (batch * height * width) as f64;
+        let normed = module::batch_norm_train(x, weight, bias, EPSILON);
+        let unbiased = normed.variance * (count / (count - 1.0).max(1.0));
+        advance(&self.running_mean, normed.mean);
+        advance(&self.running_var, unbiased);
+        normed.output
+    }
+}
+
+fn advance(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
+    let device = batch.device();
+    let old = running.value_sync().to_device(&device);
+    running.update((old * (1.0 - MOMENTUM) + batch.detach() * MOMENTUM).detach());
+    // A plain read would lag one step behind.
+    running.value_sync();
+}

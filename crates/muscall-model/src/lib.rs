@@ -1,0 +1,24 @@
+//! The MusCALL dual encoder of music and text.
+//!
+//! [`MuscallConfig`] describes a model, [`DualEncoder`] is the trainable module, and [`Muscall`]
+//! is a trained one together with its tokenizer and frontend: the thing that embeds files and
+//! words.
+//!
+//! No backend is compiled in by this crate; choose one with burn's features, or take them from
+//! the facade crate `muscall`.
+
+pub mod audio;
+mod bundle;
+mod embed;
+mod embedding;
+mod error;
+mod layers;
+mod muscall;
+pub mod text;
+pub mod weights;
+
+pub use bundle::Muscall;
+pub use embedding::{AudioEmbedding, Embeddings, Ranking, TextEmbedding};
+pub use error::{Differences, ModelError};
+pub use muscall::{DualEncoder, MuscallConfig, Temperature, TextBatch};
+pub use text::tokenizer::ClipTokenizer;

@@ -1,0 +1,222 @@
+//! CLIP's byte-pair tokens.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use ahash::AHashMap;
+use flate2::read::GzDecoder;
+use tokenizers::models::bpe::BPE;
+use tokenizers::normalizers::replace::ReplacePattern;
+use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers};
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{SplitDelimiterBehavior, Tokenizer};
+
+/// The merges, as published with CLIP.
+const MERGES: &[u8] = include_bytes!("../../assets/bpe_simple_vocab_16e6.txt.gz");
+/// Merges that CLIP uses of the file, which has more.
+const MERGE_COUNT: usize = 49_152 - 256 - 2;
+const END_OF_WORD: &str = "</w>";
+/// CLIP's pattern without its special tokens, which a caption cannot spell.
+const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
+
+/// What can go wrong with a tokenizer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenizerError {
+    /// A file is not a tokenizer.
+    #[error("{path}: {source}; expected the tokenizer.json of a bundle")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: tokenizers::Error,
+    },
+    /// A file is a tokenizer with another vocabulary.
+    #[error("{path}: a vocabulary of {found} tokens, or other special tokens; expected CLIP's {expected}")]
+    Vocabulary {
+        /// The file.
+        path: PathBuf,
+        /// Tokens in the file.
+        found: usize,
+        /// Tokens of CLIP.
+        expected: usize,
+    },
+    /// The vocabulary within this library is damaged.
+    #[error("the built-in vocabulary cannot be read: {source}")]
+    BuiltIn {
+        /// Why.
+        source: tokenizers::Error,
+    },
+}
+
+/// Captions to CLIP's byte-pair tokens.
+///
+/// # Source
+/// Radford et al. 2021; the released MusCALL uses the same vocabulary.
+#[derive(Debug, Clone)]
+pub struct ClipTokenizer {
+    tokenizer: Tokenizer,
+    /// Bytes of text that no [`CONTEXT`](Self::CONTEXT) tokens can exceed.
+    enough: usize,
+}
+
+impl ClipTokenizer {
+    /// Entries of the vocabulary.
+    pub const VOCABULARY: usize = 49_408;
+    /// Stands before every caption.
+    pub const START: u32 = 49_406;
+    /// Stands behind every caption.
+    pub const END: u32 = 49_407;
+    /// Most tokens of a caption, with start and end.
+    pub const CONTEXT: usize = 77;
+
+    /// From the vocabulary within this library.
+    ///
+    /// # Errors
+    /// [`TokenizerError::BuiltIn`], which would be a defect of this library.
+    pub fn new() -> Result<Self, TokenizerError> {
+        let built = |source| TokenizerError::BuiltIn { source };
+        let mut text = String::new();
+        GzDecoder::new(MERGES).read_to_string(&mut text).map_err(|error| built(error.into()))?;
+        let merges: Vec<(String, String)> = text
+            .lines()
+            .skip(1)
+            .take(MERGE_COUNT)
+            .filter_map(|line| line.split_once(' '))
+            .map(|(left, right)| (left.to_owned(), right.to_owned()))
+            .collect();
+        let bytes = byte_symbols();
+        let words = bytes.iter().map(|symbol| format!("{symbol}{END_OF_WORD}"));
+        let mut symbols: Vec<String> = bytes.iter().map(char::to_string).chain(words).collect();
+        symbols.extend(merges.iter().map(|(left, right)| format!("{left}{right}")));
+        symbols.extend(["<|startoftext|>".to_owned(), "<|endoftext|>".to_owned()]);
+        let vocabulary: AHashMap<String, u32> = symbols.into_iter().zip(0..).collect();
+        let bpe = BPE::builder()
+            .vocab_and_merges(vocabulary, merges)
+            .end_of_word_suffix(END_OF_WORD.to_owned())
+            .build()
+            .map_err(built)?;
+        let mut tokenizer = Tokenizer::new(bpe);
+        let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ").map_err(built)?;
+        tokenizer.with_normalizer(Some(Normalizers::new(vec![NFC.into(), spaces.into(), Lowercase.into()])));
+        let words =
+            Split::new(SplitPattern::Regex(WORDS.to_owned()), SplitDelimiterBehavior::Removed, true).map_err(built)?;
+        let bytes = ByteLevel::new(false, false, false);
+        tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![words.into(), bytes.into()])));
+        Ok(Self::with(tokenizer))
+    }
+
+    /// # Errors
+    /// [`TokenizerError::File`] or [`TokenizerError::Vocabulary`], with the path.
+    pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
+        let file = |source| TokenizerError::File { path: path.to_owned(), source };
+        let tokenizer = Tokenizer::from_file(path).map_err(file)?;
+        let found = tokenizer.get_vocab_size(true);
+        let end = tokenizer.token_to_id("<|endoftext|>");
+        if found != Self::VOCABULARY || end != Some(Self::END) {
+            let (path, expected) = (path.to_owned(), Self::VOCABULARY);
+            return Err(TokenizerError::Vocabulary { path, found, expected });
+        }
+        Ok(Self::with(tokenizer))
+    }
+
+    fn with(tokenizer: Tokenizer) -> Self {
+        let longest = tokenizer.get_vocab(false).keys().map(|symbol| symbol.chars().count()).max();
+        // A space may stand between any two tokens. Folding case can change a character's length
+        // in bytes by a factor of three.
+        let enough = 3 * Self::CONTEXT * (longest.unwrap_or(0) + 1);
+        Self { tokenizer, enough }
+    }
+
+    /// Writes the tokenizer as JSON, in the format of the crate `tokenizers`.
+    ///
+    /// # Errors
+    /// [`TokenizerError::File`] with the path.
+    pub fn save(&self, path: &Path) -> Result<(), TokenizerError> {
+        let saved = self.tokenizer.save(path, false);
+        saved.map_err(|source| TokenizerError::File { path: path.to_owned(), source })
+    }
+
+    /// Start, the caption's tokens, end; at most [`CONTEXT`](Self::CONTEXT) in all. A caption that
+    /// is too long loses its tail, never the end token. Text that spells a special token is text.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        let text = self.prefix(text.trim());
+        let mut ids = vec![Self::START];
+        // The pipeline has no step that can fail on text.
+        if let Ok(encoding) = self.tokenizer.encode_fast(text, false) {
+            ids.extend(encoding.get_ids().iter().take(Self::CONTEXT - 2));
+        }
+        ids.push(Self::END);
+        ids
+    }
+
+    /// As many whole words as can matter, so that a caption of megabytes costs no more than a long
+    /// one. The tokens of a word do not depend on what follows it.
+    fn prefix<'a>(&self, text: &'a str) -> &'a str {
+        let (mut bytes, mut in_word) = (0, false);
+        for (at, character) in text.char_indices() {
+            if !character.is_whitespace() {
+                bytes += character.len_utf8();
+                in_word = true;
+            } else if in_word {
+                in_word = false;
+                if bytes > self.enough {
+                    return &text[..at];
+                }
+            }
+        }
+        text
+    }
+}
+
+/// A printable character for every byte, in the order of CLIP's vocabulary: bytes that are
+/// printable in Latin-1 stand for themselves and come first.
+fn byte_symbols() -> Vec<char> {
+    let printable = |byte: &u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
+    let own = (0..256).filter(printable).filter_map(char::from_u32);
+    let others = (0..256).filter(|byte| !printable(byte)).count() as u32;
+    let replaced = (256..256 + others).filter_map(char::from_u32);
+    own.chain(replaced).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_caption_keeps_its_end_and_its_first_tokens() {
+        let tokenizer = ClipTokenizer::new().unwrap();
+        let long = "slow   blues, ".repeat(200_000);
+        let ids = tokenizer.encode(&long);
+        assert_eq!(ids.len(), ClipTokenizer::CONTEXT);
+        assert_eq!(ids.last(), Some(&ClipTokenizer::END));
+        assert_eq!(ids, tokenizer.encode(&"slow blues, ".repeat(40)));
+        let word = "a".repeat(100_000);
+        assert_eq!(tokenizer.encode(&word).len(), ClipTokenizer::CONTEXT);
+    }
+
+    #[test]
+    fn text_cannot_spell_a_special_token() {
+        let tokenizer = ClipTokenizer::new().unwrap();
+        let ids = tokenizer.encode("a <|endoftext|> b <|startoftext|>\0\u{7f}");
+        assert_eq!(ids.iter().filter(|&&id| id >= ClipTokenizer::START).count(), 2);
+        assert_eq!((ids[0], *ids.last().unwrap()), (ClipTokenizer::START, ClipTokenizer::END));
+    }
+
+    #[test]
+    fn survives_the_round_trip() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        let tokenizer = ClipTokenizer::new().unwrap();
+        tokenizer.save(&path).unwrap();
+        let loaded = ClipTokenizer::from_file(&path).unwrap();
+        for text in ["", "R&B / soul — smooth & sexy", "日本の伝統音楽 with koto", "I'm you're"] {
+            assert_eq!(loaded.encode(text), tokenizer.encode(text));
+        }
+        std::fs::write(&path, "{}").unwrap();
+        assert!(ClipTokenizer::from_file(&path).unwrap_err().to_string().contains("tokenizer.json"));
+    }
+}

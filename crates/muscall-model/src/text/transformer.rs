@@ -1,0 +1,173 @@
+//! A pre-norm causal Transformer over CLIP tokens.
+
+use burn::module::{Module, Param};
+use burn::nn::{Dropout, DropoutConfig, Initializer, LayerNorm, LayerNormConfig};
+use burn::tensor::activation::{gelu, softmax};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::tokenizer::ClipTokenizer;
+use crate::ModelError;
+use crate::layers::Linear;
+
+/// Configuration of [`TextEncoder`].
+///
+/// # Source
+/// Section 3.1 of the paper; depth is varied in its Figure 3.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextEncoderConfig {
+    /// Size of a token's state.
+    pub width: usize,
+    /// Layers.
+    pub depth: usize,
+    /// Attention heads a layer.
+    pub heads: usize,
+    /// Probability of dropping an attention weight or an activation of the MLP in training.
+    pub dropout: f64,
+    /// Entries of the token embedding.
+    pub vocabulary: usize,
+    /// Most tokens of a caption.
+    pub context: usize,
+}
+
+impl TextEncoderConfig {
+    /// `depth` layers of width 512 with 8 heads over CLIP's vocabulary, dropout 0.2.
+    pub fn new(depth: usize) -> Self {
+        Self {
+            width: 512,
+            depth,
+            heads: 8,
+            dropout: 0.2,
+            vocabulary: ClipTokenizer::VOCABULARY,
+            context: ClipTokenizer::CONTEXT,
+        }
+    }
+
+    /// Replaces width and heads.
+    #[must_use]
+    pub fn with_width(mut self, width: usize, heads: usize) -> Self {
+        (self.width, self.heads) = (width, heads);
+        self
+    }
+
+    /// Replaces the dropout probability.
+    #[must_use]
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// # Errors
+    /// [`ModelError::Config`] with the name of the first field that is out of range.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let divides = self.heads >= 1 && self.width >= 1 && self.width.is_multiple_of(self.heads);
+        ModelError::check(divides, "text.width", self.width, "a positive multiple of text.heads")?;
+        ModelError::check(self.depth >= 1, "text.depth", self.depth, "at least 1")?;
+        let dropout = (0.0..1.0).contains(&self.dropout);
+        ModelError::check(dropout, "text.dropout", self.dropout, "at least 0 and below 1")?;
+        ModelError::check(self.vocabulary >= 2, "text.vocabulary", self.vocabulary, "at least 2")?;
+        ModelError::check(self.context >= 2, "text.context", self.context, "at least 2")
+    }
+
+    /// # Errors
+    /// As [`validate`](Self::validate).
+    pub fn init(&self, device: &Device) -> Result<TextEncoder, ModelError> {
+        self.validate()?;
+        let normal =
+            |std, shape: [usize; 2]| -> Param<Tensor<2>> { Initializer::Normal { mean: 0.0, std }.init(shape, device) };
+        Ok(TextEncoder {
+            token_embedding: normal(0.02, [self.vocabulary, self.width]),
+            position_embedding: normal(0.01, [self.context, self.width]),
+            layers: (0..self.depth).map(|_| Layer::new(self, device)).collect(),
+            norm_out: LayerNormConfig::new(self.width).init(device),
+        })
+    }
+}
+
+/// Token ids to the state at the end token.
+#[derive(Module, Debug)]
+pub struct TextEncoder {
+    token_embedding: Param<Tensor<2>>,
+    position_embedding: Param<Tensor<2>>,
+    layers: Vec<Layer>,
+    norm_out: LayerNorm,
+}
+
+impl TextEncoder {
+    /// # Shapes
+    /// - ids: `[batch, length]`, at most the context long. The mask is causal: whatever stands
+    ///   behind a caption's end token does not matter, so `length` may be that of the longest
+    ///   caption of the batch;
+    /// - ends: `[batch]`, where each caption's end token stands;
+    /// - returns `[batch, width]`.
+    pub fn forward(&self, ids: Tensor<2, Int>, ends: Tensor<1, Int>) -> Tensor<2> {
+        let [batch, length] = ids.dims();
+        let [context, width] = self.position_embedding.dims();
+        assert!(length <= context, "{length} tokens, but the model has {context} positions");
+        let device = ids.device();
+        let x = self.token_embedding.val().select(0, ids.reshape([batch * length]));
+        let positions = self.position_embedding.val().narrow(0, 0, length);
+        let x = x.reshape([batch, length, width]) + positions.unsqueeze::<3>();
+        let mut x = x.reshape([batch * length, width]);
+        let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &device).unsqueeze::<4>();
+        for layer in &self.layers {
+            x = layer.forward(x, &future, batch);
+        }
+        let starts: Vec<i32> = (0..batch).map(|row| (row * length) as i32).collect();
+        let starts = Tensor::<1, Int>::from_data(TensorData::new(starts, [batch]), &device);
+        self.norm_out.forward(x.select(0, ends + starts))
+    }
+}
+
+#[derive(Module, Debug)]
+struct Layer {
+    attention_norm: LayerNorm,
+    to_qkv: Linear,
+    out_projection: Linear,
+    mlp_norm: LayerNorm,
+    mlp_in: Linear,
+    mlp_out: Linear,
+    dropout: Dropout,
+    heads: usize,
+}
+
+impl Layer {
+    fn new(config: &TextEncoderConfig, device: &Device) -> Self {
+        let width = config.width;
+        Self {
+            attention_norm: LayerNormConfig::new(width).init(device),
+            to_qkv: Linear::new(width, 3 * width, false, device),
+            out_projection: Linear::new(width, width, true, device),
+            mlp_norm: LayerNormConfig::new(width).init(device),
+            mlp_in: Linear::new(width, 4 * width, true, device),
+            mlp_out: Linear::new(4 * width, width, true, device),
+            dropout: DropoutConfig::new(config.dropout).init(),
+            heads: config.heads,
+        }
+    }
+
+    /// x: `[batch · length, width]`; future: `[1, 1, length, length]`, true where a key lies
+    /// behind its query.
+    fn forward(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize) -> Tensor<2> {
+        let x = x.clone() + self.attend(self.attention_norm.forward(x), future, batch);
+        let y = gelu(self.mlp_in.forward(self.mlp_norm.forward(x.clone())));
+        let y = self.mlp_out.forward(self.dropout.forward(y));
+        x + self.dropout.forward(y)
+    }
+
+    fn attend(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize) -> Tensor<2> {
+        let [rows, width] = x.dims();
+        let (length, per_head) = (rows / batch, width / self.heads);
+        let qkv = self.to_qkv.forward(x);
+        let part = |i: usize| {
+            let part = qkv.clone().narrow(1, i * width, width);
+            part.reshape([batch, length, self.heads, per_head]).swap_dims(1, 2) // [batch, heads, length, per head]
+        };
+        let scores = (part(0) * (per_head as f64).powf(-0.5)).matmul(part(1).swap_dims(2, 3));
+        let scores = scores.mask_fill(future.clone().expand([batch, self.heads, length, length]), f32::NEG_INFINITY);
+        let weights = self.dropout.forward(softmax(scores, 3));
+        let y = weights.matmul(part(2)).swap_dims(1, 2).reshape([rows, width]);
+        self.out_projection.forward(y)
+    }
+}

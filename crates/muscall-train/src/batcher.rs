@@ -1,0 +1,235 @@
+//! Loader threads that make batches ahead of the step, in an order that does not depend on them.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use muscall_audio::LogMelExtractor;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::dataset::{Dataset, item_seed};
+
+/// What to do with a file that cannot be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadFile {
+    /// Leave it out of its batch, and say so.
+    #[default]
+    Skip,
+    /// End the run.
+    Stop,
+}
+
+/// Size and making of batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoaderConfig {
+    /// Items a batch.
+    pub batch_size: usize,
+    /// Loader threads.
+    pub threads: usize,
+    /// Batches made ahead.
+    pub prefetch_batches: usize,
+    /// Whether an incomplete last batch is left out.
+    pub drop_last: bool,
+    /// Skip or stop.
+    pub on_bad_file: OnBadFile,
+}
+
+/// A batch on the host.
+#[derive(Debug)]
+pub struct RawBatch {
+    /// From 0.
+    pub step_in_epoch: usize,
+    /// Rows of the manifest.
+    pub indices: Vec<usize>,
+    /// `[batch, n_mels, frames]`, dB.
+    pub mels: Vec<f32>,
+    /// One a row.
+    pub captions: Vec<String>,
+    /// Files that were left out.
+    pub skipped: Vec<TrainError>,
+}
+
+struct Loaded {
+    index: usize,
+    mel: Vec<f32>,
+    caption: String,
+}
+
+type Panic = Box<dyn Any + Send>;
+type Made = (usize, Result<Result<Loaded, TrainError>, Panic>);
+
+/// The batches of one epoch, in an order drawn from the seed and the epoch.
+#[derive(Debug)]
+pub struct EpochLoader {
+    order: Vec<usize>,
+    config: LoaderConfig,
+    step: usize,
+    sent: usize,
+    jobs: Option<Sender<(usize, usize)>>,
+    made: Receiver<Made>,
+    waiting: BTreeMap<usize, Result<Loaded, TrainError>>,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    waited: Duration,
+}
+
+impl EpochLoader {
+    /// Starts the threads. From `start_step` on, batches are those of a loader that started at 0.
+    ///
+    /// # Errors
+    /// [`TrainError::Recipe`] for a batch size, a number of threads or a prefetch of zero.
+    pub fn new(
+        dataset: Arc<Dataset>,
+        frontend: Arc<LogMelExtractor>,
+        config: LoaderConfig,
+        epoch: u64,
+        start_step: usize,
+    ) -> Result<Self, TrainError> {
+        TrainError::check(config.batch_size >= 1, "batch_size", config.batch_size, "at least 1")?;
+        TrainError::check(config.threads >= 1, "data.threads", config.threads, "at least 1")?;
+        TrainError::check(
+            config.prefetch_batches >= 1,
+            "data.prefetch_batches",
+            config.prefetch_batches,
+            "at least 1",
+        )?;
+        let mut order: Vec<usize> = (0..dataset.len()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(item_seed(dataset.seed(), epoch, u64::MAX)));
+        if config.drop_last {
+            order.truncate(order.len() / config.batch_size * config.batch_size);
+        }
+        let (jobs, queue) = channel();
+        let (done, made) = channel();
+        let queue = Arc::new(Mutex::new(queue));
+        let stop = Arc::new(AtomicBool::new(false));
+        let spawn = |_| {
+            let (dataset, frontend, stop) = (dataset.clone(), frontend.clone(), stop.clone());
+            let (queue, done) = (queue.clone(), done.clone());
+            thread::spawn(move || work(&dataset, &frontend, epoch, &queue, &done, &stop))
+        };
+        Ok(Self {
+            threads: (0..config.threads).map(spawn).collect(),
+            sent: (start_step * config.batch_size).min(order.len()),
+            step: start_step,
+            jobs: Some(jobs),
+            waiting: BTreeMap::new(),
+            waited: Duration::ZERO,
+            order,
+            config,
+            made,
+            stop,
+        })
+    }
+
+    /// How long [`next`](Iterator::next) has waited for data so far.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    fn positions(&self, step: usize) -> std::ops::Range<usize> {
+        let start = (step * self.config.batch_size).min(self.order.len());
+        start..(start + self.config.batch_size).min(self.order.len())
+    }
+
+    /// The item at a place of the order, waiting for it if need be.
+    fn take(&mut self, position: usize) -> Result<Loaded, TrainError> {
+        loop {
+            if let Some(item) = self.waiting.remove(&position) {
+                return item;
+            }
+            let start = Instant::now();
+            let (position, item) = self.made.recv().expect("threads live as long as the loader");
+            self.waited += start.elapsed();
+            let item = item.unwrap_or_else(|panic| resume_unwind(panic));
+            self.waiting.insert(position, item);
+        }
+    }
+}
+
+impl Iterator for EpochLoader {
+    type Item = Result<RawBatch, TrainError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let positions = self.positions(self.step);
+        if positions.is_empty() {
+            return None;
+        }
+        let ahead = self.positions(self.step + self.config.prefetch_batches).end.max(positions.end);
+        if let Some(jobs) = &self.jobs {
+            for position in self.sent..ahead {
+                // Threads only end when this side has hung up.
+                let _ = jobs.send((position, self.order[position]));
+            }
+        }
+        self.sent = self.sent.max(ahead);
+        let mut batch = RawBatch {
+            step_in_epoch: self.step,
+            indices: Vec::with_capacity(positions.len()),
+            mels: Vec::new(),
+            captions: Vec::with_capacity(positions.len()),
+            skipped: Vec::new(),
+        };
+        for position in positions {
+            match self.take(position) {
+                Ok(item) => {
+                    batch.indices.push(item.index);
+                    batch.mels.extend(item.mel);
+                    batch.captions.push(item.caption);
+                }
+                Err(error) if self.config.on_bad_file == OnBadFile::Stop => return Some(Err(error)),
+                Err(error) => batch.skipped.push(error),
+            }
+        }
+        self.step += 1;
+        Some(Ok(batch))
+    }
+}
+
+impl Drop for EpochLoader {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            // A panic has been passed on with its item already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn work(
+    dataset: &Dataset,
+    frontend: &LogMelExtractor,
+    epoch: u64,
+    queue: &Mutex<Receiver<(usize, usize)>>,
+    done: &Sender<Made>,
+    stop: &AtomicBool,
+) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((position, index)) = job else {
+            return;
+        };
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let load = || -> Result<Loaded, TrainError> {
+            let item = dataset.train_item(epoch, index)?;
+            let mel = frontend.extract(&item.audio)?.into_values();
+            let caption = item.caption;
+            Ok(Loaded { index, mel, caption })
+        };
+        if done.send((position, catch_unwind(AssertUnwindSafe(load)))).is_err() {
+            return;
+        }
+    }
+}

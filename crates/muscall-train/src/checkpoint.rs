@@ -1,0 +1,129 @@
+//! All that a run needs to go on as if it had never stopped.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::recipe::Recipe;
+
+const MODEL: &str = "model.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+const PROGRESS: &str = "progress.json";
+
+/// How far a run is. Random states are not stored: every draw is a function of the recipe's seed
+/// and of these numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Steps taken in all.
+    pub step: u64,
+    /// The epoch that the next step belongs to, from 0.
+    pub epoch: u64,
+    /// Batches of that epoch already taken.
+    pub step_in_epoch: usize,
+    /// Best validation score so far: text→audio R@10, then mAP@10.
+    pub best: Option<[f64; 2]>,
+    /// Epochs since then.
+    pub epochs_without_best: usize,
+    /// The run's recipe.
+    pub recipe: Recipe,
+    /// Identifies the training rows and their captions.
+    pub data_fingerprint: String,
+}
+
+impl Progress {
+    /// Of the checkpoint's directory. An epoch ends after its last step, hence both numbers; in
+    /// alphabetical order the newest comes last.
+    fn name(&self) -> String {
+        format!("step-{:09}-epoch-{:06}", self.step, self.epoch)
+    }
+}
+
+/// A snapshot between two steps.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// How far.
+    pub progress: Progress,
+    /// Parameters and running statistics.
+    pub model: StateDict,
+    /// Moments.
+    pub optimizer: StateDict,
+}
+
+impl Checkpoint {
+    /// Writes `<dir>/step-<n>-epoch-<n>`, whole or not at all, and then removes older ones.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] with the path; older checkpoints are then still there.
+    pub fn save(&self, dir: &Path) -> Result<PathBuf, TrainError> {
+        let place = dir.join(self.progress.name());
+        if place.exists() {
+            // A run is a function of its progress: what stands there is this checkpoint.
+            return Ok(place);
+        }
+        let new = dir.join("unfinished");
+        remove(&new)?;
+        fs::create_dir_all(&new).map_err(io(&new))?;
+        write_safetensors(&new.join(MODEL), &self.model)?;
+        write_safetensors(&new.join(OPTIMIZER), &self.optimizer)?;
+        let path = new.join(PROGRESS);
+        let text = serde_json::to_string_pretty(&self.progress)
+            .map_err(|source| TrainError::Json { path: path.clone(), source })?;
+        fs::write(&path, text).map_err(io(&path))?;
+        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(io(&path))?;
+        fs::rename(&new, &place).map_err(io(&place))?;
+        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
+        for older in steps(dir)?.into_iter().filter(|path| *path != place) {
+            remove(&older)?;
+        }
+        Ok(place)
+    }
+
+    /// Reads the newest checkpoint under `dir`; none if there is none.
+    ///
+    /// # Errors
+    /// With the name of the file that cannot be read. One half written is never looked at.
+    pub fn latest(dir: &Path) -> Result<Option<Self>, TrainError> {
+        let Some(place) = steps(dir)?.pop() else {
+            return Ok(None);
+        };
+        let path = place.join(PROGRESS);
+        let text = fs::read_to_string(&path).map_err(io(&path))?;
+        let progress = serde_json::from_str(&text).map_err(|source| TrainError::Json { path, source })?;
+        Ok(Some(Self {
+            progress,
+            model: read_safetensors(&place.join(MODEL))?,
+            optimizer: read_safetensors(&place.join(OPTIMIZER))?,
+        }))
+    }
+}
+
+/// Complete checkpoints, oldest first.
+fn steps(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io(dir)(error)),
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    let is_step = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
+    let mut steps: Vec<PathBuf> = paths.filter(is_step).collect();
+    steps.sort();
+    Ok(steps)
+}
+
+fn remove(dir: &Path) -> Result<(), TrainError> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io(dir)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + use<> {
+    let path = path.to_owned();
+    move |source| TrainError::Io { path, source }
+}

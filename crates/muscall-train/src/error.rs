@@ -1,0 +1,202 @@
+//! What can go wrong between a manifest and a trained model.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A file or a directory cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file is not the JSON that it should be.
+    #[error("{path}: {source}")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A file is not the CSV that it should be.
+    #[error("{path}: {source}")]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: csv::Error,
+    },
+    /// A manifest is of no known format.
+    #[error(
+        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
+    )]
+    UnknownManifest {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A manifest has no rows at all.
+    #[error("{path}: no rows; add some")]
+    EmptyManifest {
+        /// The manifest.
+        path: PathBuf,
+    },
+    /// A row of a manifest lacks something.
+    #[error("{path}: row {row}: no `{key}`; found {found}; add it")]
+    MissingKey {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+        /// What the row should have.
+        key: &'static str,
+        /// The keys that are there.
+        found: String,
+    },
+    /// A value of a row is of another type than expected.
+    #[error("{path}: row {row}: `{key}` is {found}; expected {expected}")]
+    WrongType {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+        /// The key.
+        key: String,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
+    /// A caption is empty.
+    #[error("{path}: row {row}: `caption` is empty; remove the row or add text")]
+    EmptyCaption {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+    },
+    /// A row names no split where others do, or an unknown one.
+    #[error("{path}: row {row}: `split` is {found}; expected train, val or test in every row, or in none")]
+    Split {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+        /// What stands there.
+        found: String,
+    },
+    /// Two rows have one id but different audio.
+    #[error("{path}: row {row}: the id `{id}` belongs to {other} already; give every audio file an id of its own")]
+    DuplicateId {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+        /// The id.
+        id: String,
+        /// The audio file of the earlier row.
+        other: PathBuf,
+    },
+    /// An audio file, with the row that names it.
+    #[error(transparent)]
+    Audio(#[from] muscall_audio::AudioError),
+    /// The model, its tokenizer, or a bundle.
+    #[error(transparent)]
+    Model(#[from] muscall_model::ModelError),
+    /// Metrics.
+    #[error(transparent)]
+    Retrieval(#[from] muscall_retrieval::RetrievalError),
+    /// A recipe does not parse.
+    #[error("{path}: {source}")]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A recipe cannot be written.
+    #[error("the recipe cannot be written as TOML: {source}")]
+    RecipeText {
+        /// Why.
+        source: toml::ser::Error,
+    },
+    /// A field of a recipe is out of range.
+    #[error("recipe: `{field}` is {found}; it must be {expected}")]
+    Recipe {
+        /// Path of the field, such as `optimizer.beta_1`.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// There are fewer rows than a batch takes.
+    #[error("{path}: {rows} rows, but a batch takes {batch_size}; lower `batch_size` in the recipe, or add rows")]
+    TooFewRows {
+        /// The manifest.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+        /// Of the recipe.
+        batch_size: usize,
+    },
+    /// No track of a manifest can be read.
+    #[error("{path}: none of its {rows} tracks can be read")]
+    NothingToEvaluate {
+        /// The manifest.
+        path: PathBuf,
+        /// Its rows.
+        rows: usize,
+    },
+    /// The directory holds a run already.
+    #[error("{path}: there is a run here already; resume it, replace it, or choose another directory")]
+    RunExists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The run to resume had another recipe.
+    #[error(
+        "{path}: the run was started with this recipe, not with the one given; resume it with this one, or start anew in another directory"
+    )]
+    OtherRecipe {
+        /// The recipe of the run.
+        path: PathBuf,
+    },
+    /// The run to resume had other training rows.
+    #[error(
+        "{path}: the run was started on other training rows; resume it with those, or start anew in another directory"
+    )]
+    OtherData {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The loss is not a number.
+    #[error("step {step}: the loss is {loss}; the last checkpoint is kept: lower the learning rate or set optimizer.clip_norm, and look at the batch: {}", ids.join(", "))]
+    NotFinite {
+        /// The step, from 0.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// Ids of the batch's tracks.
+        ids: Vec<String>,
+    },
+}
+
+impl TrainError {
+    pub(crate) fn check(
+        valid: bool,
+        field: &'static str,
+        found: impl Display,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if valid {
+            return Ok(());
+        }
+        let found = found.to_string();
+        Err(Self::Recipe { field, found, expected })
+    }
+}

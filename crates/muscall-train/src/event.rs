@@ -1,0 +1,79 @@
+//! What a run tells its listener.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use muscall_retrieval::BothDirections;
+use serde::Serialize;
+
+use crate::TrainError;
+
+/// Something that happened in a run. The library itself prints nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Before the first step.
+    Started {
+        /// Steps of the whole run.
+        steps: u64,
+        /// Steps already taken, of a resumed run.
+        taken: u64,
+        /// Parameters of the model.
+        parameters: usize,
+        /// Training rows.
+        rows: usize,
+    },
+    /// A step was taken.
+    Step(&'a StepReport),
+    /// A file could not be read and was left out of a batch.
+    Skipped(&'a TrainError),
+    /// An epoch ended with a validation.
+    Validated(&'a ValidationReport),
+    /// The bundle of the best model so far was written.
+    BundleSaved(&'a PathBuf),
+    /// A checkpoint was written.
+    CheckpointSaved(&'a PathBuf),
+    /// An epoch ended.
+    EpochEnded {
+        /// From 0.
+        epoch: u64,
+        /// How long steps waited for data.
+        waited: Duration,
+    },
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Steps taken, this one included.
+    pub step: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// From 0.
+    pub epoch: u64,
+    /// The contrastive loss.
+    pub loss: f64,
+    /// The rate of this step.
+    pub learning_rate: f64,
+    /// Norm of all gradients before clipping.
+    pub gradient_norm: f64,
+    /// 1/τ after the step.
+    pub scale: f64,
+    /// Throughput of this step, data included.
+    pub clips_per_s: f64,
+}
+
+/// One validation.
+#[derive(Debug, Clone, Serialize)]
+pub struct ValidationReport {
+    /// Steps taken.
+    pub step: u64,
+    /// From 0.
+    pub epoch: u64,
+    /// Tracks in the gallery.
+    pub tracks: usize,
+    /// Both directions.
+    pub metrics: BothDirections,
+    /// Whether the score is the best so far.
+    pub is_best: bool,
+}

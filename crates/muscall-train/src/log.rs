@@ -1,0 +1,116 @@
+//! The log of a run: `log.jsonl` with everything, `steps.csv` and `validation.csv` for plotting.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::TrainError;
+use crate::checkpoint::Progress;
+use crate::event::{StepReport, ValidationReport};
+
+const STEP_HEADER: &str = "step,epoch,loss,learning_rate,gradient_norm,scale,clips_per_s";
+const VALIDATION_HEADER: &str =
+    "step,epoch,tracks,t2a_r1,t2a_r5,t2a_r10,t2a_map10,t2a_median_rank,a2t_r1,a2t_r5,a2t_r10,a2t_map10,a2t_median_rank";
+
+/// Appends to the log files of one run.
+#[derive(Debug)]
+pub struct RunLog {
+    jsonl: Writer,
+    steps: Writer,
+    validation: Writer,
+}
+
+impl RunLog {
+    /// Opens the log of a run. What a killed run wrote after its last checkpoint is removed, since
+    /// it will happen again.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] with the file.
+    pub fn open(dir: &Path, progress: &Progress) -> Result<Self, TrainError> {
+        let cell = |line: &str, i: usize| line.split(',').nth(i)?.parse::<u64>().ok();
+        let step = |line: &str| cell(line, 0).is_some_and(|step| step <= progress.step);
+        let validation = |line: &str| cell(line, 1).is_some_and(|epoch| epoch < progress.epoch);
+        let either = |line: &str| {
+            let Ok(row) = serde_json::from_str::<Value>(line) else {
+                return false;
+            };
+            let number = |key: &str| row[key].as_u64();
+            match row["kind"].as_str() {
+                Some("step") => number("step").is_some_and(|step| step <= progress.step),
+                _ => number("epoch").is_some_and(|epoch| epoch < progress.epoch),
+            }
+        };
+        Ok(Self {
+            jsonl: Writer::open(dir.join("log.jsonl"), None, either)?,
+            steps: Writer::open(dir.join("steps.csv"), Some(STEP_HEADER), step)?,
+            validation: Writer::open(dir.join("validation.csv"), Some(VALIDATION_HEADER), validation)?,
+        })
+    }
+
+    /// # Errors
+    /// [`TrainError::Io`] with the file.
+    pub fn step(&mut self, r: &StepReport) -> Result<(), TrainError> {
+        self.jsonl.json("step", r)?;
+        self.steps.line(&format!(
+            "{},{},{:.6},{:.4e},{:.4e},{:.4},{:.2}",
+            r.step, r.epoch, r.loss, r.learning_rate, r.gradient_norm, r.scale, r.clips_per_s
+        ))
+    }
+
+    /// # Errors
+    /// [`TrainError::Io`] with the file.
+    pub fn validation(&mut self, r: &ValidationReport) -> Result<(), TrainError> {
+        self.jsonl.json("validation", r)?;
+        let directions = [&r.metrics.text_to_audio, &r.metrics.audio_to_text];
+        let cells = directions
+            .map(|m| format!("{:.6},{:.6},{:.6},{:.6},{}", m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10, m.median_rank));
+        self.validation.line(&format!("{},{},{},{}", r.step, r.epoch, r.tracks, cells.join(",")))
+    }
+}
+
+#[derive(Debug)]
+struct Writer {
+    path: PathBuf,
+    file: File,
+}
+
+impl Writer {
+    fn open(path: PathBuf, header: Option<&str>, has_happened: impl Fn(&str) -> bool) -> Result<Self, TrainError> {
+        let io = |source| TrainError::Io { path: path.clone(), source };
+        let mut kept = String::new();
+        kept.extend(header.map(|header| format!("{header}\n")));
+        match File::open(&path) {
+            Ok(file) => {
+                for line in BufReader::new(file).lines() {
+                    let line = line.map_err(io)?;
+                    if has_happened(&line) {
+                        kept.push_str(&line);
+                        kept.push('\n');
+                    }
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io(error)),
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, kept).and_then(|()| fs::rename(&new, &path)).map_err(io)?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        Ok(Self { path, file })
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), TrainError> {
+        // One write a line, so that a killed run leaves no half of one behind but the last.
+        let written = self.file.write_all(format!("{line}\n").as_bytes());
+        written.map_err(|source| TrainError::Io { path: self.path.clone(), source })
+    }
+
+    fn json(&mut self, kind: &str, row: &impl Serialize) -> Result<(), TrainError> {
+        let json = |source| TrainError::Json { path: self.path.clone(), source };
+        let mut value = serde_json::to_value(row).map_err(json)?;
+        value["kind"] = kind.into();
+        self.line(&value.to_string())
+    }
+}

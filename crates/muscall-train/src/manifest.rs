@@ -1,0 +1,160 @@
+//! Which audio goes with which words.
+
+mod rows;
+mod table;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::TrainError;
+use rows::RawRow;
+
+/// A track and its captions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Unique in its manifest; the audio path as written, if the manifest has no ids.
+    pub id: String,
+    /// The audio file.
+    pub audio: PathBuf,
+    /// At least one; trimmed, not empty.
+    pub captions: Vec<String>,
+}
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// To learn from.
+    Train,
+    /// To choose the best model by.
+    Val,
+    /// To report on.
+    Test,
+}
+
+impl Split {
+    fn parse(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Train),
+            "val" | "valid" | "validation" | "dev" => Some(Self::Val),
+            "test" => Some(Self::Test),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Val => "val",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Tracks with captions, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The tracks.
+    pub rows: Vec<Row>,
+    /// The file or folder they were read from.
+    pub source: PathBuf,
+}
+
+impl Manifest {
+    /// Reads the rows of one split.
+    ///
+    /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, or a folder in the released layout
+    /// (`dataset_{train,val,test}.json` and `audio/`). A row has `audio` (or `audio_path`, `file`,
+    /// `file_name`, `path`), `caption` or `captions` (in tables also `caption_1`, `caption_2` …),
+    /// and maybe `id` (or `audio_id`) and `split`; other keys are left alone. Paths are relative to
+    /// the manifest. Rows with the same id are one track with several captions. A manifest without
+    /// splits gives all its rows, whatever split is asked for.
+    ///
+    /// # Errors
+    /// [`TrainError`] with the file, the row, what was found and what to do.
+    pub fn read(path: &Path, split: Split) -> Result<Self, TrainError> {
+        let io = |source| TrainError::Io { path: path.to_owned(), source };
+        let file = if fs::metadata(path).map_err(io)?.is_dir() {
+            path.join(format!("dataset_{}.json", split.name()))
+        } else {
+            path.to_owned()
+        };
+        if file != path && !file.exists() {
+            return Err(TrainError::UnknownManifest { path: path.to_owned() });
+        }
+        let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
+        let raw = match extension.to_str() {
+            Some("jsonl" | "ndjson") => rows::read_lines(&file)?,
+            Some("json") => rows::read_list(&file)?,
+            Some("csv") => table::read(&file, b',')?,
+            Some("tsv") => table::read(&file, b'\t')?,
+            _ => return Err(TrainError::UnknownManifest { path: file }),
+        };
+        let rows = Self::collect(raw, &file, split)?;
+        let source = path.to_owned();
+        Ok(Self { rows, source })
+    }
+
+    fn collect(raw: Vec<RawRow>, file: &Path, split: Split) -> Result<Vec<Row>, TrainError> {
+        if raw.is_empty() {
+            return Err(TrainError::EmptyManifest { path: file.to_owned() });
+        }
+        let has_splits = raw.iter().any(|row| row.split.is_some());
+        let folder = audio_folder(file);
+        let mut rows: Vec<Row> = Vec::new();
+        let mut by_id: HashMap<String, usize> = HashMap::new();
+        for row in raw {
+            if has_splits {
+                let name = row.split.clone().unwrap_or_default();
+                let Some(own) = Split::parse(&name) else {
+                    let (path, found) = (file.to_owned(), format!("{name:?}"));
+                    return Err(TrainError::Split { path, row: row.number, found });
+                };
+                if own != split {
+                    continue;
+                }
+            }
+            let audio = folder.join(&row.audio);
+            match by_id.get(&row.id) {
+                None => {
+                    by_id.insert(row.id.clone(), rows.len());
+                    rows.push(Row { id: row.id, audio, captions: row.captions });
+                }
+                Some(&earlier) if rows[earlier].audio == audio => rows[earlier].captions.extend(row.captions),
+                Some(&earlier) => {
+                    let other = rows[earlier].audio.clone();
+                    let path = file.to_owned();
+                    return Err(TrainError::DuplicateId { path, row: row.number, id: row.id, other });
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Identifies ids and captions, 16 hexadecimal digits; where the files lie does not matter.
+    pub fn fingerprint(&self) -> String {
+        let mut hash = Xxh3::new();
+        for row in &self.rows {
+            for text in std::iter::once(&row.id).chain(&row.captions) {
+                hash.update(&(text.len() as u64).to_le_bytes());
+                hash.update(text.as_bytes());
+            }
+            hash.update(&[0xff]);
+        }
+        format!("{:016x}", hash.digest())
+    }
+}
+
+/// What the paths of a manifest are relative to: its folder, or `audio/` beside it in the released
+/// layout.
+fn audio_folder(file: &Path) -> PathBuf {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let audio = folder.join("audio");
+    if name.starts_with("dataset_") && name.ends_with(".json") && audio.is_dir() {
+        return audio;
+    }
+    folder.to_owned()
+}

@@ -1,0 +1,109 @@
+//! Rows in JSON, one a line or in a list.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::TrainError;
+
+/// Names of the column with the audio file, in the order of preference.
+pub(super) const AUDIO_KEYS: [&str; 5] = ["audio", "audio_path", "file", "file_name", "path"];
+/// Names of the column with the id.
+pub(super) const ID_KEYS: [&str; 2] = ["id", "audio_id"];
+
+/// A row before its path is resolved.
+pub(super) struct RawRow {
+    /// From 1; in files with a header, the line.
+    pub(super) number: usize,
+    pub(super) id: String,
+    pub(super) audio: String,
+    pub(super) captions: Vec<String>,
+    pub(super) split: Option<String>,
+}
+
+pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
+    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let mut rows = Vec::new();
+    for (i, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+        let line = line.map_err(io)?;
+        let line = line.trim_start_matches('\u{feff}').trim();
+        if line.is_empty() {
+            continue;
+        }
+        let value =
+            serde_json::from_str(line).map_err(|_| wrong_type(path, i + 1, "row", shorten(line), "a JSON object"))?;
+        rows.push(row(path, i + 1, value)?);
+    }
+    Ok(rows)
+}
+
+pub(super) fn read_list(path: &Path) -> Result<Vec<RawRow>, TrainError> {
+    let text = fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    let rows: Vec<Value> =
+        serde_json::from_slice(text).map_err(|source| TrainError::Json { path: path.to_owned(), source })?;
+    rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect()
+}
+
+fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
+    let Value::Object(object) = value else {
+        return Err(wrong_type(path, number, "row", shorten(&value.to_string()), "a JSON object"));
+    };
+    let missing = |key| TrainError::MissingKey {
+        path: path.to_owned(),
+        row: number,
+        key,
+        found: object.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
+    };
+    let audio = text(path, number, &object, &AUDIO_KEYS)?.ok_or_else(|| missing("audio"))?;
+    let id = text(path, number, &object, &ID_KEYS)?.unwrap_or_else(|| audio.clone());
+    let split = text(path, number, &object, &["split"])?;
+    let listed = object.get("captions").or_else(|| object.get("caption")).ok_or_else(|| missing("caption"))?;
+    let listed = match listed {
+        Value::Array(captions) => captions.as_slice(),
+        caption => std::slice::from_ref(caption),
+    };
+    let mut captions = Vec::with_capacity(listed.len());
+    for caption in listed {
+        let Value::String(caption) = caption else {
+            return Err(wrong_type(path, number, "caption", shorten(&caption.to_string()), "text, or a list of texts"));
+        };
+        captions.push(caption.trim().to_owned());
+    }
+    if captions.is_empty() || captions.iter().any(String::is_empty) {
+        return Err(TrainError::EmptyCaption { path: path.to_owned(), row: number });
+    }
+    Ok(RawRow { number, id, audio, captions, split })
+}
+
+/// The first of the keys that is there and not null; numbers, common as ids, become text.
+fn text(path: &Path, number: usize, object: &Map<String, Value>, keys: &[&str]) -> Result<Option<String>, TrainError> {
+    for key in keys {
+        match object.get(*key) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) if text.is_empty() => {
+                return Err(wrong_type(path, number, key, "empty".to_owned(), "text"));
+            }
+            Some(Value::String(text)) => return Ok(Some(text.clone())),
+            Some(Value::Number(value)) => return Ok(Some(value.to_string())),
+            Some(other) => return Err(wrong_type(path, number, key, shorten(&other.to_string()), "text")),
+        }
+    }
+    Ok(None)
+}
+
+fn wrong_type(path: &Path, row: usize, key: &str, found: String, expected: &'static str) -> TrainError {
+    let (path, key) = (path.to_owned(), key.to_owned());
+    TrainError::WrongType { path, row, key, found, expected }
+}
+
+/// Enough of a value to recognise it.
+fn shorten(text: &str) -> String {
+    const CHARACTERS: usize = 60;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,227 @@
+//! AdamW with PyTorch's arithmetic, over parameters by name.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Gradients, Tensor, TensorData};
+use muscall_model::weights::{ParameterPath, StateDict};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// Configuration of [`AdamW`].
+///
+/// # Source
+/// Section 4.2 of the paper and the released implementation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdamWConfig {
+    /// Decay of the first moment.
+    pub beta_1: f64,
+    /// Decay of the second moment.
+    pub beta_2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+    /// Whether norms, biases and the temperature decay too, as in the released implementation.
+    pub decay_everything: bool,
+    /// Largest norm of all gradients together; larger ones are scaled down to it.
+    pub clip_norm: Option<f64>,
+}
+
+impl Default for AdamWConfig {
+    fn default() -> Self {
+        Self { beta_1: 0.9, beta_2: 0.98, epsilon: 1e-6, weight_decay: 0.2, decay_everything: false, clip_norm: None }
+    }
+}
+
+impl AdamWConfig {
+    /// # Errors
+    /// [`TrainError::Recipe`] with the first field out of range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let unit = |x: f64| (0.0..1.0).contains(&x);
+        TrainError::check(unit(self.beta_1), "optimizer.beta_1", self.beta_1, "at least 0 and below 1")?;
+        TrainError::check(unit(self.beta_2), "optimizer.beta_2", self.beta_2, "at least 0 and below 1")?;
+        let epsilon = self.epsilon > 0.0 && self.epsilon.is_finite();
+        TrainError::check(epsilon, "optimizer.epsilon", self.epsilon, "positive")?;
+        let decay = self.weight_decay >= 0.0 && self.weight_decay.is_finite();
+        TrainError::check(decay, "optimizer.weight_decay", self.weight_decay, "at least 0")?;
+        let clip = self.clip_norm.unwrap_or(1.0);
+        TrainError::check(clip > 0.0 && clip.is_finite(), "optimizer.clip_norm", clip, "positive")
+    }
+
+    /// A new optimizer, with no history.
+    pub fn init(&self) -> AdamW {
+        AdamW { config: self.clone(), step: 0, moments: BTreeMap::new() }
+    }
+}
+
+/// AdamW. Parameters of rank 0 and 1 (norms, biases, temperature) do not decay unless configured.
+///
+/// The state is kept by parameter name, so that a checkpoint can be read without the program that
+/// wrote it.
+#[derive(Debug, Clone)]
+pub struct AdamW {
+    config: AdamWConfig,
+    step: u64,
+    moments: BTreeMap<String, (TensorData, TensorData)>,
+}
+
+impl AdamW {
+    /// Steps taken.
+    pub fn step_count(&self) -> u64 {
+        self.step
+    }
+
+    /// One step. Parameters without a gradient, or named in `frozen`, stay as they are.
+    ///
+    /// Returns the module and the norm of all gradients before clipping.
+    pub fn step<M: Module>(
+        &mut self,
+        module: M,
+        gradients: &Gradients,
+        learning_rate: f64,
+        frozen: &[&str],
+    ) -> (M, f64) {
+        let mut squares = SquaredNorm { gradients, sum: 0.0 };
+        module.visit(&mut squares);
+        let norm = squares.sum.sqrt();
+        let clip = match self.config.clip_norm {
+            Some(limit) if norm > limit => limit / norm,
+            _ => 1.0,
+        };
+        self.step += 1;
+        let mut update =
+            Update { optimizer: self, gradients, learning_rate, clip, frozen, path: ParameterPath::default() };
+        let module = module.map(&mut update);
+        (module, norm)
+    }
+
+    /// The moments, `first.<parameter>` and `second.<parameter>`.
+    pub fn state(&self) -> StateDict {
+        let mut state = StateDict::new();
+        for (name, (first, second)) in &self.moments {
+            state.insert(format!("first.{name}"), first.clone());
+            state.insert(format!("second.{name}"), second.clone());
+        }
+        state
+    }
+
+    /// Restores what [`state`](Self::state) gave after `step` steps.
+    pub fn restore(&mut self, mut state: StateDict, step: u64) {
+        self.step = step;
+        self.moments.clear();
+        let firsts: Vec<_> = state.keys().filter_map(|key| key.strip_prefix("first.")).map(str::to_owned).collect();
+        for name in firsts {
+            let first = state.remove(&format!("first.{name}"));
+            let second = state.remove(&format!("second.{name}"));
+            if let (Some(first), Some(second)) = (first, second) {
+                self.moments.insert(name, (first, second));
+            }
+        }
+    }
+}
+
+struct SquaredNorm<'a> {
+    gradients: &'a Gradients,
+    sum: f64,
+}
+
+impl ModuleVisitor for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            let values = gradient.into_data().convert::<f32>();
+            let values = values.as_slice::<f32>().expect("converted to f32");
+            self.sum += values.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+        }
+    }
+}
+
+struct Update<'a> {
+    optimizer: &'a mut AdamW,
+    gradients: &'a Gradients,
+    learning_rate: f64,
+    clip: f64,
+    frozen: &'a [&'a str],
+    path: ParameterPath,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let Some(gradient) = param.val().grad(self.gradients) else {
+            return param;
+        };
+        if self.frozen.contains(&name.as_str()) {
+            return param;
+        }
+        let AdamW { config, step, moments } = &mut *self.optimizer;
+        let decays = config.decay_everything || D >= 2;
+        let weight_decay = if decays { config.weight_decay } else { 0.0 };
+        let device = gradient.device();
+        let gradient = gradient.into_data().convert::<f32>();
+        let gradient = gradient.as_slice::<f32>().expect("converted to f32");
+        let shape = param.dims();
+        let (first, second) = moments.entry(name).or_insert_with(|| {
+            let zeros = || TensorData::new(vec![0.0_f32; gradient.len()], shape);
+            (zeros(), zeros())
+        });
+        let kernel = AdamWKernel::new(config, *step, self.learning_rate, weight_decay, self.clip);
+        param.map(|tensor| {
+            let mut values = tensor.into_data().convert::<f32>();
+            kernel.run(
+                values.as_mut_slice::<f32>().expect("converted to f32"),
+                gradient,
+                first.as_mut_slice::<f32>().expect("moments are f32"),
+                second.as_mut_slice::<f32>().expect("moments are f32"),
+            );
+            let device = device.clone().autodiff();
+            Tensor::from_data(values, &device).require_grad()
+        })
+    }
+}
+
+/// The arithmetic of one step, with what is common to all elements worked out once.
+struct AdamWKernel {
+    beta_1: f32,
+    beta_2: f32,
+    epsilon: f32,
+    keep: f32,
+    rate: f32,
+    root: f32,
+    clip: f32,
+}
+
+impl AdamWKernel {
+    fn new(config: &AdamWConfig, step: u64, learning_rate: f64, weight_decay: f64, clip: f64) -> Self {
+        let correction = |beta: f64| 1.0 - beta.powf(step as f64);
+        Self {
+            beta_1: config.beta_1 as f32,
+            beta_2: config.beta_2 as f32,
+            epsilon: config.epsilon as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+            rate: (learning_rate / correction(config.beta_1)) as f32,
+            root: correction(config.beta_2).sqrt() as f32,
+            clip: clip as f32,
+        }
+    }
+
+    fn run(&self, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        for (((p, &g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
+            let g = g * self.clip;
+            *m += (g - *m) * (1.0 - self.beta_1);
+            *v = *v * self.beta_2 + g * g * (1.0 - self.beta_2);
+            let denominator = v.sqrt() / self.root + self.epsilon;
+            *p = *p * self.keep - self.rate * *m / denominator;
+        }
+    }
+}

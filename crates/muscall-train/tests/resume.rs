@@ -1,0 +1,172 @@
+//! A run that is killed, stopped or loaded by other threads ends with the same weights, bit for bit.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::env;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use muscall_audio::AugmentConfig;
+use muscall_model::audio::AudioEncoderConfig;
+use muscall_model::text::TextEncoderConfig;
+use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Preset, Recipe, Split, TrainError};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const DIR: &str = "MUSCALL_RESUME_TEST_DIR";
+
+/// Ten clips of a second and a half: a tone each, in noise.
+fn write_data(dir: &Path) {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let mut manifest = String::new();
+    for clip in 0..10 {
+        let hz = 110.0 * f64::from(clip + 2);
+        let samples: Vec<f64> = (0..24_000)
+            .map(|i| 0.3 * (std::f64::consts::TAU * hz * f64::from(i) / 16_000.0).sin() + rng.random_range(-0.1..0.1))
+            .collect();
+        fs::write(dir.join(format!("{clip}.wav")), wav(&samples)).unwrap();
+        let split = if clip < 7 { "train" } else { "val" };
+        manifest += &format!(
+            "{{\"audio\": \"{clip}.wav\", \"captions\": [\"a tone of {hz} hertz\", \"tone {clip}\"], \"split\": \"{split}\"}}\n"
+        );
+    }
+    fs::write(dir.join("manifest.jsonl"), manifest).unwrap();
+}
+
+fn wav(samples: &[f64]) -> Vec<u8> {
+    let data: Vec<u8> = samples.iter().flat_map(|x| ((x * 32_767.0) as i16).to_le_bytes()).collect();
+    let mut file = Vec::from(*b"RIFF");
+    file.extend((36 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(32_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    file
+}
+
+fn recipe(threads: usize) -> Recipe {
+    let mut recipe = Recipe::new(Preset::Tiny);
+    recipe.epochs = 6;
+    recipe.batch_size = 3;
+    recipe.learning_rate = 1e-3;
+    recipe.checkpoint_steps = Some(1);
+    recipe.model.clip_s = Some(1.0);
+    recipe.model.audio = Some(AudioEncoderConfig::new(2).with_hidden(16));
+    recipe.model.text = Some(TextEncoderConfig::new(1).with_width(16, 2).with_dropout(0.3));
+    recipe.data.augment = AugmentConfig::muscall();
+    recipe.data.threads = threads;
+    recipe
+}
+
+fn train(data: &Path, run: &Path, threads: usize, stop_after: u64) -> Result<Outcome, TrainError> {
+    let manifest = data.join("manifest.jsonl");
+    let (train, val) = (Manifest::read(&manifest, Split::Train)?, Manifest::read(&manifest, Split::Val)?);
+    let learner = Learner::new(recipe(threads), run, &Device::flex())?.with_on_existing(OnExisting::Resume);
+    learner.fit(train, Some(val), &mut |event| match event {
+        Event::Step(step) if step.step == stop_after => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+}
+
+/// The last checkpoint and the bundle, byte by byte.
+fn result(run: &Path) -> Vec<Vec<u8>> {
+    let checkpoints: Vec<_> =
+        fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let last = checkpoints.iter().max().unwrap();
+    let files = [
+        last.join("model.safetensors"),
+        last.join("optimizer.safetensors"),
+        run.join("weights.safetensors"),
+        run.join("validation.csv"),
+    ];
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+fn assert_same(found: &Path, expected: &Path) {
+    assert!(result(found) == result(expected), "{} differs from {}", found.display(), expected.display());
+}
+
+/// Not a test of its own: what the killed processes run.
+#[test]
+fn child() {
+    if let Ok(dir) = env::var(DIR) {
+        let dir = Path::new(&dir);
+        train(dir, &dir.join("killed"), 2, u64::MAX).unwrap();
+    }
+}
+
+#[test]
+fn a_killed_run_ends_as_an_undisturbed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = |name: &str| dir.path().join(name);
+    let start = Instant::now();
+    let outcome = train(dir.path(), &run("whole"), 2, u64::MAX).unwrap();
+    let whole = start.elapsed();
+    assert_eq!((outcome.steps, outcome.interrupted), (12, false));
+
+    let spawn = || {
+        let mut child = Command::new(env::current_exe().unwrap());
+        child.args(["--exact", "child"]).env(DIR, dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        child.spawn().unwrap()
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut kills = 0;
+    // Each life is allowed a fraction of the run, so that ten kills fall all over it.
+    for _ in 0..10 {
+        let mut child = spawn();
+        sleep(Duration::from_secs_f64(whole.as_secs_f64() * rng.random_range(0.02..0.4)));
+        if child.try_wait().unwrap().is_none() {
+            kills += 1;
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    println!("{kills} of 10 lives were cut short");
+    assert!(kills >= 3, "the run is too short for this test: {kills} kills");
+    assert!(spawn().wait().unwrap().success());
+    assert_same(&run("killed"), &run("whole"));
+}
+
+#[test]
+fn a_stopped_run_and_one_with_other_threads_end_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = |name: &str| dir.path().join(name);
+    // In a process of its own each, since dropout draws from the state of the whole process.
+    for stop_after in [1, 4, 8, u64::MAX] {
+        let outcome = train(dir.path(), &run("stopped"), 2, stop_after).unwrap();
+        assert_eq!(outcome.interrupted, stop_after < u64::MAX);
+    }
+    train(dir.path(), &run("one"), 1, u64::MAX).unwrap();
+    assert_same(&run("one"), &run("stopped"));
+}
+
+#[test]
+fn a_run_is_not_mixed_with_another_one() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = dir.path().join("run");
+    train(dir.path(), &run, 1, 2).unwrap();
+    let manifest = Manifest::read(&dir.path().join("manifest.jsonl"), Split::Train).unwrap();
+    let fit = |recipe: Recipe, manifest: Manifest, on_existing| {
+        let learner = Learner::new(recipe, &run, &Device::flex()).unwrap().with_on_existing(on_existing);
+        learner.fit(manifest, None, &mut |_| ControlFlow::Break(())).map(|_| ())
+    };
+    let error = fit(recipe(1), manifest.clone(), OnExisting::Refuse).unwrap_err();
+    assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+    let mut other = recipe(1);
+    other.learning_rate = 0.5;
+    let error = fit(other, manifest.clone(), OnExisting::Resume).unwrap_err();
+    assert!(matches!(error, TrainError::OtherRecipe { .. }), "{error}");
+    let mut fewer = manifest;
+    fewer.rows.pop();
+    let error = fit(recipe(1), fewer, OnExisting::Resume).unwrap_err();
+    assert!(matches!(error, TrainError::OtherData { .. }), "{error}");
+}

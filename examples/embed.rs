@@ -1,0 +1,78 @@
+//! Embeddings of files and texts as safetensors, for scripts.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muscall::model::Embeddings;
+use muscall::{Device, Muscall};
+use safetensors::tensor::{Dtype, TensorView};
+
+/// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
+/// texts are in the metadata as JSON lists.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example embed -- --bundle runs/quickstart --out embeddings.safetensors --texts queries.txt music/*.mp3"
+)]
+struct Arguments {
+    /// A trained model.
+    #[arg(long)]
+    bundle: PathBuf,
+    /// The file to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// A UTF-8 file with one text a line.
+    #[arg(long)]
+    texts: Option<PathBuf>,
+    /// Audio files.
+    paths: Vec<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if arguments.paths.is_empty() && arguments.texts.is_none() {
+        return Err("nothing to embed: give audio files, or --texts FILE".into());
+    }
+    let texts: Vec<String> = match &arguments.texts {
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| format!("{}: {error}; expected UTF-8, one text a line", path.display()))?;
+            text.lines().map(str::to_owned).collect()
+        }
+        None => Vec::new(),
+    };
+    let model = Muscall::load(&arguments.bundle, &Device::default())?;
+    let audio = model.embed_audio(&arguments.paths)?;
+    let text = model.embed_text(&texts)?;
+
+    let paths: Vec<_> = arguments.paths.iter().map(|path| path.to_string_lossy()).collect();
+    let metadata = HashMap::from([
+        ("paths".to_owned(), serde_json::to_string(&paths)?),
+        ("texts".to_owned(), serde_json::to_string(&texts)?),
+        ("fingerprint".to_owned(), model.fingerprint()),
+    ]);
+    let bytes = [bytes(&audio), bytes(&text)];
+    let shapes = [vec![audio.len(), audio.dim()], vec![text.len(), text.dim()]];
+    let views = [
+        ("audio", TensorView::new(Dtype::F32, shapes[0].clone(), &bytes[0])?),
+        ("text", TensorView::new(Dtype::F32, shapes[1].clone(), &bytes[1])?),
+    ];
+    fs::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)
+        .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
+    eprintln!("{} files and {} texts → {}", audio.len(), text.len(), arguments.out.display());
+    Ok(())
+}
+
+fn bytes(embeddings: &Embeddings) -> Vec<u8> {
+    embeddings.values().iter().flat_map(|x| x.to_le_bytes()).collect()
+}

@@ -1,0 +1,74 @@
+//! Trains a model as a recipe says, on your own music and captions.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split};
+
+/// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example train -- --recipe recipes/quickstart.toml --data demo/manifest.jsonl --out runs/mine"
+)]
+struct Arguments {
+    /// The recipe, a TOML file: see recipes/.
+    #[arg(long)]
+    recipe: PathBuf,
+    /// A manifest (JSONL, JSON, CSV) with a `split` column, or a folder with
+    /// dataset_{train,val,test}.json and audio/.
+    #[arg(long)]
+    data: PathBuf,
+    /// A manifest for validation, if --data has no `val` split.
+    #[arg(long)]
+    validation: Option<PathBuf>,
+    /// Directory of the run.
+    #[arg(long)]
+    out: PathBuf,
+    /// Go on from the last checkpoint in --out.
+    #[arg(long, conflicts_with = "replace")]
+    resume: bool,
+    /// Remove the run in --out and start anew.
+    #[arg(long)]
+    replace: bool,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let recipe = Recipe::read(&arguments.recipe)?;
+    let train = Manifest::read(&arguments.data, Split::Train)?;
+    let validation = arguments.validation.as_ref().unwrap_or(&arguments.data);
+    let validation = Manifest::read(validation, Split::Val)?;
+    // A manifest without splits gives the same rows for both; validating on them would deceive.
+    let same = arguments.validation.is_none() && validation.rows == train.rows;
+    if same || validation.rows.is_empty() {
+        eprintln!("no validation rows: the last model is kept as the best (see --validation)");
+    }
+    let validation = (!same && !validation.rows.is_empty()).then_some(validation);
+
+    let on_existing = match (arguments.resume, arguments.replace) {
+        (true, _) => OnExisting::Resume,
+        (_, true) => OnExisting::Replace,
+        _ => OnExisting::Refuse,
+    };
+    let mut console = console::TrainingConsole::new(1)?;
+    let learner = Learner::new(recipe, &arguments.out, &Device::default())?.with_on_existing(on_existing);
+    let outcome = learner.fit(train, validation, &mut |event| console.listen(&event))?;
+    console.finish();
+    let out = arguments.out.display();
+    if outcome.interrupted {
+        println!("Stopped after {} steps; go on with --resume.", outcome.steps);
+    } else {
+        println!("{} steps. The bundle is in {out}; evaluate it with:", outcome.steps);
+        println!("  cargo run --release --example evaluate -- --bundle {out} --data {}", arguments.data.display());
+    }
+    Ok(())
+}

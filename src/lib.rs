@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+#[doc(inline)]
+pub use muscall_audio as audio;
+#[doc(inline)]
+pub use muscall_model as model;
+#[doc(inline)]
+pub use muscall_retrieval as retrieval;
+#[doc(inline)]
+pub use muscall_train as train;
+
+pub use burn::tensor::Device;
+pub use muscall_model::{Muscall, MuscallConfig};
+pub use muscall_retrieval::Index;
+pub use muscall_train::{Event, Learner, Manifest, OnExisting, Preset, Recipe, Split, TrainError, evaluate};
