@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Audio files to log-mel spectrograms for models of music.
+//!
+//! [`decode()`] reads a file or a span of it, [`load_clip`] gives a stretch at a model's rate and
+//! length, [`AugmentConfig`] draws augmentations, [`LogMelConfig`] makes spectrograms.
+
+mod augment;
+mod clip;
+mod crop;
+mod decode;
+mod error;
+mod frontend;
+mod repair;
+mod resample;
+mod setting;
+mod waveform;
+
+pub use augment::*;
+pub use clip::{Clip, ClipConfig, CropPosition, load_clip};
+pub use crop::*;
+pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, probe};
+pub use error::AudioError;
+pub use frontend::*;
+pub use repair::Repair;
+pub use resample::*;
+pub use waveform::Waveform;

@@ -46,37 +46,21 @@ impl Resampler {
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, AudioError> {
         for sample_rate in [from_hz, to_hz] {
             if !(1..=MAX_RATE).contains(&sample_rate) {
-                return Err(AudioError::UnsupportedSampleRate {
-                    sample_rate,
-                    max: MAX_RATE,
-                });
+                return Err(AudioError::UnsupportedSampleRate { sample_rate, max: MAX_RATE });
             }
         }
         let divisor = gcd(from_hz, to_hz);
-        Ok(Self::from_ratio(
-            (from_hz / divisor) as usize,
-            (to_hz / divisor) as usize,
-        ))
+        Ok(Self::from_ratio((from_hz / divisor) as usize, (to_hz / divisor) as usize))
     }
 
     /// `from` input frames become `to` output frames; the two have no common divisor.
     fn from_ratio(from: usize, to: usize) -> Self {
         if from == to {
-            return Self {
-                from,
-                to,
-                margin: 0,
-                advance: 0,
-                taps: 0,
-                starts: Vec::new(),
-                kernel: Vec::new(),
-            };
+            return Self { from, to, margin: 0, advance: 0, taps: 0, starts: Vec::new(), kernel: Vec::new() };
         }
         let cutoff = from.min(to) as f64 * ROLLOFF;
         let margin = (LOWPASS_WIDTH * from as f64 / cutoff).ceil() as usize;
-        let phases: Vec<_> = (0..to)
-            .map(|phase| phase_filter(phase, from, to, cutoff, margin))
-            .collect();
+        let phases: Vec<_> = (0..to).map(|phase| phase_filter(phase, from, to, cutoff, margin)).collect();
         let longest = phases.iter().map(|(_, taps)| taps.len()).max();
         let taps = longest.unwrap_or(0).next_multiple_of(LANES);
         let repeats = FEWEST_FILTERS.div_ceil(to);
@@ -89,15 +73,7 @@ impl Resampler {
                 kernel.resize(starts.len() * taps, 0.0);
             }
         }
-        Self {
-            from,
-            to,
-            margin,
-            advance: repeats * from,
-            taps,
-            starts,
-            kernel,
-        }
+        Self { from, to, margin, advance: repeats * from, taps, starts, kernel }
     }
 
     /// Resamples a whole signal; outside of it there is silence.
@@ -149,13 +125,7 @@ impl Resampler {
 }
 
 /// First input frame (relative to the block) and taps of one output phase.
-fn phase_filter(
-    phase: usize,
-    from: usize,
-    to: usize,
-    cutoff: f64,
-    margin: usize,
-) -> (isize, Vec<f32>) {
+fn phase_filter(phase: usize, from: usize, to: usize, cutoff: f64, margin: usize) -> (isize, Vec<f32>) {
     // PyTorch forms the phase in float32 and goes on in float64.
     let phase = f64::from(phase as f32 / to as f32);
     let position = |frame: isize| (frame as f64 / from as f64 - phase) * cutoff;
@@ -163,9 +133,8 @@ fn phase_filter(
     // on each side, the comparison decides.
     let centre = (phase * from as f64) as isize;
     let reach = margin as isize + 1;
-    let mut frames = (centre - reach..=centre + reach)
-        .filter(|&frame| position(frame).abs() < LOWPASS_WIDTH)
-        .peekable();
+    let mut frames =
+        (centre - reach..=centre + reach).filter(|&frame| position(frame).abs() < LOWPASS_WIDTH).peekable();
     let first = frames.peek().copied().unwrap_or(0);
     let taps = frames.map(|frame| {
         let t = position(frame) * std::f64::consts::PI;
@@ -179,10 +148,7 @@ fn phase_filter(
 /// Fills `out` with the samples from `start` on, zeros where there are none.
 fn gather(x: &[f32], start: isize, out: &mut [f32]) {
     for (i, sample) in out.iter_mut().enumerate() {
-        *sample = usize::try_from(start + i as isize)
-            .ok()
-            .and_then(|at| x.get(at).copied())
-            .unwrap_or(0.0);
+        *sample = usize::try_from(start + i as isize).ok().and_then(|at| x.get(at).copied()).unwrap_or(0.0);
     }
 }
 

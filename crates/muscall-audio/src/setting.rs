@@ -13,10 +13,5 @@ pub(crate) fn require(
     if valid {
         return Ok(());
     }
-    Err(AudioError::InvalidSetting {
-        section,
-        field,
-        found: found.into(),
-        expected,
-    })
+    Err(AudioError::InvalidSetting { section, field, found: found.into(), expected })
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use muscall_audio::{
-    AugmentConfig, AugmentParams, ColouredNoise, ColouredNoiseParams, Gain, HighPass,
-    HighPassParams, LowPass, LowPassParams, PitchShift, PitchShiftParams, Polarity,
+    AugmentConfig, AugmentParams, ColouredNoise, ColouredNoiseParams, Gain, HighPass, HighPassParams, LowPass,
+    LowPassParams, PitchShift, PitchShiftParams, Polarity,
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -17,9 +17,7 @@ fn golden(file: &str, name: &str) -> Vec<f32> {
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let view = tensors.tensor(name).unwrap();
     let values = view.data().chunks_exact(4);
-    values
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-        .collect()
+    values.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
 fn relative_difference(a: &[f32], b: &[f32]) -> f64 {
@@ -58,41 +56,22 @@ fn pitch_shift_equals_torch_pitch_shift() {
 #[test]
 fn pitch_shift_moves_a_tone() {
     for params in PitchShift::default().ratios() {
-        let mut tone: Vec<f32> = (0..32_000)
-            .map(|i| (i as f32 * 440.0 * std::f32::consts::TAU / RATE as f32).sin())
-            .collect();
+        let mut tone: Vec<f32> =
+            (0..32_000).map(|i| (i as f32 * 440.0 * std::f32::consts::TAU / RATE as f32).sin()).collect();
         params.apply(&mut tone, RATE);
-        let crossings = tone[4000..20_000]
-            .windows(2)
-            .filter(|w| w[0] <= 0.0 && w[1] > 0.0)
-            .count() as f64;
+        let crossings = tone[4000..20_000].windows(2).filter(|w| w[0] <= 0.0 && w[1] > 0.0).count() as f64;
         let expected = 440.0 * params.ratio();
-        assert!(
-            (crossings - expected).abs() < 5.0,
-            "{crossings} Hz, expected {expected}"
-        );
+        assert!((crossings - expected).abs() < 5.0, "{crossings} Hz, expected {expected}");
     }
 }
 
 #[test]
 fn pitch_ratios_are_those_that_are_cheap_at_16_khz() {
-    let ratios: Vec<f64> = PitchShift::default()
-        .ratios()
-        .iter()
-        .map(PitchShiftParams::ratio)
-        .collect();
+    let ratios: Vec<f64> = PitchShift::default().ratios().iter().map(PitchShiftParams::ratio).collect();
     assert_eq!(ratios, [4.0 / 5.0, 125.0 / 128.0, 128.0 / 125.0, 5.0 / 4.0]);
-    let octave = PitchShift {
-        min_semitones: -12.0,
-        max_semitones: 12.0,
-        ..PitchShift::default()
-    };
+    let octave = PitchShift { min_semitones: -12.0, max_semitones: 12.0, ..PitchShift::default() };
     assert_eq!(octave.ratios().len(), 14);
-    let narrow = PitchShift {
-        min_semitones: -0.1,
-        max_semitones: 0.1,
-        ..PitchShift::default()
-    };
+    let narrow = PitchShift { min_semitones: -0.1, max_semitones: 0.1, ..PitchShift::default() };
     assert!(narrow.validate().is_err());
     assert!(narrow.draw(&mut rng(1)).is_none());
 }
@@ -104,16 +83,14 @@ fn filters_equal_torch_audiomentations() {
         let mut clip = input.clone();
         let cutoff_hz = cutoff as f32;
         LowPassParams { cutoff_hz }.apply(&mut clip, RATE);
-        let difference =
-            relative_difference(&clip, &golden("filters", &format!("low_pass.{cutoff}")));
+        let difference = relative_difference(&clip, &golden("filters", &format!("low_pass.{cutoff}")));
         assert!(difference < 1e-5, "low-pass {cutoff}: {difference:e}");
     }
     for cutoff in [20, 2400] {
         let mut clip = input.clone();
         let cutoff_hz = cutoff as f32;
         HighPassParams { cutoff_hz }.apply(&mut clip, RATE);
-        let difference =
-            relative_difference(&clip, &golden("filters", &format!("high_pass.{cutoff}")));
+        let difference = relative_difference(&clip, &golden("filters", &format!("high_pass.{cutoff}")));
         assert!(difference < 1e-5, "high-pass {cutoff}: {difference:e}");
     }
 }
@@ -123,38 +100,23 @@ fn noise_has_the_level_that_was_drawn() {
     for (snr_db, decay) in [(3.0, -2.0), (10.0, 0.0), (30.0, 2.0)] {
         let clip: Vec<f32> = (0..48_000).map(|i| (i as f32 * 0.05).sin() * 0.3).collect();
         let mut noisy = clip.clone();
-        let params = ColouredNoiseParams {
-            snr_db,
-            decay,
-            seed: 7,
-        };
+        let params = ColouredNoiseParams { snr_db, decay, seed: 7 };
         params.apply(&mut noisy, RATE);
         let noise: Vec<f32> = noisy.iter().zip(&clip).map(|(n, c)| n - c).collect();
         let measured = 20.0 * (rms(&clip) / rms(&noise)).log10();
         assert!((measured - f64::from(snr_db)).abs() < 0.01, "{measured} dB");
         // One second, repeated.
-        let far = noise[..16_000]
-            .iter()
-            .zip(&noise[32_000..])
-            .all(|(a, b)| (a - b).abs() < 1e-6);
+        let far = noise[..16_000].iter().zip(&noise[32_000..]).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(far);
     }
 }
 
 #[test]
 fn noise_is_a_function_of_its_parameters_and_spares_silence() {
-    let params = ColouredNoiseParams {
-        snr_db: 5.0,
-        decay: 1.0,
-        seed: 3,
-    };
+    let params = ColouredNoiseParams { snr_db: 5.0, decay: 1.0, seed: 3 };
     let apply = |seed| {
         let mut clip = vec![0.1; 1000];
-        ColouredNoiseParams {
-            seed,
-            ..params.clone()
-        }
-        .apply(&mut clip, RATE);
+        ColouredNoiseParams { seed, ..params.clone() }.apply(&mut clip, RATE);
         clip
     };
     assert_eq!(apply(3), apply(3));
@@ -168,27 +130,12 @@ fn noise_is_a_function_of_its_parameters_and_spares_silence() {
 fn draws_stay_in_their_ranges_and_reach_all_of_them() {
     let mut rng = rng(5);
     let always = AugmentConfig {
-        noise: Some(ColouredNoise {
-            probability: 1.0,
-            ..ColouredNoise::default()
-        }),
-        pitch_shift: Some(PitchShift {
-            probability: 1.0,
-            ..PitchShift::default()
-        }),
+        noise: Some(ColouredNoise { probability: 1.0, ..ColouredNoise::default() }),
+        pitch_shift: Some(PitchShift { probability: 1.0, ..PitchShift::default() }),
         polarity: Some(Polarity { probability: 1.0 }),
-        gain: Some(Gain {
-            probability: 1.0,
-            ..Gain::default()
-        }),
-        low_pass: Some(LowPass {
-            probability: 1.0,
-            ..LowPass::default()
-        }),
-        high_pass: Some(HighPass {
-            probability: 1.0,
-            ..HighPass::default()
-        }),
+        gain: Some(Gain { probability: 1.0, ..Gain::default() }),
+        low_pass: Some(LowPass { probability: 1.0, ..LowPass::default() }),
+        high_pass: Some(HighPass { probability: 1.0, ..HighPass::default() }),
     };
     let draws: Vec<AugmentParams> = (0..2000).map(|_| always.draw(&mut rng)).collect();
     let spread = |values: Vec<f32>, low: f32, high: f32| {
@@ -198,9 +145,7 @@ fn draws_stay_in_their_ranges_and_reach_all_of_them() {
         let slack = 0.02 * (high - low);
         assert!(min < low + slack && high - slack < max, "{min} to {max}");
     };
-    let noise = |f: fn(&ColouredNoiseParams) -> f32| {
-        draws.iter().map(|d| f(d.noise.as_ref().unwrap())).collect()
-    };
+    let noise = |f: fn(&ColouredNoiseParams) -> f32| draws.iter().map(|d| f(d.noise.as_ref().unwrap())).collect();
     spread(noise(|n| n.snr_db), 3.0, 30.0);
     spread(noise(|n| n.decay), -2.0, 2.0);
     let gains = draws.iter().map(|d| d.gain.as_ref().unwrap().gain_db);
@@ -211,15 +156,10 @@ fn draws_stay_in_their_ranges_and_reach_all_of_them() {
     let below = low.iter().filter(|&&hz| hz < 1939.0).count();
     assert!((900..1100).contains(&below), "{below}");
     spread(low, 150.0, 7500.0);
-    let high = draws
-        .iter()
-        .map(|d| d.high_pass.as_ref().unwrap().cutoff_hz);
+    let high = draws.iter().map(|d| d.high_pass.as_ref().unwrap().cutoff_hz);
     spread(high.collect(), 20.0, 2400.0);
     for ratio in PitchShift::default().ratios() {
-        let n = draws
-            .iter()
-            .filter(|d| d.pitch_shift.as_ref() == Some(&ratio))
-            .count();
+        let n = draws.iter().filter(|d| d.pitch_shift.as_ref() == Some(&ratio)).count();
         assert!((400..600).contains(&n), "{ratio:?}: {n}");
     }
 }
@@ -271,10 +211,7 @@ fn parameters_are_written_and_read() {
     for _ in 0..50 {
         let params = AugmentConfig::ssl().draw(&mut rng);
         let json = serde_json::to_string(&params).unwrap();
-        assert_eq!(
-            serde_json::from_str::<AugmentParams>(&json).unwrap(),
-            params
-        );
+        assert_eq!(serde_json::from_str::<AugmentParams>(&json).unwrap(), params);
     }
 }
 
@@ -286,37 +223,12 @@ fn validation_names_the_field() {
     };
     for probability in [-0.1, 1.1, f64::NAN] {
         let polarity = Some(Polarity { probability });
-        reject(
-            AugmentConfig {
-                polarity,
-                ..AugmentConfig::none()
-            },
-            "probability",
-        );
+        reject(AugmentConfig { polarity, ..AugmentConfig::none() }, "probability");
     }
-    let gain = Some(Gain {
-        min_db: 3.0,
-        max_db: -3.0,
-        ..Gain::default()
-    });
-    reject(
-        AugmentConfig {
-            gain,
-            ..AugmentConfig::none()
-        },
-        "max_db",
-    );
-    let low_pass = Some(LowPass {
-        min_cutoff_hz: 0.0,
-        ..LowPass::default()
-    });
-    reject(
-        AugmentConfig {
-            low_pass,
-            ..AugmentConfig::none()
-        },
-        "min_cutoff_hz",
-    );
+    let gain = Some(Gain { min_db: 3.0, max_db: -3.0, ..Gain::default() });
+    reject(AugmentConfig { gain, ..AugmentConfig::none() }, "max_db");
+    let low_pass = Some(LowPass { min_cutoff_hz: 0.0, ..LowPass::default() });
+    reject(AugmentConfig { low_pass, ..AugmentConfig::none() }, "min_cutoff_hz");
     AugmentConfig::ssl().validate().unwrap();
     AugmentConfig::none().validate().unwrap();
 }

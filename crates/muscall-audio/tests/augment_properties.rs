@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use muscall_audio::{
-    AugmentConfig, AugmentParams, ColouredNoise, ColouredNoiseParams, Gain, GainParams,
-    HighPassParams, LowPassParams, PitchShift, Polarity, PolarityParams,
+    AugmentConfig, AugmentParams, ColouredNoise, ColouredNoiseParams, Gain, GainParams, HighPassParams, LowPassParams,
+    PitchShift, Polarity, PolarityParams,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -18,16 +18,8 @@ fn rng(seed: u64) -> ChaCha8Rng {
 /// Every augmentation at once, with any parameters.
 fn any_params() -> impl Strategy<Value = AugmentParams> {
     let noise = (-20f32..60.0, -2f32..2.0, any::<u64>());
-    let noise = noise.prop_map(|(snr_db, decay, seed)| ColouredNoiseParams {
-        snr_db,
-        decay,
-        seed,
-    });
-    let octave = PitchShift {
-        min_semitones: -12.0,
-        max_semitones: 12.0,
-        ..PitchShift::default()
-    };
+    let noise = noise.prop_map(|(snr_db, decay, seed)| ColouredNoiseParams { snr_db, decay, seed });
+    let octave = PitchShift { min_semitones: -12.0, max_semitones: 12.0, ..PitchShift::default() };
     let pitch = prop::sample::select(octave.ratios());
     let gain = (-60f32..20.0).prop_map(|gain_db| GainParams { gain_db });
     let low = (1f32..10_000.0).prop_map(|cutoff_hz| LowPassParams { cutoff_hz });
@@ -40,16 +32,14 @@ fn any_params() -> impl Strategy<Value = AugmentParams> {
         prop::option::of(low),
         prop::option::of(high),
     )
-        .prop_map(
-            |(noise, pitch_shift, polarity, gain, low_pass, high_pass)| AugmentParams {
-                noise,
-                pitch_shift,
-                polarity,
-                gain,
-                low_pass,
-                high_pass,
-            },
-        )
+        .prop_map(|(noise, pitch_shift, polarity, gain, low_pass, high_pass)| AugmentParams {
+            noise,
+            pitch_shift,
+            polarity,
+            gain,
+            low_pass,
+            high_pass,
+        })
 }
 
 proptest! {

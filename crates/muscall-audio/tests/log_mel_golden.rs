@@ -28,9 +28,7 @@ impl Golden {
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
+    a.iter().zip(b).fold(0.0, |worst, (a, b)| worst.max((a - b).abs()))
 }
 
 /// Both small models of the released implementation: one with its `f_max`, one with ours.
@@ -53,9 +51,7 @@ fn released(folder: &str, f_max: f32) {
     let (mel_shape, expected) = tensors.tensor("eval.log_mel");
     let samples = shape[1];
     assert_eq!(mel_shape, [shape[0], 64, config.frames(samples)]);
-    let spectrograms = audio
-        .chunks_exact(samples)
-        .zip(expected.chunks_exact(64 * mel_shape[2]));
+    let spectrograms = audio.chunks_exact(samples).zip(expected.chunks_exact(64 * mel_shape[2]));
     for (clip, (audio, expected)) in spectrograms.enumerate() {
         let mel = extractor.extract(audio).unwrap();
         let worst = largest_difference(mel.values(), expected);
@@ -139,11 +135,7 @@ fn the_floor_is_100_db_under_the_clips_own_maximum() {
     for (i, sample) in clip[..8000].iter_mut().enumerate() {
         *sample = 0.5 * (i as f32 * 0.3).sin();
     }
-    let mel = LogMelConfig::default()
-        .init()
-        .unwrap()
-        .extract(&clip)
-        .unwrap();
+    let mel = LogMelConfig::default().init().unwrap().extract(&clip).unwrap();
     let loudest = mel.values().iter().copied().fold(f32::MIN, f32::max);
     let quietest = mel.values().iter().copied().fold(f32::MAX, f32::min);
     assert!((loudest - quietest - 100.0).abs() < 1e-4);
@@ -159,9 +151,7 @@ fn released_leaves_twelve_bands_empty() {
 
 #[test]
 fn same_bits_on_every_thread_and_every_call() {
-    let clip: Vec<f32> = (0..40_000)
-        .map(|i| ((i * i % 7919) as f32 / 4000.0) - 1.0)
-        .collect();
+    let clip: Vec<f32> = (0..40_000).map(|i| ((i * i % 7919) as f32 / 4000.0) - 1.0).collect();
     let extractor = LogMelConfig::default().init().unwrap();
     let expected = extractor.extract(&clip).unwrap();
     std::thread::scope(|scope| {
@@ -182,16 +172,10 @@ fn refuses_what_has_no_spectrogram() {
             let mut clip = vec![0.5; 10_000];
             clip[at] = bad;
             let error = extractor.extract(&clip).unwrap_err();
-            assert!(
-                matches!(error, AudioError::NonFiniteSample { index, .. } if index == at),
-                "{error}"
-            );
+            assert!(matches!(error, AudioError::NonFiniteSample { index, .. } if index == at), "{error}");
         }
     }
-    assert!(matches!(
-        extractor.extract(&[f32::MAX; 2000]),
-        Err(AudioError::ClipTooLoud { .. })
-    ));
+    assert!(matches!(extractor.extract(&[f32::MAX; 2000]), Err(AudioError::ClipTooLoud { .. })));
 }
 
 #[test]

@@ -9,18 +9,13 @@ fn golden(bytes: &[u8], name: &str) -> Vec<f32> {
     let tensors = SafeTensors::deserialize(bytes).unwrap();
     let view = tensors.tensor(name).unwrap();
     let values = view.data().chunks_exact(4);
-    values
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-        .collect()
+    values.map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
 }
 
 #[test]
 fn equals_torchaudio() {
-    let bytes = std::fs::read(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/golden/audio/resample.safetensors"
-    ))
-    .unwrap();
+    let bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/audio/resample.safetensors")).unwrap();
     for (from, to) in [
         (44_100, 16_000),
         (48_000, 16_000),
@@ -36,10 +31,7 @@ fn equals_torchaudio() {
             let out = resampler.resample(&golden(&bytes, name));
             let expected = golden(&bytes, &format!("{from}.{to}.{name}"));
             assert_eq!(out.len(), expected.len(), "{from} to {to}, {name}");
-            let worst = out
-                .iter()
-                .zip(&expected)
-                .fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+            let worst = out.iter().zip(&expected).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
             assert!(worst < 1e-6, "{from} to {to}, {name}: {worst:e}");
         }
     }
@@ -49,9 +41,8 @@ fn equals_torchaudio() {
 fn keeps_a_tone_below_and_removes_one_above_the_new_nyquist_frequency() {
     let resampler = Resampler::new(44_100, 16_000).unwrap();
     let level = |frequency: f64| {
-        let tone: Vec<f32> = (0..44_100)
-            .map(|i| (std::f64::consts::TAU * frequency * f64::from(i) / 44_100.0).sin() as f32)
-            .collect();
+        let tone: Vec<f32> =
+            (0..44_100).map(|i| (std::f64::consts::TAU * frequency * f64::from(i) / 44_100.0).sin() as f32).collect();
         let out = resampler.resample(&tone);
         let middle = &out[1000..15_000];
         (middle.iter().map(|s| s * s).sum::<f32>() / middle.len() as f32).sqrt()
@@ -71,10 +62,7 @@ fn equal_rates_copy() {
 fn refuses_rates_that_no_file_has() {
     for (from, to) in [(0, 16_000), (16_000, 0), (4_000_000_000, 16_000)] {
         let error = Resampler::new(from, to).unwrap_err();
-        assert!(
-            matches!(error, AudioError::UnsupportedSampleRate { .. }),
-            "{error}"
-        );
+        assert!(matches!(error, AudioError::UnsupportedSampleRate { .. }), "{error}");
     }
 }
 
@@ -88,9 +76,7 @@ fn reports_the_grid_and_the_length() {
     assert!(resampler.resample(&[]).is_empty());
 }
 
-const RATES: [u32; 9] = [
-    8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000,
-];
+const RATES: [u32; 9] = [8_000, 11_025, 12_000, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

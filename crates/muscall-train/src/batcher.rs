@@ -59,6 +59,7 @@ pub struct RawBatch {
     pub skipped: Vec<TrainError>,
 }
 
+#[derive(Debug)]
 struct Loaded {
     index: usize,
     mel: Vec<f32>,
@@ -186,7 +187,11 @@ impl Iterator for EpochLoader {
                     batch.mels.extend(item.mel);
                     batch.captions.push(item.caption);
                 }
-                Err(error) if self.config.on_bad_file == OnBadFile::Stop => return Some(Err(error)),
+                Err(error) if self.config.on_bad_file == OnBadFile::Stop => {
+                    // Items of this batch are used up: another call would wait for them for ever.
+                    self.order.clear();
+                    return Some(Err(error));
+                }
                 Err(error) => batch.skipped.push(error),
             }
         }

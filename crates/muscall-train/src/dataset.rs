@@ -34,7 +34,8 @@ pub struct Item {
 /// The seed of an item: a function of the run's seed, the epoch and the item alone, so that
 /// neither the number of loader threads nor a restart changes what is drawn.
 pub fn item_seed(seed: u64, epoch: u64, index: u64) -> u64 {
-    [epoch, index].into_iter().fold(mix(seed), |state, word| mix(state ^ mix(word)))
+    // `mix(word)` here would make seed and epoch exchangeable.
+    [epoch, index].into_iter().fold(mix(seed), |state, word| mix(state ^ word))
 }
 
 /// The finaliser of SplitMix64.

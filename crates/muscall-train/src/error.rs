@@ -89,6 +89,14 @@ pub enum TrainError {
         /// What stands there.
         found: String,
     },
+    /// No row of a manifest is of the split asked for.
+    #[error("{path}: no row has the split {split}; give some rows that split, or read another one")]
+    EmptySplit {
+        /// The manifest.
+        path: PathBuf,
+        /// The split.
+        split: &'static str,
+    },
     /// Two rows have one id but different audio.
     #[error("{path}: row {row}: the id `{id}` belongs to {other} already; give every audio file an id of its own")]
     DuplicateId {

@@ -130,6 +130,9 @@ impl Manifest {
                 }
             }
         }
+        if rows.is_empty() {
+            return Err(TrainError::EmptySplit { path: file.to_owned(), split: split.name() });
+        }
         Ok(rows)
     }
 

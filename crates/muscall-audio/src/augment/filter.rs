@@ -48,21 +48,13 @@ pub struct HighPass {
 
 impl Default for LowPass {
     fn default() -> Self {
-        Self {
-            probability: 0.5,
-            min_cutoff_hz: 150.0,
-            max_cutoff_hz: 7500.0,
-        }
+        Self { probability: 0.5, min_cutoff_hz: 150.0, max_cutoff_hz: 7500.0 }
     }
 }
 
 impl Default for HighPass {
     fn default() -> Self {
-        Self {
-            probability: 0.5,
-            min_cutoff_hz: 20.0,
-            max_cutoff_hz: 2400.0,
-        }
+        Self { probability: 0.5, min_cutoff_hz: 20.0, max_cutoff_hz: 2400.0 }
     }
 }
 
@@ -78,9 +70,8 @@ impl LowPass {
 
     /// The filter of one clip; `None` when it stays as it is.
     pub fn draw(&self, rng: &mut impl Rng) -> Option<LowPassParams> {
-        happens(self.probability, rng).then(|| LowPassParams {
-            cutoff_hz: uniform_in_mel(self.min_cutoff_hz, self.max_cutoff_hz, rng),
-        })
+        happens(self.probability, rng)
+            .then(|| LowPassParams { cutoff_hz: uniform_in_mel(self.min_cutoff_hz, self.max_cutoff_hz, rng) })
     }
 }
 
@@ -96,9 +87,8 @@ impl HighPass {
 
     /// The filter of one clip; `None` when it stays as it is.
     pub fn draw(&self, rng: &mut impl Rng) -> Option<HighPassParams> {
-        happens(self.probability, rng).then(|| HighPassParams {
-            cutoff_hz: uniform_in_mel(self.min_cutoff_hz, self.max_cutoff_hz, rng),
-        })
+        happens(self.probability, rng)
+            .then(|| HighPassParams { cutoff_hz: uniform_in_mel(self.min_cutoff_hz, self.max_cutoff_hz, rng) })
     }
 }
 
@@ -136,20 +126,8 @@ impl HighPassParams {
 }
 
 fn require_cutoffs(min: f32, max: f32, section: &'static str) -> Result<(), AudioError> {
-    require(
-        (1.0..=384_000.0).contains(&min),
-        section,
-        "min_cutoff_hz",
-        min,
-        "1 to 384000 Hz",
-    )?;
-    require(
-        (min..=384_000.0).contains(&max),
-        section,
-        "max_cutoff_hz",
-        max,
-        "min_cutoff_hz to 384000 Hz",
-    )
+    require((1.0..=384_000.0).contains(&min), section, "min_cutoff_hz", min, "1 to 384000 Hz")?;
+    require((min..=384_000.0).contains(&max), section, "max_cutoff_hz", max, "min_cutoff_hz to 384000 Hz")
 }
 
 fn uniform_in_mel(min_hz: f32, max_hz: f32, rng: &mut impl Rng) -> f32 {
@@ -184,10 +162,7 @@ fn convolve(x: &[f32], taps: &[f32]) -> Vec<f32> {
     };
     let half = taps.len() / 2;
     let whole = (x.len() + 2 * half).next_power_of_two();
-    let size = (4 * taps.len())
-        .next_power_of_two()
-        .max(SHORTEST_TRANSFORM)
-        .min(whole);
+    let size = (4 * taps.len()).next_power_of_two().max(SHORTEST_TRANSFORM).min(whole);
     let forward = fourier(size, FftDirection::Forward);
     let inverse = fourier(size, FftDirection::Inverse);
 

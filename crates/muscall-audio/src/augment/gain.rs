@@ -23,11 +23,7 @@ pub struct Gain {
 
 impl Default for Gain {
     fn default() -> Self {
-        Self {
-            probability: 0.2,
-            min_db: -18.0,
-            max_db: 6.0,
-        }
+        Self { probability: 0.2, min_db: -18.0, max_db: 6.0 }
     }
 }
 
@@ -38,27 +34,13 @@ impl Gain {
     /// [`AudioError::InvalidSetting`] naming the first field that does not make sense and what would.
     pub fn validate(&self) -> Result<(), AudioError> {
         require_probability(self.probability, SECTION)?;
-        require(
-            (-120.0..=120.0).contains(&self.min_db),
-            SECTION,
-            "min_db",
-            self.min_db,
-            "-120 to 120 dB",
-        )?;
-        require(
-            (self.min_db..=120.0).contains(&self.max_db),
-            SECTION,
-            "max_db",
-            self.max_db,
-            "min_db to 120 dB",
-        )
+        require((-120.0..=120.0).contains(&self.min_db), SECTION, "min_db", self.min_db, "-120 to 120 dB")?;
+        require((self.min_db..=120.0).contains(&self.max_db), SECTION, "max_db", self.max_db, "min_db to 120 dB")
     }
 
     /// The gain of one clip; `None` when it stays as it is.
     pub fn draw(&self, rng: &mut impl Rng) -> Option<GainParams> {
-        happens(self.probability, rng).then(|| GainParams {
-            gain_db: uniform(self.min_db, self.max_db, rng),
-        })
+        happens(self.probability, rng).then(|| GainParams { gain_db: uniform(self.min_db, self.max_db, rng) })
     }
 }
 

@@ -56,21 +56,13 @@ impl AugmentConfig {
 
     /// The augmentations of the paper's main model: noise with probability 0.3, pitch shift with 0.4.
     pub fn muscall() -> Self {
-        Self {
-            noise: Some(ColouredNoise::default()),
-            pitch_shift: Some(PitchShift::default()),
-            ..Self::default()
-        }
+        Self { noise: Some(ColouredNoise::default()), pitch_shift: Some(PitchShift::default()), ..Self::default() }
     }
 
     /// The augmentations of the self-supervised branch: those of [`muscall`](Self::muscall), polarity with probability
     /// 0.8 and gain with 0.2.
     pub fn ssl() -> Self {
-        Self {
-            polarity: Some(Polarity::default()),
-            gain: Some(Gain::default()),
-            ..Self::muscall()
-        }
+        Self { polarity: Some(Polarity::default()), gain: Some(Gain::default()), ..Self::muscall() }
     }
 
     /// Checks every augmentation that is set.

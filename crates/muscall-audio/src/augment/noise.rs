@@ -38,13 +38,7 @@ pub struct ColouredNoise {
 
 impl Default for ColouredNoise {
     fn default() -> Self {
-        Self {
-            probability: 0.3,
-            min_snr_db: 3.0,
-            max_snr_db: 30.0,
-            min_decay: -2.0,
-            max_decay: 2.0,
-        }
+        Self { probability: 0.3, min_snr_db: 3.0, max_snr_db: 30.0, min_decay: -2.0, max_decay: 2.0 }
     }
 }
 
@@ -55,13 +49,7 @@ impl ColouredNoise {
     /// [`AudioError::InvalidSetting`] naming the first field that does not make sense and what would.
     pub fn validate(&self) -> Result<(), AudioError> {
         require_probability(self.probability, SECTION)?;
-        require(
-            (-120.0..=120.0).contains(&self.min_snr_db),
-            SECTION,
-            "min_snr_db",
-            self.min_snr_db,
-            "-120 to 120 dB",
-        )?;
+        require((-120.0..=120.0).contains(&self.min_snr_db), SECTION, "min_snr_db", self.min_snr_db, "-120 to 120 dB")?;
         require(
             (self.min_snr_db..=120.0).contains(&self.max_snr_db),
             SECTION,
@@ -69,13 +57,7 @@ impl ColouredNoise {
             self.max_snr_db,
             "min_snr_db to 120 dB",
         )?;
-        require(
-            (-4.0..=4.0).contains(&self.min_decay),
-            SECTION,
-            "min_decay",
-            self.min_decay,
-            "-4 to 4",
-        )?;
+        require((-4.0..=4.0).contains(&self.min_decay), SECTION, "min_decay", self.min_decay, "-4 to 4")?;
         require(
             (self.min_decay..=4.0).contains(&self.max_decay),
             SECTION,
@@ -177,17 +159,12 @@ mod tests {
 
     #[test]
     fn colour_equals_torch_audiomentations() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/golden/audio/noise.safetensors"
-        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/audio/noise.safetensors");
         let bytes = std::fs::read(path).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let golden = |name: &str| -> Vec<f32> {
             let data = tensors.tensor(name).unwrap().data();
-            data.chunks_exact(4)
-                .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-                .collect()
+            data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
         };
         for decay in ["-2", "-0.5", "0", "1", "2"] {
             let mut noise = golden("white");

@@ -32,11 +32,7 @@ pub struct PitchShift {
 
 impl Default for PitchShift {
     fn default() -> Self {
-        Self {
-            probability: 0.4,
-            min_semitones: -4.0,
-            max_semitones: 4.0,
-        }
+        Self { probability: 0.4, min_semitones: -4.0, max_semitones: 4.0 }
     }
 }
 
@@ -90,9 +86,7 @@ impl PitchShift {
         let mut ratios: Vec<_> = divisors
             .iter()
             .flat_map(|&numerator| {
-                divisors.iter().filter_map(move |&denominator| {
-                    PitchShiftParams::new(numerator, denominator).ok()
-                })
+                divisors.iter().filter_map(move |&denominator| PitchShiftParams::new(numerator, denominator).ok())
             })
             .filter(|r| r.numerator != r.denominator && range.contains(&semitones(r)))
             .collect();
@@ -133,17 +127,9 @@ impl PitchShiftParams {
     /// [`AudioError::InvalidSetting`] for a number that is 0 or above 1024 and a ratio outside of 1/4 to 4.
     pub fn new(numerator: u32, denominator: u32) -> Result<Self, AudioError> {
         let numbers = 1..=LARGEST;
+        require(numbers.contains(&numerator), SECTION, "numerator", numerator, "1 to 1024")?;
         require(
-            numbers.contains(&numerator),
-            SECTION,
-            "numerator",
-            numerator,
-            "1 to 1024",
-        )?;
-        require(
-            numbers.contains(&denominator)
-                && numerator <= 4 * denominator
-                && denominator <= 4 * numerator,
+            numbers.contains(&denominator) && numerator <= 4 * denominator && denominator <= 4 * numerator,
             SECTION,
             "denominator",
             denominator,
@@ -153,10 +139,7 @@ impl PitchShiftParams {
             .rev()
             .find(|d| numerator.is_multiple_of(*d) && denominator.is_multiple_of(*d))
             .unwrap_or(1);
-        Ok(Self {
-            numerator: numerator / divisor,
-            denominator: denominator / divisor,
-        })
+        Ok(Self { numerator: numerator / divisor, denominator: denominator / divisor })
     }
 
     /// What frequencies are multiplied by.

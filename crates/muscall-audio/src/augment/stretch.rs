@@ -74,10 +74,7 @@ struct Vectors {
 
 impl Vectors {
     fn new(length: usize) -> Self {
-        Self {
-            re: vec![0.0; length],
-            im: vec![0.0; length],
-        }
+        Self { re: vec![0.0; length], im: vec![0.0; length] }
     }
 }
 
@@ -143,10 +140,7 @@ impl Analysis {
             scratch: vec![Complex32::default(); fft.get_inplace_scratch_len()],
             fft,
             pairs: std::array::from_fn(|_| {
-                std::array::from_fn(|_| Polar {
-                    magnitude: vec![0.0; half + 1],
-                    direction: Vectors::new(half + 1),
-                })
+                std::array::from_fn(|_| Polar { magnitude: vec![0.0; half + 1], direction: Vectors::new(half + 1) })
             }),
             done: 0,
         }
@@ -178,15 +172,11 @@ impl Analysis {
             *z = Complex32::new(a, b);
         }
         let silent = [a.is_none(), b.is_none()];
-        self.fft
-            .process_with_scratch(&mut self.buffer, &mut self.scratch);
+        self.fft.process_with_scratch(&mut self.buffer, &mut self.scratch);
         let [a, b] = &mut self.pairs[self.done / 2 % 2];
         // Twice the two spectra, by the symmetry of a real signal's spectrum.
         let mirrored = self.buffer[1..].iter().rev();
-        let pairs = self
-            .buffer
-            .iter()
-            .zip(std::iter::once(&self.buffer[0]).chain(mirrored));
+        let pairs = self.buffer.iter().zip(std::iter::once(&self.buffer[0]).chain(mirrored));
         let a_parts = a.direction.re.iter_mut().zip(&mut a.direction.im);
         let b_parts = b.direction.re.iter_mut().zip(&mut b.direction.im);
         for ((up, down), ((a_re, a_im), (b_re, b_im))) in pairs.zip(a_parts.zip(b_parts)) {
@@ -269,14 +259,10 @@ impl Synthesis {
             let nyquist = n_fft / 2;
             self.buffer[nyquist] = Complex32::new(a.re[nyquist], b.re[nyquist]);
         }
-        self.fft
-            .process_with_scratch(&mut self.buffer, &mut self.scratch);
+        self.fft.process_with_scratch(&mut self.buffer, &mut self.scratch);
 
         let even_step = step - usize::from(odd);
-        for (sum, z) in self.sum[even_step * self.hop..]
-            .iter_mut()
-            .zip(&self.buffer)
-        {
+        for (sum, z) in self.sum[even_step * self.hop..].iter_mut().zip(&self.buffer) {
             *sum += z.re;
         }
         if odd {

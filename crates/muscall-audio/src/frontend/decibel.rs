@@ -38,11 +38,7 @@ fn decibel(power: f32) -> f32 {
     const DB_PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;
     const DB_PER_NEPER: f32 = 10.0 * std::f32::consts::LOG10_E;
 
-    let power = if power > SMALLEST_POWER {
-        power
-    } else {
-        SMALLEST_POWER
-    };
+    let power = if power > SMALLEST_POWER { power } else { SMALLEST_POWER };
     // power = 2^exponent · (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)).
     let bits = power.to_bits().wrapping_sub(SQRT_HALF_BITS);
     let exponent = ((bits as i32) >> 23) as f32;

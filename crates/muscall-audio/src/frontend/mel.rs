@@ -27,18 +27,10 @@ struct Filter {
 
 impl MelBank {
     /// `n_mels` filters between `f_min` and `f_max` over the `bins` frequencies from 0 to half of `sample_rate`.
-    pub(super) fn new(
-        sample_rate: u32,
-        bins: usize,
-        n_mels: usize,
-        f_min: f32,
-        f_max: f32,
-    ) -> Self {
+    pub(super) fn new(sample_rate: u32, bins: usize, n_mels: usize, f_min: f32, f_max: f32) -> Self {
         let frequencies = linspace(0.0, (sample_rate / 2) as f32, bins);
-        let corners: Vec<f32> = linspace(hz_to_mel(f_min), hz_to_mel(f_max), n_mels + 2)
-            .into_iter()
-            .map(mel_to_hz)
-            .collect();
+        let corners: Vec<f32> =
+            linspace(hz_to_mel(f_min), hz_to_mel(f_max), n_mels + 2).into_iter().map(mel_to_hz).collect();
         let mut filters = Vec::with_capacity(n_mels);
         let mut weights = Vec::new();
         for corner in corners.windows(3) {
@@ -52,17 +44,10 @@ impl MelBank {
                 .collect();
             let first = triangle.iter().position(|&w| w > 0.0).unwrap_or(0);
             let end = triangle.iter().rposition(|&w| w > 0.0).map_or(0, |i| i + 1);
-            filters.push(Filter {
-                bins: first..end,
-                offset: weights.len(),
-            });
+            filters.push(Filter { bins: first..end, offset: weights.len() });
             weights.extend_from_slice(&triangle[first..end]);
         }
-        Self {
-            bins,
-            filters,
-            weights,
-        }
+        Self { bins, filters, weights }
     }
 
     /// All weights, zeros included: `[bins, n_mels]`, row-major.
@@ -78,14 +63,7 @@ impl MelBank {
     }
 
     /// Mel powers of a block of `count` frames, written to columns `first..first + count` of `out`, `[n_mels, frames]`.
-    pub(super) fn apply(
-        &self,
-        powers: &[Powers],
-        out: &mut [f32],
-        frames: usize,
-        first: usize,
-        count: usize,
-    ) {
+    pub(super) fn apply(&self, powers: &[Powers], out: &mut [f32], frames: usize, first: usize, count: usize) {
         for (filter, row) in self.filters.iter().zip(out.chunks_exact_mut(frames)) {
             let powers = &powers[filter.bins.clone()];
             let mut sums = [0.0; BLOCK];
@@ -111,12 +89,6 @@ fn mel_to_hz(mel: f32) -> f32 {
 fn linspace(start: f32, end: f32, n: usize) -> Vec<f32> {
     let step = (end - start) / (n - 1) as f32;
     (0..n)
-        .map(|i| {
-            if i < n / 2 {
-                step.mul_add(i as f32, start)
-            } else {
-                (-step).mul_add((n - 1 - i) as f32, end)
-            }
-        })
+        .map(|i| if i < n / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((n - 1 - i) as f32, end) })
         .collect()
 }

@@ -42,25 +42,14 @@ pub struct LogMelConfig {
 
 impl Default for LogMelConfig {
     fn default() -> Self {
-        Self {
-            sample_rate: 16_000,
-            n_fft: 1024,
-            hop: 512,
-            n_mels: 128,
-            f_min: 0.0,
-            f_max: 8000.0,
-            top_db: 100.0,
-        }
+        Self { sample_rate: 16_000, n_fft: 1024, hop: 512, n_mels: 128, f_min: 0.0, f_max: 8000.0, top_db: 100.0 }
     }
 }
 
 impl LogMelConfig {
     /// The defaults with another number of bands.
     pub fn new(n_mels: usize) -> Self {
-        Self {
-            n_mels,
-            ..Self::default()
-        }
+        Self { n_mels, ..Self::default() }
     }
 
     /// The frontend of the released implementation: `f_max` of 11025 Hz at 16 kHz, so that 12 of the 128 bands are
@@ -111,13 +100,7 @@ impl LogMelConfig {
     /// [`AudioError::InvalidSetting`] naming the first field that does not make sense and what would.
     pub fn validate(&self) -> Result<(), AudioError> {
         let nyquist = self.sample_rate as f32 / 2.0;
-        require(
-            (2..=768_000).contains(&self.sample_rate),
-            SECTION,
-            "sample_rate",
-            self.sample_rate,
-            "2 to 768000 Hz",
-        )?;
+        require((2..=768_000).contains(&self.sample_rate), SECTION, "sample_rate", self.sample_rate, "2 to 768000 Hz")?;
         require(
             (2..=1 << 20).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
             SECTION,
@@ -125,20 +108,8 @@ impl LogMelConfig {
             self.n_fft as f64,
             "an even number from 2 to 1048576",
         )?;
-        require(
-            (1..=self.n_fft).contains(&self.hop),
-            SECTION,
-            "hop",
-            self.hop as f64,
-            "1 to n_fft",
-        )?;
-        require(
-            (1..=4096).contains(&self.n_mels),
-            SECTION,
-            "n_mels",
-            self.n_mels as f64,
-            "1 to 4096",
-        )?;
+        require((1..=self.n_fft).contains(&self.hop), SECTION, "hop", self.hop as f64, "1 to n_fft")?;
+        require((1..=4096).contains(&self.n_mels), SECTION, "n_mels", self.n_mels as f64, "1 to 4096")?;
         require(
             (0.0..nyquist).contains(&self.f_min),
             SECTION,
@@ -153,13 +124,7 @@ impl LogMelConfig {
             self.f_max,
             "a finite number above f_min",
         )?;
-        require(
-            self.top_db.is_finite() && self.top_db > 0.0,
-            SECTION,
-            "top_db",
-            self.top_db,
-            "a finite number above 0",
-        )
+        require(self.top_db.is_finite() && self.top_db > 0.0, SECTION, "top_db", self.top_db, "a finite number above 0")
     }
 
     /// Plans the transform and builds window and filters.
@@ -171,13 +136,7 @@ impl LogMelConfig {
         Ok(LogMelExtractor {
             config: self.clone(),
             stft: Stft::new(self.n_fft, self.hop),
-            bank: MelBank::new(
-                self.sample_rate,
-                self.n_fft / 2 + 1,
-                self.n_mels,
-                self.f_min,
-                self.f_max,
-            ),
+            bank: MelBank::new(self.sample_rate, self.n_fft / 2 + 1, self.n_mels, self.f_min, self.f_max),
         })
     }
 
@@ -185,15 +144,7 @@ impl LogMelConfig {
     /// and cached embeddings, so that those of another frontend are refused.
     pub fn fingerprint(&self) -> String {
         // Every field by name: one that is added cannot be forgotten here.
-        let Self {
-            sample_rate,
-            n_fft,
-            hop,
-            n_mels,
-            f_min,
-            f_max,
-            top_db,
-        } = self;
+        let Self { sample_rate, n_fft, hop, n_mels, f_min, f_max, top_db } = self;
         let text = format!(
             "log-mel v{ALGORITHM_VERSION} sample_rate={sample_rate} n_fft={n_fft} hop={hop} n_mels={n_mels} \
              f_min={f_min} f_max={f_max} top_db={top_db}"
@@ -227,9 +178,7 @@ pub struct LogMelExtractor {
 
 impl std::fmt::Debug for LogMelExtractor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogMelExtractor")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
+        f.debug_struct("LogMelExtractor").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -252,10 +201,7 @@ impl LogMelExtractor {
             return Err(AudioError::EmptyClip);
         }
         if let Some(index) = first_non_finite(samples) {
-            return Err(AudioError::NonFiniteSample {
-                index,
-                value: samples[index],
-            });
+            return Err(AudioError::NonFiniteSample { index, value: samples[index] });
         }
         let shortest = self.config.shortest();
         if samples.len() < shortest {
@@ -272,19 +218,14 @@ impl LogMelExtractor {
         for first in (0..frames).step_by(BLOCK) {
             let count = BLOCK.min(frames - first);
             self.stft.block_powers(samples, first, count, &mut scratch);
-            self.bank
-                .apply(&scratch.powers, &mut values, frames, first, count);
+            self.bank.apply(&scratch.powers, &mut values, frames, first, count);
         }
         if first_non_finite(&values).is_some() {
             let peak = samples.iter().fold(0f32, |peak, s| peak.max(s.abs()));
             return Err(AudioError::ClipTooLoud { peak });
         }
         decibel::power_to_db(&mut values, self.config.top_db);
-        Ok(LogMel {
-            n_mels: self.config.n_mels,
-            frames,
-            values,
-        })
+        Ok(LogMel { n_mels: self.config.n_mels, frames, values })
     }
 
     /// The filter bank as the released implementation stores it (`mel_scale.fb`).
@@ -348,8 +289,5 @@ fn first_non_finite(x: &[f32]) -> Option<usize> {
         (sums.iter().sum::<f32>() + rest).is_nan()
     })?;
     let start = spoilt * BLOCK;
-    x[start..]
-        .iter()
-        .position(|value| !value.is_finite())
-        .map(|i| start + i)
+    x[start..].iter().position(|value| !value.is_finite()).map(|i| start + i)
 }

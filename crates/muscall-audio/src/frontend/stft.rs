@@ -40,12 +40,7 @@ impl Stft {
             })
             .collect();
         let energy: f64 = window.iter().map(|&w| f64::from(w).powi(2)).sum();
-        Self {
-            window,
-            hop,
-            scale: (1.0 / energy) as f32,
-            fft: FftPlanner::new().plan_fft_forward(n_fft),
-        }
+        Self { window, hop, scale: (1.0 / energy) as f32, fft: FftPlanner::new().plan_fft_forward(n_fft) }
     }
 
     pub(super) fn window(&self) -> &[f32] {
@@ -65,13 +60,7 @@ impl Stft {
     ///
     /// Two real frames go through one complex transform, one as its real and one as its imaginary part; the symmetry
     /// of a real signal's spectrum takes them apart again.
-    pub(super) fn block_powers(
-        &self,
-        x: &[f32],
-        first: usize,
-        count: usize,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn block_powers(&self, x: &[f32], first: usize, count: usize, scratch: &mut Scratch) {
         let n_fft = self.window.len();
         let bins = n_fft / 2 + 1;
         // The two frames are recovered as sums and differences: twice each spectrum, four times its power.
@@ -79,17 +68,12 @@ impl Stft {
         for pair in (0..count).step_by(2) {
             let a = self.frame(x, first + pair);
             // A last frame without a partner is its own; the surplus power is not read.
-            let b = if pair + 1 < count {
-                self.frame(x, first + pair + 1)
-            } else {
-                a.clone()
-            };
+            let b = if pair + 1 < count { self.frame(x, first + pair + 1) } else { a.clone() };
             let samples = a.iter().zip(b.iter()).zip(&self.window);
             for (z, ((&a, &b), &w)) in scratch.frames.iter_mut().zip(samples) {
                 *z = Complex32::new(a * w, b * w);
             }
-            self.fft
-                .process_with_scratch(&mut scratch.frames, &mut scratch.fft);
+            self.fft.process_with_scratch(&mut scratch.frames, &mut scratch.fft);
 
             let (spectrum, powers) = (&scratch.frames, &mut scratch.powers);
             let zero = spectrum[0];
@@ -111,9 +95,7 @@ impl Stft {
         let n_fft = self.window.len();
         let half = n_fft / 2;
         let centre = index * self.hop;
-        let inside = centre
-            .checked_sub(half)
-            .and_then(|start| x.get(start..start + n_fft));
+        let inside = centre.checked_sub(half).and_then(|start| x.get(start..start + n_fft));
         match inside {
             Some(samples) => Cow::Borrowed(samples),
             None => {

@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 
 use ahash::AHashMap;
 use flate2::read::GzDecoder;
+use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::replace::ReplacePattern;
 use tokenizers::normalizers::{Lowercase, NFC, Replace, Sequence as Normalizers};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{SplitDelimiterBehavior, Tokenizer};
+use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
 
 /// The merges, as published with CLIP.
 const MERGES: &[u8] = include_bytes!("../../assets/bpe_simple_vocab_16e6.txt.gz");
 /// Merges that CLIP uses of the file, which has more.
 const MERGE_COUNT: usize = 49_152 - 256 - 2;
 const END_OF_WORD: &str = "</w>";
+const START_TEXT: &str = "<|startoftext|>";
+const END_TEXT: &str = "<|endoftext|>";
 /// CLIP's pattern without its special tokens, which a caption cannot spell.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
 
@@ -91,13 +94,46 @@ impl ClipTokenizer {
         let words = bytes.iter().map(|symbol| format!("{symbol}{END_OF_WORD}"));
         let mut symbols: Vec<String> = bytes.iter().map(char::to_string).chain(words).collect();
         symbols.extend(merges.iter().map(|(left, right)| format!("{left}{right}")));
-        symbols.extend(["<|startoftext|>".to_owned(), "<|endoftext|>".to_owned()]);
+        symbols.extend([START_TEXT.to_owned(), END_TEXT.to_owned()]);
         let vocabulary: AHashMap<String, u32> = symbols.into_iter().zip(0..).collect();
         let bpe = BPE::builder()
             .vocab_and_merges(vocabulary, merges)
             .end_of_word_suffix(END_OF_WORD.to_owned())
             .build()
             .map_err(built)?;
+        Self::with(bpe)
+    }
+
+    /// From a `tokenizer.json` of this library or of another CLIP model. Vocabulary and merges are
+    /// the file's; all else is ours, since special tokens, truncation or padding that a file may
+    /// declare would let a caption move its end token.
+    ///
+    /// # Errors
+    /// [`TokenizerError::File`] or [`TokenizerError::Vocabulary`], with the path.
+    pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
+        let file = |source| TokenizerError::File { path: path.to_owned(), source };
+        let tokenizer = Tokenizer::from_file(path).map_err(file)?;
+        let ModelWrapper::BPE(bpe) = tokenizer.get_model() else {
+            return Err(file("not byte-pair encoding".into()));
+        };
+        let (found, expected) = (bpe.get_vocab_size(), Self::VOCABULARY);
+        let has = |token: &str, id| bpe.token_to_id(token) == Some(id);
+        let has_bytes = byte_symbols()
+            .iter()
+            .zip(0..)
+            .all(|(symbol, id)| has(&symbol.to_string(), id) && has(&format!("{symbol}{END_OF_WORD}"), id + 256));
+        let has_special = has(START_TEXT, Self::START) && has(END_TEXT, Self::END);
+        let is_suffixed = bpe.end_of_word_suffix.as_deref() == Some(END_OF_WORD);
+        if found != expected || !has_bytes || !has_special || !is_suffixed {
+            return Err(TokenizerError::Vocabulary { path: path.to_owned(), found, expected });
+        }
+        let mut bpe = bpe.clone();
+        (bpe.dropout, bpe.unk_token, bpe.ignore_merges) = (None, None, false);
+        Self::with(bpe)
+    }
+
+    fn with(bpe: BPE) -> Result<Self, TokenizerError> {
+        let built = |source| TokenizerError::BuiltIn { source };
         let mut tokenizer = Tokenizer::new(bpe);
         let spaces = Replace::new(ReplacePattern::Regex(r"\s+".to_owned()), " ").map_err(built)?;
         tokenizer.with_normalizer(Some(Normalizers::new(vec![NFC.into(), spaces.into(), Lowercase.into()])));
@@ -105,29 +141,11 @@ impl ClipTokenizer {
             Split::new(SplitPattern::Regex(WORDS.to_owned()), SplitDelimiterBehavior::Removed, true).map_err(built)?;
         let bytes = ByteLevel::new(false, false, false);
         tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![words.into(), bytes.into()])));
-        Ok(Self::with(tokenizer))
-    }
-
-    /// # Errors
-    /// [`TokenizerError::File`] or [`TokenizerError::Vocabulary`], with the path.
-    pub fn from_file(path: &Path) -> Result<Self, TokenizerError> {
-        let file = |source| TokenizerError::File { path: path.to_owned(), source };
-        let tokenizer = Tokenizer::from_file(path).map_err(file)?;
-        let found = tokenizer.get_vocab_size(true);
-        let end = tokenizer.token_to_id("<|endoftext|>");
-        if found != Self::VOCABULARY || end != Some(Self::END) {
-            let (path, expected) = (path.to_owned(), Self::VOCABULARY);
-            return Err(TokenizerError::Vocabulary { path, found, expected });
-        }
-        Ok(Self::with(tokenizer))
-    }
-
-    fn with(tokenizer: Tokenizer) -> Self {
         let longest = tokenizer.get_vocab(false).keys().map(|symbol| symbol.chars().count()).max();
         // A space may stand between any two tokens. Folding case can change a character's length
         // in bytes by a factor of three.
         let enough = 3 * Self::CONTEXT * (longest.unwrap_or(0) + 1);
-        Self { tokenizer, enough }
+        Ok(Self { tokenizer, enough })
     }
 
     /// Writes the tokenizer as JSON, in the format of the crate `tokenizers`.
@@ -184,6 +202,8 @@ fn byte_symbols() -> Vec<char> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use tokenizers::{AddedToken, TruncationParams};
+
     use super::*;
 
     #[test]
@@ -216,7 +236,24 @@ mod tests {
         for text in ["", "R&B / soul — smooth & sexy", "日本の伝統音楽 with koto", "I'm you're"] {
             assert_eq!(loaded.encode(text), tokenizer.encode(text));
         }
+        std::fs::write(&path, r#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#).unwrap();
+        assert!(matches!(ClipTokenizer::from_file(&path), Err(TokenizerError::Vocabulary { found: 1, .. })));
         std::fs::write(&path, "{}").unwrap();
         assert!(ClipTokenizer::from_file(&path).unwrap_err().to_string().contains("tokenizer.json"));
+    }
+
+    #[test]
+    fn what_a_file_declares_cannot_move_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        let tokenizer = ClipTokenizer::new().unwrap();
+        let mut other = tokenizer.tokenizer.clone();
+        other.add_special_tokens(&[AddedToken::from(END_TEXT, true)]);
+        let short = TruncationParams { max_length: 3, ..TruncationParams::default() };
+        other.with_truncation(Some(short)).unwrap();
+        other.save(&path, false).unwrap();
+        let loaded = ClipTokenizer::from_file(&path).unwrap();
+        let text = "<|endoftext|> injected into a caption";
+        assert_eq!(loaded.encode(text), tokenizer.encode(text));
     }
 }

@@ -16,6 +16,9 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
         .iter()
         .map(|name| name.trim_start_matches('\u{feff}').trim().to_ascii_lowercase())
         .collect();
+    if header.iter().all(String::is_empty) {
+        return Err(TrainError::EmptyManifest { path: path.to_owned() });
+    }
     let column = |keys: &[&str]| keys.iter().find_map(|key| header.iter().position(|name| name == key));
     let missing = |key| TrainError::MissingKey {
         path: path.to_owned(),
@@ -25,8 +28,11 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
     };
     let audio = column(&AUDIO_KEYS).ok_or_else(|| missing("audio"))?;
     let (id, split) = (column(&ID_KEYS), column(&["split"]));
-    let is_caption =
-        |name: &String| name == "caption" || name == "captions" || name.starts_with("caption_") && name != "caption_id";
+    // Data sets also have `caption_id`, `caption_source` and the like.
+    let is_numbered = |name: &str| {
+        name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let is_caption = |name: &str| name == "caption" || name == "captions" || is_numbered(name);
     let captions: Vec<usize> = (0..header.len()).filter(|&i| is_caption(&header[i])).collect();
     if captions.is_empty() {
         return Err(missing("caption"));

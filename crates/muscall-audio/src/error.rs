@@ -1,0 +1,152 @@
+//! What can go wrong between a file and a spectrogram.
+
+use std::path::PathBuf;
+
+use crate::Repair;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AudioError {
+    /// A file cannot be opened or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A path is a directory, a pipe or a device.
+    #[error("{path}: it is a {found}, not a file; name an audio file")]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A file has no bytes.
+    #[error("{path}: the file is empty; copy it again")]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is of no format that is known here.
+    #[error("{path}: not a known audio format ({reason}); mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC and .npy are read: convert it to one of them")]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What the last reader said.
+        reason: String,
+    },
+    /// The codec, or this use of it, cannot be decoded.
+    #[error("{path}: {what} cannot be decoded; convert the file to 24-bit FLAC or WAV")]
+    UnsupportedCodec {
+        /// The file.
+        path: PathBuf,
+        /// The codec and what is special about it.
+        what: String,
+    },
+    /// The header names a sample rate that no audio has.
+    #[error("{path}: a sample rate of {found} Hz; rates from {min} to {max} Hz are read: the header is damaged, or set it right")]
+    FileSampleRate {
+        /// The file.
+        path: PathBuf,
+        /// In the header.
+        found: u32,
+        /// Lowest that is read.
+        min: u32,
+        /// Highest that is read.
+        max: u32,
+    },
+    /// The header names no channels, or more than any recording has.
+    #[error("{path}: {found} channels; 1 to {max} are read: mix it down first")]
+    Channels {
+        /// The file.
+        path: PathBuf,
+        /// In the header.
+        found: usize,
+        /// Most that are read.
+        max: usize,
+    },
+    /// Nothing could be decoded.
+    #[error("{path}: no audio could be decoded ({codec}); it is only a header, or damaged throughout: copy it again")]
+    NoAudio {
+        /// The file.
+        path: PathBuf,
+        /// Of the file.
+        codec: String,
+    },
+    /// The samples are far outside ±1.
+    #[error("{path}: {share:.0} % of its samples are beyond ±{limit}, up to {peak:.3e}; if they are integers stored as floating point, divide them by 32768 (16 bit) or 8388608 (24 bit); else the file is damaged")]
+    OutOfScale {
+        /// The file.
+        path: PathBuf,
+        /// Percent of samples.
+        share: f64,
+        /// What is taken for a sample.
+        limit: f32,
+        /// Largest absolute sample.
+        peak: f32,
+    },
+    /// A whole file would not fit the memory that is allowed for it.
+    #[error("{path}: longer than {max_s} s; decode a span of it, or allow more")]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Allowed.
+        max_s: f64,
+    },
+    /// A file had to be repaired, and strict decoding was asked for.
+    #[error("{path}: {}; it can be read when repairs are allowed", repairs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Strict {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        repairs: Vec<Repair>,
+    },
+    /// An array file is not one of samples.
+    #[error("{path}: {what}; expected float32, float64 or int16 of shape [n] or [2, n]: save it with numpy.save")]
+    Npy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A sample rate that cannot be resampled.
+    #[error("sample rate {sample_rate} Hz is not supported; rates from 1 to {max} Hz are")]
+    UnsupportedSampleRate {
+        /// The rate.
+        sample_rate: u32,
+        /// The highest one taken.
+        max: u32,
+    },
+    /// A setting of a configuration does not make sense.
+    #[error("{section}: `{field}` is {found}; expected {expected}")]
+    InvalidSetting {
+        /// Which configuration.
+        section: &'static str,
+        /// Which of its fields.
+        field: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A clip without samples.
+    #[error("the clip has no samples; a spectrogram needs at least one")]
+    EmptyClip,
+    /// NaN or an infinity among the samples.
+    #[error("sample {index} is {value}; samples must be finite, as decoding makes them")]
+    NonFiniteSample {
+        /// Position in the clip.
+        index: usize,
+        /// The sample.
+        value: f32,
+    },
+    /// Samples so large that their power is beyond float32.
+    #[error("the clip's peak is {peak:e}, and its power leaves the range of float32; scale the samples to about ±1")]
+    ClipTooLoud {
+        /// Largest absolute sample.
+        peak: f32,
+    },
+}

@@ -1,0 +1,192 @@
+//! Batches do not depend on threads, restarts or bad files elsewhere.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
+use muscall_train::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
+use muscall_train::dataset::{DataConfig, Dataset, item_seed};
+use muscall_train::manifest::{Manifest, Row};
+use tempfile::TempDir;
+
+const ROWS: usize = 11;
+const SAMPLES: usize = 4_000;
+
+fn write_wav(path: &Path, hz: f64, samples: usize) {
+    let tone = (0..samples).map(|i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16);
+    let data: Vec<u8> = tone.flat_map(i16::to_le_bytes).collect();
+    let mut file = Vec::from(*b"RIFF");
+    file.extend((36 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(16_000_u32.to_le_bytes());
+    file.extend(32_000_u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    fs::write(path, file).unwrap();
+}
+
+/// Tones, some of them shorter than a clip. The files of `bad` rows are text.
+fn dataset(bad: &[usize]) -> (TempDir, Arc<Dataset>) {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |i: usize| {
+        let audio = dir.path().join(format!("{i}.wav"));
+        if bad.contains(&i) {
+            fs::write(&audio, "this is not audio").unwrap();
+        } else {
+            write_wav(&audio, 200.0 + 90.0 * i as f64, 3_000 + 1_500 * i);
+        }
+        let captions = (0..=i % 3).map(|n| format!("caption {n} of {i}")).collect();
+        Row { id: i.to_string(), audio, captions }
+    };
+    let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
+    let clip = ClipConfig { sample_rate: 16_000, samples: SAMPLES, strict: false };
+    let config = DataConfig { clip, augment: AugmentConfig::muscall(), random_crop: true, seed: 5 };
+    (dir, Arc::new(Dataset::new(manifest, config).unwrap()))
+}
+
+fn frontend() -> Arc<LogMelExtractor> {
+    Arc::new(LogMelConfig::new(64).init().unwrap())
+}
+
+fn config(threads: usize) -> LoaderConfig {
+    LoaderConfig { batch_size: 3, threads, prefetch_batches: 2, drop_last: false, on_bad_file: OnBadFile::Skip }
+}
+
+fn loader(dataset: &Arc<Dataset>, config: LoaderConfig, epoch: u64, start_step: usize) -> EpochLoader {
+    EpochLoader::new(dataset.clone(), frontend(), config, epoch, start_step).unwrap()
+}
+
+fn batches(dataset: &Arc<Dataset>, config: LoaderConfig, epoch: u64, start_step: usize) -> Vec<RawBatch> {
+    loader(dataset, config, epoch, start_step).collect::<Result<_, _>>().unwrap()
+}
+
+#[track_caller]
+fn assert_same(a: &[RawBatch], b: &[RawBatch]) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!((a.step_in_epoch, &a.indices, &a.captions), (b.step_in_epoch, &b.indices, &b.captions));
+        let bits = |mels: &[f32]| mels.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&a.mels), bits(&b.mels));
+        let messages = |batch: &RawBatch| batch.skipped.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(messages(a), messages(b));
+    }
+}
+
+#[test]
+fn an_epoch_has_every_row_once_with_one_of_its_captions() {
+    let (_dir, dataset) = dataset(&[]);
+    let epoch = batches(&dataset, config(2), 0, 0);
+    let frames = LogMelConfig::new(64).frames(SAMPLES);
+    let mut seen = Vec::new();
+    for (step, batch) in epoch.iter().enumerate() {
+        assert_eq!(batch.step_in_epoch, step);
+        assert_eq!(batch.mels.len(), batch.indices.len() * 64 * frames);
+        assert!(batch.skipped.is_empty());
+        for (&index, caption) in batch.indices.iter().zip(&batch.captions) {
+            assert!(dataset.manifest().rows[index].captions.contains(caption));
+            seen.push(index);
+        }
+    }
+    assert_ne!(seen, (0..ROWS).collect::<Vec<_>>());
+    seen.sort_unstable();
+    assert_eq!(seen, (0..ROWS).collect::<Vec<_>>());
+    assert_eq!(epoch.iter().map(|batch| batch.indices.len()).collect::<Vec<_>>(), [3, 3, 3, 2]);
+    let whole = batches(&dataset, LoaderConfig { drop_last: true, ..config(2) }, 0, 0);
+    assert_same(&whole, &epoch[..3]);
+}
+
+#[test]
+fn threads_and_prefetch_change_nothing() {
+    let (_dir, dataset) = dataset(&[4, 9]);
+    let one = batches(&dataset, config(1), 3, 0);
+    for (threads, prefetch_batches) in [(1, 1), (2, 2), (4, 1), (4, 50)] {
+        let config = LoaderConfig { prefetch_batches, ..config(threads) };
+        assert_same(&batches(&dataset, config, 3, 0), &one);
+    }
+}
+
+#[test]
+fn a_later_start_gives_the_rest() {
+    let (_dir, dataset) = dataset(&[4]);
+    let whole = batches(&dataset, config(2), 1, 0);
+    for step in 0..=whole.len() {
+        assert_same(&batches(&dataset, config(2), 1, step), &whole[step..]);
+    }
+    assert!(batches(&dataset, config(2), 1, whole.len() + 1).is_empty());
+}
+
+#[test]
+fn epochs_differ_in_order_and_in_items() {
+    let (_dir, dataset) = dataset(&[]);
+    let order = |epoch| batches(&dataset, config(2), epoch, 0).into_iter().flat_map(|b| b.indices).collect::<Vec<_>>();
+    assert_ne!(order(0), order(1));
+    assert_eq!(order(1), order(1));
+    let differs = |i: &usize| dataset.train_item(0, *i).unwrap().audio != dataset.train_item(1, *i).unwrap().audio;
+    assert!((2..ROWS).filter(differs).count() > 5);
+    assert_eq!(dataset.train_item(7, 3).unwrap(), dataset.train_item(7, 3).unwrap());
+}
+
+#[test]
+fn a_bad_file_is_skipped_and_named() {
+    let (dir, dataset) = dataset(&[4]);
+    let (_good_dir, good) = self::dataset(&[]);
+    let (with, without) = (batches(&dataset, config(2), 0, 0), batches(&good, config(2), 0, 0));
+    let errors: Vec<String> = with.iter().flat_map(|b| &b.skipped).map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains(&dir.path().join("4.wav").display().to_string()), "{}", errors[0]);
+    for (with, without) in with.iter().zip(&without) {
+        let others: Vec<usize> = without.indices.iter().copied().filter(|&index| index != 4).collect();
+        assert_eq!(with.indices, others);
+    }
+}
+
+#[test]
+fn stop_ends_at_the_bad_file_and_does_not_hang() {
+    let (_dir, dataset) = dataset(&[4]);
+    let config = LoaderConfig { on_bad_file: OnBadFile::Stop, ..config(3) };
+    let skipping = batches(&dataset, LoaderConfig { on_bad_file: OnBadFile::Skip, ..config }, 0, 0);
+    let at = skipping.iter().position(|batch| !batch.skipped.is_empty()).unwrap();
+    let mut loader = loader(&dataset, config, 0, 0);
+    let before: Vec<RawBatch> = loader.by_ref().take(at).collect::<Result<_, _>>().unwrap();
+    assert_same(&before, &skipping[..at]);
+    assert!(loader.next().unwrap().unwrap_err().to_string().contains("4.wav"));
+    assert!(loader.next().is_none());
+}
+
+#[test]
+fn a_loader_may_be_dropped_at_any_time() {
+    let (_dir, dataset) = dataset(&[2]);
+    for taken in 0..4 {
+        let config = LoaderConfig { prefetch_batches: 10, ..config(4) };
+        let mut loader = loader(&dataset, config, 0, 0);
+        assert_eq!(loader.by_ref().take(taken).count(), taken);
+        drop(loader);
+        // No thread is left that holds the data.
+        assert_eq!(Arc::strong_count(&dataset), 1);
+    }
+}
+
+#[test]
+fn zeros_are_refused() {
+    let (_dir, dataset) = dataset(&[]);
+    for config in
+        [LoaderConfig { batch_size: 0, ..config(1) }, LoaderConfig { prefetch_batches: 0, ..config(1) }, config(0)]
+    {
+        let error = EpochLoader::new(dataset.clone(), frontend(), config, 0, 0).unwrap_err();
+        assert!(error.to_string().contains("at least 1"));
+    }
+}
+
+#[test]
+fn seeds_of_items_are_distinct() {
+    let mut seeds = std::collections::HashSet::new();
+    for seed in 0..4 {
+        for epoch in 0..50 {
+            seeds.extend((0..500).map(|index| item_seed(seed, epoch, index)));
+        }
+    }
+    assert_eq!(seeds.len(), 4 * 50 * 500);
+}
