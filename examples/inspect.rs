@@ -129,7 +129,7 @@ fn log_mel(waveform: &Waveform) -> Result<LogMel, AudioError> {
 
 fn wave(waveform: &Waveform) -> Vec<u8> {
     let (rate, bytes) = (waveform.sample_rate(), 4 * waveform.len() as u32);
-    let mut file = [b"RIFF", &(bytes + 48).to_le_bytes(), b"WAVE", b"fmt ", &16_u32.to_le_bytes()].concat();
+    let mut file = [b"RIFF".as_slice(), &(bytes + 48).to_le_bytes(), b"WAVE", b"fmt ", &16_u32.to_le_bytes()].concat();
     // IEEE float, one channel; its `fact` chunk counts the frames.
     file.extend([[3, 0, 1, 0], rate.to_le_bytes(), (4 * rate).to_le_bytes(), [4, 0, 32, 0]].concat());
     file.extend([*b"fact", 4_u32.to_le_bytes(), (bytes / 4).to_le_bytes(), *b"data", bytes.to_le_bytes()].concat());

@@ -5,7 +5,9 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::{AudioError, DecodeOptions, Repair, Resampler, central_start, count_frames, crop_or_pad, decode, probe, random_start};
+use crate::{
+    AudioError, DecodeOptions, Repair, Resampler, central_start, count_frames, crop_or_pad, decode, probe, random_start,
+};
 
 /// Where in a file a clip starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -131,7 +133,9 @@ fn start_of(position: CropPosition, total: usize, config: &ClipConfig, resampler
     let (_, to) = resampler.reduced();
     let start = match position {
         CropPosition::Central => central_start(total, config.samples),
-        CropPosition::At { start_s } => ((start_s.max(0.0) * f64::from(config.sample_rate)).round() as usize).min(total),
+        CropPosition::At { start_s } => {
+            ((start_s.max(0.0) * f64::from(config.sample_rate)).round() as usize).min(total)
+        }
         CropPosition::Random { seed } => random_start(total, config.samples, &mut ChaCha8Rng::seed_from_u64(seed)),
     };
     start / to * to

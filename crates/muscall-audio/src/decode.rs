@@ -2,6 +2,7 @@
 
 mod npy;
 mod scrub;
+mod source;
 mod stream;
 
 use std::fs::{self, File};
@@ -100,11 +101,8 @@ pub struct Decoded {
 /// [`AudioError`] with the path, what was found and what to do.
 pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioError> {
     let file = open(path)?;
-    let mut decoded = if is_npy(&file)? {
-        npy::decode(path, file.file, options)?
-    } else {
-        stream::decode(path, file, options)?
-    };
+    let mut decoded =
+        if is_npy(&file)? { npy::decode(path, file.file, options)? } else { stream::decode(path, file, options)? };
     let is_span = options.span.is_some();
     if decoded.waveform.is_empty() && !is_span {
         let (path, codec) = (path.to_owned(), decoded.info.codec);

@@ -31,7 +31,9 @@ pub enum AudioError {
         path: PathBuf,
     },
     /// A file is of no format that is known here.
-    #[error("{path}: not a known audio format ({reason}); mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC and .npy are read: convert it to one of them")]
+    #[error(
+        "{path}: not a known audio format ({reason}); mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC and .npy are read: convert it to one of them"
+    )]
     UnknownFormat {
         /// The file.
         path: PathBuf,
@@ -47,7 +49,9 @@ pub enum AudioError {
         what: String,
     },
     /// The header names a sample rate that no audio has.
-    #[error("{path}: a sample rate of {found} Hz; rates from {min} to {max} Hz are read: the header is damaged, or set it right")]
+    #[error(
+        "{path}: a sample rate of {found} Hz; rates from {min} to {max} Hz are read: the header is damaged, or set it right"
+    )]
     FileSampleRate {
         /// The file.
         path: PathBuf,
@@ -77,7 +81,9 @@ pub enum AudioError {
         codec: String,
     },
     /// The samples are far outside ±1.
-    #[error("{path}: {share:.0} % of its samples are beyond ±{limit}, up to {peak:.3e}; if they are integers stored as floating point, divide them by 32768 (16 bit) or 8388608 (24 bit); else the file is damaged")]
+    #[error(
+        "{path}: {share:.0} % of its samples are beyond ±{limit}, up to {peak:.3e}; if they are integers stored as floating point, divide them by 32768 (16 bit) or 8388608 (24 bit); else the file is damaged"
+    )]
     OutOfScale {
         /// The file.
         path: PathBuf,

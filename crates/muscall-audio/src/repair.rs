@@ -49,7 +49,9 @@ impl fmt::Display for Repair {
         match self {
             Self::GapFilled { at, frames } => write!(f, "{frames} lost frames from frame {at} on filled with silence"),
             Self::SamplesScrubbed { count } => write!(f, "{count} impossible samples set to zero"),
-            Self::ShorterThanDeclared { declared, found } => write!(f, "ends after {found} of {declared} declared frames"),
+            Self::ShorterThanDeclared { declared, found } => {
+                write!(f, "ends after {found} of {declared} declared frames")
+            }
             Self::LongerThanDeclared { declared, found } => write!(f, "has {found} frames, but declares {declared}"),
             Self::StreamEndedEarly { at, reason } => write!(f, "left out what follows frame {at}: {reason}"),
         }

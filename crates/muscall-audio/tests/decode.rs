@@ -47,13 +47,13 @@ fn every_format_says_what_it_is() {
 
 #[test]
 fn decoded_sound_is_the_sound_that_was_encoded() {
-    // Lossy files at 64 kbit/s; AAC keeps its encoder's delay of 1024 frames.
+    // What the lossy encoders leave at these rates; AAC keeps its encoder's delay of 1024 frames.
     for (name, delay, tolerance) in [
         ("sound.wav", 0, 2e-3),
         ("sound.aiff", 0, 2e-3),
-        ("sound.mp3", 0, 0.03),
+        ("sound.mp3", 0, 0.04),
         ("sound.ogg", 0, 0.03),
-        ("sound.m4a", 1024, 0.05),
+        ("sound.m4a", 1024, 0.06),
     ] {
         let decoded = decode(&fixture(name), &DecodeOptions::default()).unwrap();
         let rate = f64::from(decoded.waveform.sample_rate());

@@ -51,7 +51,10 @@ impl ModuleVisitor for Collect<'_> {
 #[test]
 fn training_loss_and_gradients_match() {
     let golden = read("attention");
-    let loss = loss(&golden.model, golden.mel("input.audio", 0), golden.text("input.tokens", 0));
+    // The reference's own spectrogram: a ReLU at its kink turns 0.004 dB into 0.6 % of a gradient, and float32 in
+    // PyTorch is that far from float64.
+    let mel = tensor(&golden.tensors, "eval.log_mel", &golden.device);
+    let loss = loss(&golden.model, mel, golden.text("input.tokens", 0));
     let expected = golden.tensors["train.clip_loss"].1[0];
     assert!((scalar(&loss) - expected).abs() < 1e-5, "{} {expected}", scalar(&loss));
 

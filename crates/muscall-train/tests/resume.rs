@@ -6,6 +6,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,11 @@ fn recipe(threads: usize) -> Recipe {
     recipe
 }
 
+/// Dropout draws from the state of the process: one run at a time.
+static ONE_RUN: Mutex<()> = Mutex::new(());
+
 fn train(data: &Path, run: &Path, threads: usize, stop_after: u64) -> Result<Outcome, TrainError> {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let manifest = data.join("manifest.jsonl");
     let (train, val) = (Manifest::read(&manifest, Split::Train)?, Manifest::read(&manifest, Split::Val)?);
     let learner = Learner::new(recipe(threads), run, &Device::flex())?.with_on_existing(OnExisting::Resume);
@@ -139,7 +144,6 @@ fn a_stopped_run_and_one_with_other_threads_end_the_same() {
     let dir = tempfile::tempdir().unwrap();
     write_data(dir.path());
     let run = |name: &str| dir.path().join(name);
-    // In a process of its own each, since dropout draws from the state of the whole process.
     for stop_after in [1, 4, 8, u64::MAX] {
         let outcome = train(dir.path(), &run("stopped"), 2, stop_after).unwrap();
         assert_eq!(outcome.interrupted, stop_after < u64::MAX);

@@ -167,7 +167,9 @@ fn read_header(path: &Path, file: &mut File) -> Result<Header, AudioError> {
 
 /// The text of a value in the header, which is a Python dictionary literal.
 fn value_of(header: &str, key: &str) -> Option<String> {
-    let at = [format!("'{key}'"), format!("\"{key}\"")].iter().find_map(|key| Some(header.find(key.as_str())? + key.len()))?;
+    let at = [format!("'{key}'"), format!("\"{key}\"")]
+        .iter()
+        .find_map(|key| Some(header.find(key.as_str())? + key.len()))?;
     let value = header[at..].trim_start().strip_prefix(':')?.trim_start();
     let end = match value.chars().next()? {
         '(' => value.find(')')? + 1,

@@ -1,7 +1,7 @@
 //! Compressed and PCM streams, through symphonia.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use symphonia::core::audio::GenericAudioBufferRef;
@@ -10,11 +10,12 @@ use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDe
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Track, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
+use super::source::AudioFile;
 use super::{AudioInfo, DecodeOptions, Decoded, Opened, Span, check_format};
 use crate::{AudioError, Repair, Waveform};
 
@@ -148,12 +149,14 @@ impl Stream {
         if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
             hint.with_extension(extension);
         }
-        let source = AudioFile::new(opened.file, opened.bytes).map_err(|source| AudioError::Io { path: path.to_owned(), source })?;
+        let source = AudioFile::new(opened.file, opened.bytes)
+            .map_err(|source| AudioError::Io { path: path.to_owned(), source })?;
         let source = MediaSourceStream::new(Box::new(source), Default::default());
         let format = symphonia::default::get_probe()
             .probe(&hint, source, FormatOptions::default(), MetadataOptions::default())
             .map_err(unknown)?;
-        let track = format.default_track(TrackType::Audio).ok_or(Error::Unsupported("no audio track")).map_err(unknown)?;
+        let track =
+            format.default_track(TrackType::Audio).ok_or(Error::Unsupported("no audio track")).map_err(unknown)?;
         let parameters = parameters(track).ok_or(Error::Unsupported("no audio codec")).map_err(unknown)?;
         let unsupported = |what: String| AudioError::UnsupportedCodec { path: path.to_owned(), what };
         if parameters.codec == CODEC_ID_FLAC && parameters.bits_per_sample == Some(32) {
@@ -365,11 +368,15 @@ impl Stream {
         let Some(track) = self.format.default_track(TrackType::Audio) else {
             return false;
         };
-        let Some(parameters) = parameters(track).filter(|parameters| parameters.sample_rate == Some(self.info.sample_rate)) else {
+        let Some(parameters) =
+            parameters(track).filter(|parameters| parameters.sample_rate == Some(self.info.sample_rate))
+        else {
             self.repairs.push(ended_early(at, "another stream of another kind follows".to_owned()));
             return false;
         };
-        let Ok(decoder) = symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default()) else {
+        let Ok(decoder) =
+            symphonia::default::get_codecs().make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        else {
             self.repairs.push(ended_early(at, "another stream follows that cannot be decoded".to_owned()));
             return false;
         };
@@ -403,7 +410,6 @@ impl Stream {
         }
         self.padding.map(|_| declared)
     }
-
 }
 
 fn ended_early(at: i64, reason: String) -> Repair {
@@ -417,7 +423,8 @@ fn parameters(track: &Track) -> Option<&AudioCodecParameters> {
 fn frames_of(ticks: i64, base: Option<TimeBase>, sample_rate: u32) -> i64 {
     match base {
         Some(base) if base.denom.get() != sample_rate || base.numer.get() != 1 => {
-            let frames = i128::from(ticks) * i128::from(base.numer.get()) * i128::from(sample_rate) / i128::from(base.denom.get());
+            let frames = i128::from(ticks) * i128::from(base.numer.get()) * i128::from(sample_rate)
+                / i128::from(base.denom.get());
             i64::try_from(frames).unwrap_or(i64::MAX)
         }
         _ => ticks,
@@ -440,60 +447,4 @@ fn push(buffer: &GenericAudioBufferRef<'_>, sink: &mut Sink) -> Result<(), TooLo
         mono.iter_mut().for_each(|x| *x *= scale);
     }
     sink.push(mono.into_iter())
-}
-
-/// A file without the ID3v1 tag at its end, in which some readers see audio and others lose it.
-struct AudioFile {
-    file: File,
-    bytes: u64,
-    position: u64,
-}
-
-impl AudioFile {
-    const TAG: u64 = 128;
-
-    fn new(mut file: File, bytes: u64) -> io::Result<Self> {
-        let mut tagged = bytes;
-        if bytes > Self::TAG {
-            let mut tag = [0; 3];
-            file.seek(SeekFrom::Start(bytes - Self::TAG))?;
-            file.read_exact(&mut tag)?;
-            if &tag == b"TAG" {
-                tagged = bytes - Self::TAG;
-            }
-        }
-        file.rewind()?;
-        Ok(Self { file, bytes: tagged, position: 0 })
-    }
-}
-
-impl Read for AudioFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.bytes.saturating_sub(self.position);
-        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let read = self.file.read(&mut buffer[..wanted])?;
-        self.position += read as u64;
-        Ok(read)
-    }
-}
-
-impl Seek for AudioFile {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let to = match to {
-            SeekFrom::End(offset) => SeekFrom::Start(self.bytes.saturating_add_signed(offset)),
-            other => other,
-        };
-        self.position = self.file.seek(to)?;
-        Ok(self.position)
-    }
-}
-
-impl MediaSource for AudioFile {
-    fn is_seekable(&self) -> bool {
-        true
-    }
-
-    fn byte_len(&self) -> Option<u64> {
-        Some(self.bytes)
-    }
 }
