@@ -216,7 +216,7 @@ impl Run {
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
         let mut clock = Instant::now();
-        while let Some(batch) = loader.next() {
+        for batch in loader.by_ref() {
             let batch = batch?;
             for error in &batch.skipped {
                 let _ = listener(Event::Skipped(error));

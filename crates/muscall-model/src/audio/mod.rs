@@ -94,6 +94,8 @@ impl AudioEncoderConfig {
     }
 }
 
+// There is one of these in a model.
+#[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
 enum Pool {
     Attention(AttentionPool),
