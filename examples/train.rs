@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split};
+use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -46,13 +46,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let recipe = Recipe::read(&arguments.recipe)?;
     let train = Manifest::read(&arguments.data, Split::Train)?;
     let validation = arguments.validation.as_ref().unwrap_or(&arguments.data);
-    let validation = Manifest::read(validation, Split::Val)?;
-    // A manifest without splits gives the same rows for both; validating on them would deceive.
-    let same = arguments.validation.is_none() && validation.rows == train.rows;
-    if same || validation.rows.is_empty() {
+    let validation = match Manifest::read(validation, Split::Val) {
+        Err(TrainError::EmptySplit { .. }) => None,
+        // A manifest without splits gives the same rows for both; validating on them would deceive.
+        Ok(rows) if rows.rows == train.rows => None,
+        other => Some(other?),
+    };
+    if validation.is_none() {
         eprintln!("no validation rows: the last model is kept as the best (see --validation)");
     }
-    let validation = (!same && !validation.rows.is_empty()).then_some(validation);
 
     let on_existing = match (arguments.resume, arguments.replace) {
         (true, _) => OnExisting::Resume,

@@ -9,7 +9,7 @@ use crate::Repair;
 #[non_exhaustive]
 pub enum AudioError {
     /// A file cannot be opened or read.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; check the path, and that the file may be read")]
     Io {
         /// The file.
         path: PathBuf,

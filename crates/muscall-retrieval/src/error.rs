@@ -65,7 +65,7 @@ pub enum RetrievalError {
         id: String,
     },
     /// A file cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
     Io {
         /// The file.
         path: PathBuf,

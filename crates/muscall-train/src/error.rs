@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TrainError {
     /// A file or a directory cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
     Io {
         /// The file.
         path: PathBuf,
@@ -16,7 +16,7 @@ pub enum TrainError {
         source: std::io::Error,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; mend the JSON there")]
     Json {
         /// The file.
         path: PathBuf,
@@ -24,7 +24,7 @@ pub enum TrainError {
         source: serde_json::Error,
     },
     /// A file is not the CSV that it should be.
-    #[error("{path}: {source}")]
+    #[error("{path}: {source}; texts with commas or line breaks need quotes")]
     Csv {
         /// The file.
         path: PathBuf,
