@@ -15,7 +15,7 @@ use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 
 const QUERIES: [&str; 3] = [
     "heavy metal with distorted electric guitar",
-    "calm electronic music with synths",
+    "powerful drums and percussion",
     "a lively Irish reel played on a flute",
 ];
 

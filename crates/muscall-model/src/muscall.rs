@@ -75,7 +75,7 @@ impl MuscallConfig {
     /// Small enough to learn a few dozen clips in two minutes on two cores.
     pub fn tiny() -> Self {
         let audio = AudioEncoderConfig::new(8).with_hidden(128);
-        let text = TextEncoderConfig::new(2).with_width(64, 4);
+        let text = TextEncoderConfig::new(1).with_width(64, 4).with_dropout(0.3);
         Self { clip_s: 6.0, projection_dim: 64, log_mel: LogMelConfig::new(64), ..Self::new(audio, text) }
     }
 

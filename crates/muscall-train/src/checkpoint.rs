@@ -25,7 +25,7 @@ pub struct Progress {
     pub epoch: u64,
     /// Batches of that epoch already taken.
     pub step_in_epoch: usize,
-    /// Best validation score so far: text→audio R@10, then mAP@10.
+    /// Best validation score so far: what the recipe goes by, then the other one.
     pub best: Option<[f64; 2]>,
     /// Epochs since then.
     pub epochs_without_best: usize,

@@ -21,7 +21,7 @@ use crate::event::{Event, StepReport, ValidationReport};
 use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
-use crate::recipe::Recipe;
+use crate::recipe::{BestBy, Recipe};
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
 const MAX_SCALE: f32 = 100.0;
@@ -301,8 +301,11 @@ impl Run {
         for error in &unreadable {
             let _ = listener(Event::Skipped(error));
         }
-        // R@10 decides; on galleries so small that it saturates, mAP@10 does.
-        let score = [metrics.text_to_audio.r_at_10, metrics.text_to_audio.map_at_10];
+        let found = &metrics.text_to_audio;
+        let score = match self.recipe.validation.best_by {
+            BestBy::RAt10 => [found.r_at_10, found.map_at_10],
+            BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
+        };
         let is_best = self.progress.best.is_none_or(|best| score > best);
         let report =
             ValidationReport { step: self.progress.step, epoch: self.progress.epoch, tracks, metrics, is_best };

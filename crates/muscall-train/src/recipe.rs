@@ -96,19 +96,33 @@ impl Default for DataRecipe {
     }
 }
 
+/// What makes a model the best one; both of text→audio retrieval on the validation rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BestBy {
+    /// Recall at 10, equal values being decided by mAP@10.
+    #[default]
+    #[serde(rename = "r_at_10")]
+    RAt10,
+    /// mAP@10: on galleries of some dozens of tracks recall at 10 is soon one.
+    #[serde(rename = "map_at_10")]
+    MapAt10,
+}
+
 /// When and on what the model is validated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ValidationRecipe {
     /// Most tracks of the gallery; of more, a fixed seeded subset is taken.
     pub gallery: usize,
+    /// Which model is kept.
+    pub best_by: BestBy,
     /// Stop after so many epochs without a better score.
     pub patience: Option<usize>,
 }
 
 impl Default for ValidationRecipe {
     fn default() -> Self {
-        Self { gallery: 1000, patience: None }
+        Self { gallery: 1000, best_by: BestBy::default(), patience: None }
     }
 }
 
