@@ -2,6 +2,7 @@
 
 mod npy;
 mod scrub;
+mod sink;
 mod source;
 mod stream;
 

@@ -94,6 +94,14 @@ pub enum AudioError {
         /// Largest absolute sample.
         peak: f32,
     },
+    /// Most samples are NaN or infinite.
+    #[error("{path}: {share:.0} % of its samples are not numbers; whatever wrote the file went wrong: write it again")]
+    NotNumbers {
+        /// The file.
+        path: PathBuf,
+        /// Percent of samples.
+        share: f64,
+    },
     /// A whole file would not fit the memory that is allowed for it.
     #[error("{path}: longer than {max_s} s; decode a span of it, or allow more")]
     TooLong {

@@ -158,6 +158,12 @@ fn truncated_files_say_so() {
 }
 
 #[test]
+fn a_file_of_nothing_but_nan_is_refused() {
+    let refused = read("a.wav", &float_wav(&[f32::NAN; 4000]));
+    assert!(matches!(refused, Err(AudioError::NotNumbers { .. })), "{refused:?}");
+}
+
+#[test]
 fn an_id3_tag_after_the_end_costs_nothing() {
     for name in ["sound.flac", "sound.mp3", "sound.wav"] {
         let mut bytes = fixture(name);

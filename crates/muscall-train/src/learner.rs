@@ -217,13 +217,13 @@ impl Run {
         let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
         let mut clock = Instant::now();
         for batch in loader.by_ref() {
-            let batch = batch?;
+            let mut batch = batch?;
             for error in &batch.skipped {
                 let _ = listener(Event::Skipped(error));
             }
             // A pair needs a negative; the schedule goes on all the same.
             if batch.indices.len() >= 2 {
-                let mut report = self.step(&batch)?;
+                let mut report = self.step(&mut batch)?;
                 report.clips_per_s = batch.indices.len() as f64 / clock.elapsed().as_secs_f64();
                 self.log.step(&report)?;
                 clock = Instant::now();
@@ -250,14 +250,14 @@ impl Run {
     }
 
     /// Forward, backward, update.
-    fn step(&mut self, batch: &RawBatch) -> Result<StepReport, TrainError> {
+    fn step(&mut self, batch: &mut RawBatch) -> Result<StepReport, TrainError> {
         let step = self.progress.step;
         // Dropout is then a function of the step, and a resumed run draws what this one draws.
         self.device.seed(item_seed(self.recipe.seed, u64::MAX, step));
         let bands = self.config.log_mel.n_mels;
         let pairs = batch.indices.len();
         let frames = batch.mels.len() / (pairs * bands);
-        let mel = TensorData::new(batch.mels.clone(), [pairs, bands, frames]);
+        let mel = TensorData::new(std::mem::take(&mut batch.mels), [pairs, bands, frames]);
         let mel = Tensor::<3>::from_data(mel, &self.device);
         let tokens: Vec<_> = batch.captions.iter().map(|caption| self.tokenizer.encode(caption)).collect();
         let text = TextBatch::new(&tokens, &self.device);

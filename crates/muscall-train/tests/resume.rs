@@ -174,3 +174,21 @@ fn a_run_is_not_mixed_with_another_one() {
     let error = fit(recipe(1), fewer, OnExisting::Resume).unwrap_err();
     assert!(matches!(error, TrainError::OtherData { .. }), "{error}");
 }
+
+#[test]
+fn training_stops_when_validation_no_longer_gets_better() {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let mut recipe = recipe(1);
+    recipe.epochs = 50;
+    recipe.learning_rate = 1e-12;
+    recipe.optimizer.weight_decay = 0.0;
+    recipe.validation.patience = Some(2);
+    let manifest = dir.path().join("manifest.jsonl");
+    let (train, val) =
+        (Manifest::read(&manifest, Split::Train).unwrap(), Manifest::read(&manifest, Split::Val).unwrap());
+    let learner = Learner::new(recipe, dir.path().join("run"), &Device::flex()).unwrap();
+    let outcome = learner.fit(train, Some(val), &mut |_| ControlFlow::Continue(())).unwrap();
+    assert!(!outcome.interrupted && outcome.steps < 60, "{} steps", outcome.steps);
+}

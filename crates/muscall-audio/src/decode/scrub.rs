@@ -9,6 +9,8 @@ use crate::{AudioError, Repair, Waveform};
 const LIMIT: f32 = 8.0;
 /// Share of impossible samples that no longer looks like single errors.
 const MOST: f64 = 0.01;
+/// Share of samples that are no numbers at which nothing is left to hear.
+const MOST_UNREADABLE: f64 = 0.5;
 
 /// Sets single impossible samples to zero; refuses a file that is full of them.
 pub(super) fn scrub(path: &Path, decoded: &mut Decoded) -> Result<(), AudioError> {
@@ -25,6 +27,10 @@ pub(super) fn scrub(path: &Path, decoded: &mut Decoded) -> Result<(), AudioError
     if share > MOST && loud > 8 {
         let path = path.to_owned();
         return Err(AudioError::OutOfScale { path, share: 100.0 * share, limit: LIMIT, peak });
+    }
+    let share = count as f64 / samples.len() as f64;
+    if share > MOST_UNREADABLE {
+        return Err(AudioError::NotNumbers { path: path.to_owned(), share: 100.0 * share });
     }
     let sample_rate = decoded.waveform.sample_rate();
     let waveform = std::mem::replace(&mut decoded.waveform, Waveform::new(Vec::new(), sample_rate));

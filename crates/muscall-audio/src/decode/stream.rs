@@ -15,6 +15,7 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, TimeBase, Timestamp};
 
+use super::sink::{Sink, TooLong};
 use super::source::AudioFile;
 use super::{AudioInfo, DecodeOptions, Decoded, Opened, Span, check_format};
 use crate::{AudioError, Repair, Waveform};
@@ -78,49 +79,6 @@ pub(super) fn count(path: &Path, opened: Opened<'_>) -> Result<u64, AudioError> 
 
 fn reopen(path: &Path) -> Result<File, AudioError> {
     File::open(path).map_err(|source| AudioError::Io { path: path.to_owned(), source })
-}
-
-/// The whole file did not fit the memory allowed.
-struct TooLong;
-
-/// Collects a span of a stream.
-struct Sink {
-    span: Span,
-    limit: u64,
-    samples: Vec<f32>,
-    /// Where the next frame is expected.
-    next: i64,
-    /// Where the first gap within the span starts, and the length of all of them.
-    gap: Option<(u64, u64)>,
-}
-
-impl Sink {
-    fn is_full(&self) -> bool {
-        self.samples.len() as u64 >= self.span.frames
-    }
-
-    /// Adds frames that start at `next`.
-    fn push(&mut self, frames: impl ExactSizeIterator<Item = f32>) -> Result<(), TooLong> {
-        let length = frames.len() as u64;
-        let start = i64::try_from(self.span.start).unwrap_or(i64::MAX);
-        let skip = usize::try_from(start.saturating_sub(self.next)).unwrap_or(0);
-        let room = self.span.frames - self.samples.len() as u64;
-        self.samples.extend(frames.skip(skip).take(usize::try_from(room).unwrap_or(usize::MAX)));
-        self.next = self.next.saturating_add_unsigned(length);
-        if self.samples.len() as u64 > self.limit { Err(TooLong) } else { Ok(()) }
-    }
-
-    /// Silence for frames that were lost.
-    fn fill(&mut self, frames: i64) -> Result<(), TooLong> {
-        let (before, at) = (self.samples.len(), self.next);
-        self.push(std::iter::repeat_n(0.0, usize::try_from(frames).unwrap_or(0)))?;
-        let added = (self.samples.len() - before) as u64;
-        if added > 0 {
-            let (first, frames) = self.gap.unwrap_or((u64::try_from(at).unwrap_or(0), 0));
-            self.gap = Some((first, frames + added));
-        }
-        Ok(())
-    }
 }
 
 /// A demuxer, a decoder and a place in the file.
@@ -249,6 +207,7 @@ impl Stream {
     fn run(&mut self, sink: &mut Sink) -> Result<Option<u64>, TooLong> {
         let is_vorbis = self.codec == CODEC_ID_VORBIS;
         let declared = self.info.declared_frames;
+        let start = i64::try_from(sink.span.start).unwrap_or(i64::MAX);
         let end_of_span = sink.span.start.saturating_add(sink.span.frames);
         let (mut errors, mut lost_until, mut end_trim) = (0, 0, 0);
         // After a seek the decoder's first frames may be missing: the first ones that come tell.
@@ -288,7 +247,7 @@ impl Stream {
                 packet.trim_end = Duration::ZERO;
             }
             let position = self.place(&packet);
-            if is_vorbis && sink.next.saturating_add_unsigned(packet.dur.get() + PREROLL) < sink.span.start as i64 {
+            if is_vorbis && sink.next.saturating_add_unsigned(packet.dur.get() + PREROLL) < start {
                 let gap = position - sink.next;
                 sink.next += if (VORBIS_TOLERANCE..self.max_gap()).contains(&gap) { gap } else { 0 };
                 sink.next = sink.next.saturating_add_unsigned(packet.dur.get());
@@ -310,9 +269,8 @@ impl Stream {
                         continue;
                     }
                     let gap = position - sink.next;
-                    if !placed {
-                        placed = true;
-                        sink.next = if self.position == 0 { 0 } else { position };
+                    if !placed && self.position > 0 {
+                        sink.next = position;
                     } else if gap > max_gap {
                         let reason = format!("the next timestamp is {gap} frames later, which cannot be");
                         self.repairs.push(ended_early(sink.next, reason));
@@ -320,7 +278,13 @@ impl Stream {
                     } else if gap > tolerance {
                         sink.fill(gap)?;
                     }
+                    placed = true;
                     push(&buffer, sink)?;
+                }
+                Err(Error::DecodeError(_) | Error::IoError(_)) if errors < MAX_ERRORS && is_vorbis => {
+                    // Shorter than what its timestamps could tell.
+                    errors += 1;
+                    sink.fill(i64::try_from(packet.dur.get()).unwrap_or(0))?;
                 }
                 Err(Error::DecodeError(_) | Error::IoError(_)) if errors < MAX_ERRORS => {
                     errors += 1;
