@@ -5,6 +5,7 @@ mod scrub;
 mod sink;
 mod source;
 mod stream;
+mod timeline;
 
 use std::fs::{self, File};
 use std::io::Read;

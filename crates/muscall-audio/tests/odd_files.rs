@@ -176,19 +176,22 @@ fn an_id3_tag_after_the_end_costs_nothing() {
 
 #[test]
 fn lost_blocks_do_not_shift_what_follows() {
-    for (name, from, to) in [("sound.flac", 0.4, 0.55), ("sound.ogg", 0.6, 0.7)] {
-        let bytes = fixture(name);
+    // The Ogg has to be one of many pages. What follows a lost page is placed by the timestamps of the next, which are
+    // off by a part of a block in a few of them: here by 224 frames, 10 ms.
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/audio/000_0ad_Celtica.ogg");
+    let files =
+        [("sound.flac", fixture("sound.flac"), 0.4, 0.55, 0), ("clip.ogg", fs::read(clip).unwrap(), 0.4, 0.6, 256)];
+    for (name, bytes, from, to, off) in files {
         let whole = read(name, &bytes).unwrap().waveform.into_samples();
         let at = |part: f64| (bytes.len() as f64 * part) as usize;
         let mut cut = bytes[..at(from)].to_vec();
         cut.extend(&bytes[at(to)..]);
-        let Ok(decoded) = read(name, &cut) else { continue };
+        let decoded = read(name, &cut).unwrap();
         assert!(!decoded.repairs.is_empty(), "{name}");
         let samples = decoded.waveform.into_samples();
         let tail = whole.len() - 500..whole.len() - 400;
-        if let Some(found) = samples.get(tail.clone()) {
-            assert_eq!(found, &whole[tail], "{name}");
-        }
+        let found = (0..=off).any(|off| samples.get(tail.start + off..tail.end + off) == Some(&whole[tail.clone()]));
+        assert!(found, "{name}");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Batches do not depend on threads, restarts or bad files elsewhere.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod wav;
+
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
@@ -10,22 +11,13 @@ use muscall_train::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
 use muscall_train::dataset::{DataConfig, Dataset, item_seed};
 use muscall_train::manifest::{Manifest, Row};
 use tempfile::TempDir;
+use wav::write_wav;
 
 const ROWS: usize = 11;
 const SAMPLES: usize = 4_000;
 
-fn write_wav(path: &Path, hz: f64, samples: usize) {
-    let tone = (0..samples).map(|i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16);
-    let data: Vec<u8> = tone.flat_map(i16::to_le_bytes).collect();
-    let mut file = Vec::from(*b"RIFF");
-    file.extend((36 + data.len() as u32).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(16_000_u32.to_le_bytes());
-    file.extend(32_000_u32.to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend((data.len() as u32).to_le_bytes());
-    file.extend(data);
-    fs::write(path, file).unwrap();
+fn tone(hz: f64, samples: usize) -> impl Iterator<Item = i16> {
+    (0..samples).map(move |i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16)
 }
 
 /// Tones, some of them shorter than a clip. The files of `bad` rows are text.
@@ -36,7 +28,7 @@ fn dataset(bad: &[usize]) -> (TempDir, Arc<Dataset>) {
         if bad.contains(&i) {
             fs::write(&audio, "this is not audio").unwrap();
         } else {
-            write_wav(&audio, 200.0 + 90.0 * i as f64, 3_000 + 1_500 * i);
+            write_wav(&audio, tone(200.0 + 90.0 * i as f64, 3_000 + 1_500 * i));
         }
         let captions = (0..=i % 3).map(|n| format!("caption {n} of {i}")).collect();
         Row { id: i.to_string(), audio, captions }

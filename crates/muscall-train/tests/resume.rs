@@ -1,6 +1,8 @@
 //! A run that is killed, stopped or loaded by other threads ends with the same weights, bit for bit.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
+mod wav;
+
 use std::env;
 use std::fs;
 use std::ops::ControlFlow;
@@ -17,6 +19,7 @@ use muscall_model::text::TextEncoderConfig;
 use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Preset, Recipe, Split, TrainError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wav::write_wav;
 
 const DIR: &str = "MUSCALL_RESUME_TEST_DIR";
 
@@ -29,26 +32,13 @@ fn write_data(dir: &Path) {
         let samples: Vec<f64> = (0..24_000)
             .map(|i| 0.3 * (std::f64::consts::TAU * hz * f64::from(i) / 16_000.0).sin() + rng.random_range(-0.1..0.1))
             .collect();
-        fs::write(dir.join(format!("{clip}.wav")), wav(&samples)).unwrap();
+        write_wav(&dir.join(format!("{clip}.wav")), samples.into_iter().map(|x| (x * 32_767.0) as i16));
         let split = if clip < 7 { "train" } else { "val" };
         manifest += &format!(
             "{{\"audio\": \"{clip}.wav\", \"captions\": [\"a tone of {hz} hertz\", \"tone {clip}\"], \"split\": \"{split}\"}}\n"
         );
     }
     fs::write(dir.join("manifest.jsonl"), manifest).unwrap();
-}
-
-fn wav(samples: &[f64]) -> Vec<u8> {
-    let data: Vec<u8> = samples.iter().flat_map(|x| ((x * 32_767.0) as i16).to_le_bytes()).collect();
-    let mut file = Vec::from(*b"RIFF");
-    file.extend((36 + data.len() as u32).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(16_000_u32.to_le_bytes());
-    file.extend(32_000_u32.to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend((data.len() as u32).to_le_bytes());
-    file.extend(data);
-    file
 }
 
 fn recipe(threads: usize) -> Recipe {

@@ -1,6 +1,5 @@
 //! Compressed and PCM streams, through symphonia.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -13,11 +12,12 @@ use symphonia::core::formats::{FormatOptions, FormatReader, SeekMode, SeekTo, Tr
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
-use symphonia::core::units::{Duration, TimeBase, Timestamp};
+use symphonia::core::units::{Duration, Timestamp};
 
 use super::sink::{Sink, TooLong};
 use super::source::AudioFile;
-use super::{AudioInfo, DecodeOptions, Decoded, Opened, Span, check_format};
+use super::timeline::Timeline;
+use super::{AudioInfo, DecodeOptions, Decoded, Opened, Span, check_format, open};
 use crate::{AudioError, Repair, Waveform};
 
 /// Decoded before a span and thrown away: more than mp3 or Vorbis look back.
@@ -37,13 +37,12 @@ pub(super) fn probe(path: &Path, opened: Opened<'_>) -> Result<AudioInfo, AudioE
 }
 
 pub(super) fn decode(path: &Path, opened: Opened<'_>, options: &DecodeOptions) -> Result<Decoded, AudioError> {
-    let again = Opened { file: reopen(path)?, ..opened };
     let mut stream = Stream::open(path, opened)?;
     let limit = options.max_frames(stream.info.sample_rate);
     let span = options.span.unwrap_or(Span { start: 0, frames: u64::MAX });
     if span.start > 0 && !stream.seek(span.start) {
         // What cannot be seeked can still be read from the start.
-        stream = Stream::open(path, again)?;
+        stream = Stream::open(path, open(path)?)?;
     }
     let mut sink = Sink { span, limit, samples: Vec::new(), next: stream.position, gap: None };
     let too_long = |TooLong| AudioError::TooLong { path: path.to_owned(), max_s: options.max_s };
@@ -77,10 +76,6 @@ pub(super) fn count(path: &Path, opened: Opened<'_>) -> Result<u64, AudioError> 
     Ok(u64::try_from(end).unwrap_or(0))
 }
 
-fn reopen(path: &Path) -> Result<File, AudioError> {
-    File::open(path).map_err(|source| AudioError::Io { path: path.to_owned(), source })
-}
-
 /// A demuxer, a decoder and a place in the file.
 struct Stream {
     format: Box<dyn FormatReader>,
@@ -88,9 +83,7 @@ struct Stream {
     track: u32,
     info: AudioInfo,
     codec: AudioCodecId,
-    time_base: Option<TimeBase>,
-    /// Timestamp, in frames, that counts as frame 0.
-    origin: i64,
+    timeline: Timeline,
     /// Of an mp3 whose encoder says how much it padded.
     padding: Option<u64>,
     /// Read already, to see where a Vorbis stream starts.
@@ -131,8 +124,7 @@ impl Stream {
         // Without the encoder's own tag the length of an mp3 is a guess from its first frames.
         let padding = track.padding.filter(|_| is_mp3).map(u64::from);
         let declared = track.num_frames.filter(|_| !is_mp3 || padding.is_some());
-        let time_base = track.time_base;
-        let origin = frames_of(track.start_ts.get(), time_base, sample_rate).max(0);
+        let timeline = Timeline::new(track, sample_rate);
         let mut stream = Self {
             info: AudioInfo {
                 codec: decoder.codec_info().short_name.to_owned(),
@@ -143,8 +135,7 @@ impl Stream {
             track: track.id,
             decoder,
             codec,
-            time_base,
-            origin,
+            timeline,
             padding,
             first: None,
             position: 0,
@@ -156,7 +147,7 @@ impl Stream {
             // that fails here fails again, and then says why.
             stream.first = stream.format.next_packet().ok().flatten();
             let start = stream.first.as_ref().map_or(0, |packet| stream.place(packet));
-            stream.origin += start;
+            stream.timeline.origin += start;
             let declared = &mut stream.info.declared_frames;
             *declared = declared.and_then(|frames| frames.checked_add_signed(-start)).filter(|&frames| frames > 0);
         }
@@ -178,35 +169,25 @@ impl Stream {
         if from == 0 || [CODEC_ID_AAC, CODEC_ID_VORBIS].contains(&self.codec) {
             return true;
         }
-        let frame = i64::try_from(from).unwrap_or(i64::MAX).saturating_add(self.origin);
-        let ticks = match self.time_base {
-            Some(base) if base.denom.get() != self.info.sample_rate || base.numer.get() != 1 => {
-                let ticks = i128::from(frame) * i128::from(base.denom.get());
-                (ticks / (i128::from(base.numer.get()) * i128::from(self.info.sample_rate))) as i64
-            }
-            _ => frame,
-        };
-        let to = SeekTo::Timestamp { ts: Timestamp::new(ticks), track_id: self.track };
+        let to = SeekTo::Timestamp { ts: Timestamp::new(self.timeline.ticks(from)), track_id: self.track };
         let Ok(reached) = self.format.seek(SeekMode::Accurate, to) else {
             return false;
         };
         self.decoder.reset();
-        self.position = frames_of(reached.actual_ts.get(), self.time_base, self.info.sample_rate) - self.origin;
+        self.position = self.timeline.frame(reached.actual_ts.get());
         self.position <= i64::try_from(start).unwrap_or(i64::MAX)
     }
 
     /// Where the frames of a packet start.
     fn place(&self, packet: &Packet) -> i64 {
         let trim = i64::try_from(packet.trim_start.get()).unwrap_or(0);
-        let start = packet.pts.get().saturating_add(trim);
-        frames_of(start, self.time_base, self.info.sample_rate).saturating_sub(self.origin)
+        self.timeline.frame(packet.pts.get().saturating_add(trim))
     }
 
     /// Feeds the sink until it is full or the stream ends. Gives the true length where the stream's
     /// end was seen and lies before its last decoded frame.
     fn run(&mut self, sink: &mut Sink) -> Result<Option<u64>, TooLong> {
         let is_vorbis = self.codec == CODEC_ID_VORBIS;
-        let declared = self.info.declared_frames;
         let start = i64::try_from(sink.span.start).unwrap_or(i64::MAX);
         let end_of_span = sink.span.start.saturating_add(sink.span.frames);
         let (mut errors, mut lost_until, mut end_trim) = (0, 0, 0);
@@ -214,6 +195,7 @@ impl Stream {
         let mut placed = is_vorbis;
         loop {
             // The true end matters to a span only if it may reach it.
+            let declared = self.info.declared_frames;
             if sink.is_full() && declared.is_none_or(|declared| end_of_span.saturating_add(MAX_PADDING) <= declared) {
                 return Ok(None);
             }
@@ -298,7 +280,7 @@ impl Stream {
             }
         }
         let lost = lost_until - sink.next;
-        let known = declared.is_none_or(|declared| lost_until <= declared as i64);
+        let known = self.info.declared_frames.is_none_or(|declared| lost_until <= declared as i64);
         if placed && known && lost > self.tolerance() && lost <= self.max_gap() {
             sink.fill(lost)?;
         }
@@ -317,14 +299,7 @@ impl Stream {
 
     /// How far a timestamp may be off without anything being lost.
     fn tolerance(&self) -> i64 {
-        if self.codec == CODEC_ID_VORBIS {
-            return VORBIS_TOLERANCE;
-        }
-        // A tick may be longer than a frame.
-        let frames = self.time_base.map_or(0, |base| {
-            i64::from(self.info.sample_rate) * i64::from(base.numer.get()) / i64::from(base.denom.get())
-        });
-        if frames > 1 { 2 * frames } else { 0 }
+        if self.codec == CODEC_ID_VORBIS { VORBIS_TOLERANCE } else { self.timeline.tolerance() }
     }
 
     /// Goes on with the next stream of a chained file, if it is of the same kind.
@@ -332,9 +307,10 @@ impl Stream {
         let Some(track) = self.format.default_track(TrackType::Audio) else {
             return false;
         };
-        let Some(parameters) =
-            parameters(track).filter(|parameters| parameters.sample_rate == Some(self.info.sample_rate))
-        else {
+        let is_alike = |parameters: &&AudioCodecParameters| {
+            parameters.codec == self.codec && parameters.sample_rate == Some(self.info.sample_rate)
+        };
+        let Some(parameters) = parameters(track).filter(is_alike) else {
             self.repairs.push(ended_early(at, "another stream of another kind follows".to_owned()));
             return false;
         };
@@ -344,10 +320,9 @@ impl Stream {
             self.repairs.push(ended_early(at, "another stream follows that cannot be decoded".to_owned()));
             return false;
         };
-        self.origin = frames_of(track.start_ts.get(), track.time_base, self.info.sample_rate).max(0) - at;
+        self.timeline = Timeline::new(track, self.info.sample_rate);
+        self.timeline.origin -= at;
         self.track = track.id;
-        self.time_base = track.time_base;
-        self.codec = parameters.codec;
         self.decoder = decoder;
         // The header of the first stream knows nothing of the second.
         self.info.declared_frames = None;
@@ -382,17 +357,6 @@ fn ended_early(at: i64, reason: String) -> Repair {
 
 fn parameters(track: &Track) -> Option<&AudioCodecParameters> {
     track.codec_params.as_ref()?.audio()
-}
-
-fn frames_of(ticks: i64, base: Option<TimeBase>, sample_rate: u32) -> i64 {
-    match base {
-        Some(base) if base.denom.get() != sample_rate || base.numer.get() != 1 => {
-            let frames = i128::from(ticks) * i128::from(base.numer.get()) * i128::from(sample_rate)
-                / i128::from(base.denom.get());
-            i64::try_from(frames).unwrap_or(i64::MAX)
-        }
-        _ => ticks,
-    }
 }
 
 /// Adds the mean of the channels.
