@@ -99,6 +99,18 @@ impl Cut {
     }
 }
 
+/// Loads all of a file, at the rate of a model; `config.samples` is not looked at.
+///
+/// # Errors
+/// [`AudioError`] with the path.
+pub fn load_whole(path: &Path, config: &ClipConfig) -> Result<Clip, AudioError> {
+    let options = DecodeOptions::default().with_strict(config.strict).with_npy_sample_rate(config.sample_rate);
+    let whole = decode(path, &options)?;
+    let resampler = Resampler::new(whole.waveform.sample_rate(), config.sample_rate)?;
+    let samples = resampler.resample(whole.waveform.samples());
+    Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs: whole.repairs })
+}
+
 fn cut(
     path: &Path,
     position: CropPosition,

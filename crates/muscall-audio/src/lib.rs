@@ -16,7 +16,7 @@ mod setting;
 mod waveform;
 
 pub use augment::*;
-pub use clip::{Clip, ClipConfig, CropPosition, load_clip};
+pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole};
 pub use crop::*;
 pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, probe};
 pub use error::AudioError;

@@ -29,6 +29,13 @@ pub(super) fn power_to_db(values: &mut [f32], top_db: f32) -> f32 {
     loudest
 }
 
+/// Replaces powers by `ln(power + 2.2e-16)`.
+pub(super) fn power_to_natural_log(values: &mut [f32]) {
+    for value in values {
+        *value = (*value + f64::EPSILON as f32).ln();
+    }
+}
+
 /// `10·log10(max(power, 1e-10))` within 2e-5 dB, without a branch or a call, so that loops over it vectorise.
 /// The power is finite.
 #[inline(always)]

@@ -38,11 +38,33 @@ pub struct LogMelConfig {
     pub f_max: f32,
     /// The floor lies this far under the clip's own maximum, dB.
     pub top_db: f32,
+    /// How powers become loudness.
+    pub scale: PowerScale,
+}
+
+/// How the power of a mel band becomes loudness.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone, Copy, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum PowerScale {
+    /// `10·log10(max(x, 1e-10))`, with a floor under the clip's own maximum.
+    #[default]
+    Decibel,
+    /// `ln(x + 2.2e-16)`, without a floor: the baseline of DCASE 2022, task 6b.
+    NaturalLog,
 }
 
 impl Default for LogMelConfig {
     fn default() -> Self {
-        Self { sample_rate: 16_000, n_fft: 1024, hop: 512, n_mels: 128, f_min: 0.0, f_max: 8000.0, top_db: 100.0 }
+        Self {
+            sample_rate: 16_000,
+            n_fft: 1024,
+            hop: 512,
+            n_mels: 128,
+            f_min: 0.0,
+            f_max: 8000.0,
+            top_db: 100.0,
+            scale: PowerScale::Decibel,
+        }
     }
 }
 
@@ -56,6 +78,13 @@ impl LogMelConfig {
     /// empty for ever.
     pub fn released() -> Self {
         Self::default().with_f_max(11_025.0)
+    }
+
+    /// The frontend of the DCASE 2022 baseline: 64 bands from 12 to 8000 Hz, windows of 40 ms every 20 ms, natural
+    /// logarithm.
+    pub fn dcase() -> Self {
+        let default = Self { n_fft: 640, hop: 320, f_min: 12.0, ..Self::new(64) };
+        Self { scale: PowerScale::NaturalLog, ..default }
     }
 
     /// Sets [`sample_rate`](Self::sample_rate).
@@ -144,10 +173,14 @@ impl LogMelConfig {
     /// and cached embeddings, so that those of another frontend are refused.
     pub fn fingerprint(&self) -> String {
         // Every field by name: one that is added cannot be forgotten here.
-        let Self { sample_rate, n_fft, hop, n_mels, f_min, f_max, top_db } = self;
+        let Self { sample_rate, n_fft, hop, n_mels, f_min, f_max, top_db, scale } = self;
+        let scale = match scale {
+            PowerScale::Decibel => "",
+            PowerScale::NaturalLog => " natural-log",
+        };
         let text = format!(
             "log-mel v{ALGORITHM_VERSION} sample_rate={sample_rate} n_fft={n_fft} hop={hop} n_mels={n_mels} \
-             f_min={f_min} f_max={f_max} top_db={top_db}"
+             f_min={f_min} f_max={f_max} top_db={top_db}{scale}"
         );
         format!("{:016x}", xxh3_64(text.as_bytes()))
     }
@@ -224,7 +257,12 @@ impl LogMelExtractor {
             let peak = samples.iter().fold(0f32, |peak, s| peak.max(s.abs()));
             return Err(AudioError::ClipTooLoud { peak });
         }
-        decibel::power_to_db(&mut values, self.config.top_db);
+        match self.config.scale {
+            PowerScale::Decibel => {
+                decibel::power_to_db(&mut values, self.config.top_db);
+            }
+            PowerScale::NaturalLog => decibel::power_to_natural_log(&mut values),
+        }
         Ok(LogMel { n_mels: self.config.n_mels, frames, values })
     }
 
@@ -242,7 +280,7 @@ impl LogMelExtractor {
     }
 }
 
-/// A log-mel spectrogram, dB.
+/// A log-mel spectrogram, dB (or whatever the [`PowerScale`] gives).
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogMel {
     n_mels: usize,
