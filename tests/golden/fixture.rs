@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use muscall_audio::LogMelConfig;
-use muscall_model::audio::{AudioEncoderConfig, Pooling};
-use muscall_model::text::TextEncoderConfig;
+use muscall_model::audio::{Pooling, ResNetConfig};
+use muscall_model::text::TransformerConfig;
 use muscall_model::weights::{from_released, read_safetensors, with_state};
-use muscall_model::{DualEncoder, MuscallConfig, TextBatch};
+use muscall_model::{DualEncoder, MuscallConfig, TokenBatch};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
@@ -92,8 +92,8 @@ impl Golden {
         .collect()
     }
 
-    pub fn text(&self, name: &str, step: usize) -> TextBatch {
-        TextBatch::new(&self.captions(name, step), &self.device)
+    pub fn text(&self, name: &str, step: usize) -> TokenBatch {
+        TokenBatch::new(&self.captions(name, step), &self.device)
     }
 }
 
@@ -108,14 +108,14 @@ fn config(folder: &str) -> MuscallConfig {
     };
     let log_mel = LogMelConfig::new(number(&audio["n_mels"])).with_f_max(audio["f_max"].as_f64().unwrap() as f32);
     let clip_s = audio["audio_len_seconds"].as_f64().unwrap();
-    let audio = AudioEncoderConfig::new(number(&audio["conv_out_channels"]))
+    let audio = ResNetConfig::new(number(&audio["conv_out_channels"]))
         .with_hidden(number(&audio["hidden_size"]))
         .with_pooling(pooling);
     let vocabulary = number(&text["vocab_size"]);
-    let text = TextEncoderConfig::new(number(&text["num_hidden_layers"]))
+    let text = TransformerConfig::new(number(&text["num_hidden_layers"]))
         .with_width(number(&text["hidden_size"]), number(&text["num_attention_heads"]))
         .with_dropout(0.0);
-    MuscallConfig::new(audio, TextEncoderConfig { vocabulary, ..text })
+    MuscallConfig::new(audio, TransformerConfig { vocabulary, ..text })
         .with_clip_s(clip_s)
         .with_projection_dim(number(&json["projection_dim"]))
         .with_log_mel(log_mel)

@@ -8,17 +8,18 @@ use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
 use serde::{Deserialize, Serialize};
 
-use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
-use crate::{ClipTokenizer, DualEncoder, ModelError, MuscallConfig};
+use crate::text::TextFrontend;
+use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
+use crate::{DualEncoder, ModelError, MuscallConfig};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
-const TOKENIZER: &str = "tokenizer.json";
 
 /// A trained model with all that it needs to embed files and words.
 ///
 /// On disk it is a *bundle*: a directory with `config.json` (the configuration and the
-/// fingerprint of the frontend), `weights.safetensors` and `tokenizer.json`.
+/// fingerprint of the frontend), `weights.safetensors` and `tokenizer.json`; one with a frozen text
+/// encoder has that in `sentence/` or `word_vectors.bin`.
 ///
 /// # Example
 /// ```no_run
@@ -35,7 +36,7 @@ const TOKENIZER: &str = "tokenizer.json";
 pub struct Muscall {
     config: MuscallConfig,
     model: DualEncoder,
-    tokenizer: ClipTokenizer,
+    text_frontend: TextFrontend,
     frontend: std::sync::Arc<LogMelExtractor>,
     device: Device,
 }
@@ -50,7 +51,7 @@ struct BundleConfig {
     model: MuscallConfig,
 }
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 impl Muscall {
     /// A model in memory, for inference on the device that it lives on.
@@ -60,14 +61,14 @@ impl Muscall {
     pub fn new(
         config: MuscallConfig,
         model: &DualEncoder,
-        tokenizer: ClipTokenizer,
+        text_frontend: impl Into<TextFrontend>,
         device: &Device,
     ) -> Result<Self, ModelError> {
         config.validate()?;
         let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
         let model = model.valid().to_device(&device);
-        Ok(Self { config, model, tokenizer, frontend, device })
+        Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device })
     }
 
     /// Reads a bundle.
@@ -82,8 +83,8 @@ impl Muscall {
         let device = device.clone().without_autodiff();
         let model = config.init(&device)?;
         let model = with_state(model, read_safetensors(&weights)?, &weights.display().to_string())?;
-        let tokenizer = ClipTokenizer::from_file(&dir.join(TOKENIZER))?;
-        Self::new(config, &model, tokenizer, &device)
+        let text_frontend = TextFrontend::load(dir, &config.text, &device)?;
+        Self::new(config, &model, text_frontend, &device)
     }
 
     /// Writes a bundle; one that stands there is replaced as a whole or not at all.
@@ -91,7 +92,7 @@ impl Muscall {
     /// # Errors
     /// [`ModelError::Io`] with the file that cannot be written.
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.tokenizer)
+        save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
     }
 
     /// The configuration.
@@ -104,9 +105,9 @@ impl Muscall {
         &self.model
     }
 
-    /// The tokenizer.
-    pub fn tokenizer(&self) -> &ClipTokenizer {
-        &self.tokenizer
+    /// Captions to what the text encoder reads.
+    pub fn text_frontend(&self) -> &TextFrontend {
+        &self.text_frontend
     }
 
     /// Waveform to log-mel.
@@ -122,14 +123,8 @@ impl Muscall {
     /// Identifies this model's embedding space: embeddings with different fingerprints must not
     /// be compared. 16 hexadecimal digits over configuration, frontend and weights.
     pub fn fingerprint(&self) -> String {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        hash.update(self.config.log_mel.fingerprint().as_bytes());
-        hash.update(format!("{:?}", self.config).as_bytes());
-        for (name, data) in state_of(&self.model) {
-            hash.update(name.as_bytes());
-            hash.update(data.as_bytes());
-        }
-        format!("{:016x}", hash.digest())
+        let frontend = self.config.log_mel.fingerprint();
+        fingerprint(&state_of(&self.model), &format!("{frontend}{:?}", self.config))
     }
 }
 
@@ -137,7 +132,12 @@ fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
     let text = fs::read_to_string(path).map_err(io(path))?;
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let bundle: BundleConfig = serde_json::from_str(&text).map_err(parse)?;
-    ModelError::check(bundle.format == FORMAT, "format", bundle.format, "1; update muscall to read newer bundles")?;
+    ModelError::check(
+        bundle.format == FORMAT,
+        "format",
+        bundle.format,
+        "2; update muscall to read newer bundles, train again to replace older ones",
+    )?;
     bundle.model.validate()?;
     let expected = bundle.model.log_mel.fingerprint();
     if bundle.frontend_fingerprint != expected {
@@ -154,11 +154,11 @@ fn save_bundle(
     dir: &Path,
     config: &MuscallConfig,
     state: &StateDict,
-    tokenizer: &ClipTokenizer,
+    text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(io(dir))?;
     replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
-    replace(&dir.join(TOKENIZER), |path| Ok(tokenizer.save(path)?))?;
+    text_frontend.save(dir)?;
     let bundle =
         BundleConfig { format: FORMAT, frontend_fingerprint: config.log_mel.fingerprint(), model: config.clone() };
     replace(&dir.join(CONFIG), |path| {
@@ -169,7 +169,7 @@ fn save_bundle(
 }
 
 /// Lets `write` make a file beside its place, then moves it there.
-fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<(), ModelError>) -> Result<(), ModelError> {
+pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<(), ModelError>) -> Result<(), ModelError> {
     let new = path.with_extension("new");
     write(&new)?;
     fs::File::open(&new).and_then(|file| file.sync_all()).map_err(io(&new))?;

@@ -1,18 +1,28 @@
 //! From files, clips and words to embeddings.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
-use muscall_audio::{ClipConfig, CropPosition, load_clip};
+use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, crop_or_pad, load_clip, load_whole};
 use rayon::prelude::*;
 
-use crate::muscall::TextBatch;
+use crate::audio::AudioBatch;
+use crate::muscall::OtherLengths;
+use crate::windows::{mean_direction, window_starts};
 use crate::{AudioEmbedding, ModelError, Muscall, TextEmbedding};
 
 /// Clips that go through the audio encoder together.
 const AUDIO_BATCH: usize = 8;
 /// Captions that go through the text encoder together.
 const TEXT_BATCH: usize = 32;
+
+/// What goes through the encoder as one: a clip, or a window of one.
+struct Piece<'a> {
+    samples: Cow<'a, [f32]>,
+    /// Samples that are not padding.
+    valid: usize,
+}
 
 impl Muscall {
     /// Embeds the middle `clip_s` seconds of each file.
@@ -24,16 +34,34 @@ impl Muscall {
     /// - returns `[files, projection_dim]`, unit norm, in the order given.
     /// # Errors
     /// [`ModelError::Audio`] for the first file that cannot be decoded, with its name. To go on
-    /// without such files, load clips one by one and use [`embed_clips`](Self::embed_clips).
+    /// without such files, load clips one by one and use [`embed_loaded`](Self::embed_loaded).
     pub fn embed_audio<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
         let config = self.clip_config();
+        self.embed_files(paths.as_ref(), |path| load_clip(path, CropPosition::Central, &config))
+    }
+
+    /// Embeds the whole of each file, as the configuration's
+    /// [`other_lengths`](crate::MuscallConfig::other_lengths) says. A file of `clip_s` seconds has
+    /// the embedding that [`embed_audio`](Self::embed_audio) gives.
+    ///
+    /// # Shapes
+    /// - returns `[files, projection_dim]`, unit norm, in the order given.
+    /// # Errors
+    /// As [`embed_audio`](Self::embed_audio).
+    pub fn embed_whole<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
+        let config = self.clip_config();
+        self.embed_files(paths.as_ref(), |path| load_whole(path, &config))
+    }
+
+    fn embed_files<P: AsRef<Path> + Sync>(
+        &self,
+        paths: &[P],
+        load: impl Fn(&Path) -> Result<Clip, muscall_audio::AudioError> + Sync,
+    ) -> Result<AudioEmbedding, ModelError> {
         let mut values = Vec::new();
-        for paths in paths.as_ref().chunks(AUDIO_BATCH) {
-            let clips: Result<Vec<_>, ModelError> = paths
-                .par_iter()
-                .map(|path| Ok(load_clip(path.as_ref(), CropPosition::Central, &config)?.samples))
-                .collect();
-            values.extend_from_slice(self.embed_clips(&clips?)?.values());
+        for paths in paths.chunks(AUDIO_BATCH) {
+            let clips: Result<Vec<_>, _> = paths.par_iter().map(|path| load(path.as_ref())).collect();
+            values.extend_from_slice(self.embed_loaded(&clips?)?.values());
         }
         Ok(AudioEmbedding::new(values, self.config().projection_dim))
     }
@@ -43,26 +71,77 @@ impl Muscall {
     /// # Shapes
     /// - returns `[clips, projection_dim]`, unit norm.
     /// # Errors
-    /// [`ModelError::Audio`] for an empty clip, [`ModelError::Config`] for one under a second.
+    /// [`ModelError::Audio`] for an empty clip, [`ModelError::Config`] for one that is too short.
     pub fn embed_clips<C: AsRef<[f32]> + Sync>(&self, clips: &[C]) -> Result<AudioEmbedding, ModelError> {
+        self.embed_pieces(clips, |clip| (clip.as_ref(), clip.as_ref().len()))
+    }
+
+    /// Embeds clips as [`load_clip`] gives them.
+    ///
+    /// # Shapes
+    /// - returns `[clips, projection_dim]`, unit norm.
+    /// # Errors
+    /// As [`embed_clips`](Self::embed_clips).
+    pub fn embed_loaded(&self, clips: &[Clip]) -> Result<AudioEmbedding, ModelError> {
+        self.embed_pieces(clips, |clip| (&clip.samples, clip.valid))
+    }
+
+    fn embed_pieces<C: Sync>(
+        &self,
+        clips: &[C],
+        samples: impl Fn(&C) -> (&[f32], usize) + Sync,
+    ) -> Result<AudioEmbedding, ModelError> {
         let dim = self.config().projection_dim;
-        let mut values = Vec::with_capacity(clips.len() * dim);
-        let mels: Result<Vec<_>, ModelError> =
-            clips.par_iter().map(|clip| Ok(self.frontend().extract(clip.as_ref())?)).collect();
+        let pieces: Vec<Vec<Piece<'_>>> = clips.iter().map(|clip| self.pieces(samples(clip))).collect();
+        let flat: Vec<&Piece<'_>> = pieces.iter().flatten().collect();
+        let mels: Result<Vec<(LogMel, usize)>, ModelError> =
+            flat.par_iter().map(|piece| Ok((self.frontend().extract(&piece.samples)?, piece.valid))).collect();
         let mels = mels?;
+        let mut rows = Vec::with_capacity(mels.len() * dim);
         // Clips of one length go together.
-        for run in mels.chunk_by(|a, b| a.frames() == b.frames()) {
+        for run in mels.chunk_by(|(a, _), (b, _)| a.frames() == b.frames()) {
             for batch in run.chunks(AUDIO_BATCH) {
-                let (bands, frames) = (batch[0].n_mels(), batch[0].frames());
-                let long = frames >= crate::audio::ResNet::MIN_FRAMES;
-                ModelError::check(long, "clip_s", frames, "at least 31 frames of log-mel (1 s)")?;
-                let data: Vec<f32> = batch.iter().flat_map(|mel| mel.values()).copied().collect();
-                let data = TensorData::new(data, [batch.len(), bands, frames]);
-                let mel = Tensor::<3>::from_data(data, self.device());
-                append(&mut values, self.model().embed_audio(mel), "audio")?;
+                append(&mut rows, self.model().embed_audio(self.audio_batch(batch)?), "audio")?;
             }
         }
+        let mut rows = rows.as_slice();
+        let mut values = Vec::with_capacity(clips.len() * dim);
+        for pieces in &pieces {
+            let (own, rest) = rows.split_at(pieces.len() * dim);
+            values.extend(mean_direction(own, dim));
+            rows = rest;
+        }
         Ok(AudioEmbedding::new(values, dim))
+    }
+
+    fn audio_batch(&self, batch: &[(LogMel, usize)]) -> Result<AudioBatch, ModelError> {
+        let (bands, frames) = (batch[0].0.n_mels(), batch[0].0.frames());
+        let long = frames >= self.config().audio.min_frames();
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        let data: Vec<f32> = batch.iter().flat_map(|(mel, _)| mel.values()).copied().collect();
+        let data = TensorData::new(data, [batch.len(), bands, frames]);
+        let log_mel = &self.config().log_mel;
+        Ok(AudioBatch {
+            mel: Tensor::from_data(data, self.device()),
+            valid_frames: Some(batch.iter().map(|(_, valid)| log_mel.frames(*valid)).collect()),
+        })
+    }
+
+    /// A clip as what goes through the encoder: itself, or windows of it.
+    fn pieces<'a>(&self, (samples, valid): (&'a [f32], usize)) -> Vec<Piece<'a>> {
+        let window = self.config().clip_samples();
+        let OtherLengths::Windows { hop_s, .. } = self.config().other_lengths else {
+            return vec![Piece { samples: samples.into(), valid }];
+        };
+        if samples.is_empty() || samples.len() == window {
+            return vec![Piece { samples: samples.into(), valid }];
+        }
+        let hop = (hop_s * f64::from(self.config().log_mel.sample_rate)).round() as usize;
+        let piece = |start: usize| match samples.get(start..start + window) {
+            Some(samples) => Piece { samples: samples.into(), valid: window },
+            None => Piece { samples: crop_or_pad(samples, 0, window).into(), valid },
+        };
+        window_starts(samples.len(), window, hop).into_iter().map(piece).collect()
     }
 
     /// Embeds captions or queries.
@@ -74,8 +153,7 @@ impl Muscall {
     pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
         let mut values = Vec::new();
         for texts in texts.as_ref().chunks(TEXT_BATCH) {
-            let rows: Vec<_> = texts.iter().map(|text| self.tokenizer().encode(text.as_ref())).collect();
-            let text = TextBatch::new(&rows, self.device());
+            let text = self.text_frontend().batch(texts, self.device());
             append(&mut values, self.model().embed_text(text), "text")?;
         }
         Ok(TextEmbedding::new(values, self.config().projection_dim))

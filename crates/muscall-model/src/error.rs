@@ -63,6 +63,31 @@ pub enum ModelError {
         /// Fingerprint of the frontend that the configuration gives here.
         expected: String,
     },
+    /// A pretrained sentence encoder is nowhere to be found.
+    #[error(
+        "the sentence encoder `{model}` was not found in {}; {reason}; give the folder with its model.safetensors and tokenizer.json, or run scripts/fetch_sentence_model.sh",
+        tried.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    SentenceModel {
+        /// What was asked for.
+        model: String,
+        /// Folders that were looked at.
+        tried: Vec<PathBuf>,
+        /// Why it was not downloaded.
+        reason: String,
+    },
+    /// A file of word vectors is damaged, or another kind of file.
+    #[error("{path}: word {row}: {found}; expected {expected}")]
+    WordVectors {
+        /// The file.
+        path: PathBuf,
+        /// From 1; 0 is the header.
+        row: u64,
+        /// What stands there.
+        found: String,
+        /// What should.
+        expected: &'static str,
+    },
     /// The tokenizer cannot be built, read or written.
     #[error(transparent)]
     Tokenizer(#[from] crate::text::tokenizer::TokenizerError),

@@ -14,11 +14,16 @@ mod embedding;
 mod error;
 mod layers;
 mod muscall;
+#[cfg(feature = "sentence")]
+pub mod sentence;
 pub mod text;
 pub mod weights;
+mod windows;
 
+pub use audio::AudioBatch;
 pub use bundle::Muscall;
 pub use embedding::{AudioEmbedding, Embeddings, Ranking, TextEmbedding};
 pub use error::{Differences, ModelError};
-pub use muscall::{DualEncoder, MuscallConfig, Temperature, TextBatch};
+pub use muscall::{DualEncoder, MuscallConfig, OtherLengths, Temperature, WindowPooling};
 pub use text::tokenizer::ClipTokenizer;
+pub use text::{TextBatch, TextFrontend, TokenBatch};

@@ -1,14 +1,14 @@
 //! The model of the paper on one page: two encoders, two projections, one temperature.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use muscall_audio::LogMelConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::audio::{AudioEncoder, AudioEncoderConfig};
+use crate::audio::{AudioBatch, AudioEncoder, AudioEncoderConfig, CrnnConfig, ResNetConfig};
 use crate::layers::Linear;
-use crate::text::{TextEncoder, TextEncoderConfig};
+use crate::text::{TextBatch, TextEncoder, TextEncoderConfig, TransformerConfig, WordVectorsConfig};
 
 /// The temperature τ that divides cosine similarities in the contrastive loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,10 @@ pub struct MuscallConfig {
     pub clip_s: f64,
     /// Dimensions of the joint space.
     pub projection_dim: usize,
+    /// Whether a linear projection follows each encoder. Without, both must give vectors of
+    /// `projection_dim` dimensions, as in the DCASE baseline.
+    #[serde(default = "yes")]
+    pub project: bool,
     /// τ of the contrastive loss.
     pub temperature: Temperature,
     /// Waveform to log-mel.
@@ -47,36 +51,81 @@ pub struct MuscallConfig {
     pub audio: AudioEncoderConfig,
     /// Caption to vector.
     pub text: TextEncoderConfig,
+    /// What happens to audio that is not `clip_s` long.
+    #[serde(default)]
+    pub other_lengths: OtherLengths,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How audio of another length than that of training is embedded. At the length of training both
+/// give the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum OtherLengths {
+    /// As a whole; the positions of the attention pooling are interpolated.
+    #[default]
+    Interpolate,
+    /// In windows of `clip_s`, the last one ending where the audio ends.
+    Windows {
+        /// From the start of a window to that of the next one.
+        hop_s: f64,
+        /// How their embeddings become one.
+        #[serde(default)]
+        pooling: WindowPooling,
+    },
+}
+
+/// How the embeddings of several windows become one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowPooling {
+    /// Their mean, normalised again.
+    #[default]
+    Mean,
 }
 
 impl MuscallConfig {
     /// The given encoders on 20 s clips, with a joint space of 512 dimensions.
-    pub fn new(audio: AudioEncoderConfig, text: TextEncoderConfig) -> Self {
+    pub fn new(audio: impl Into<AudioEncoderConfig>, text: impl Into<TextEncoderConfig>) -> Self {
+        let (audio, text) = (audio.into(), text.into());
         Self {
             clip_s: 20.0,
             projection_dim: 512,
+            project: true,
             temperature: Temperature::Learned(0.07),
             log_mel: LogMelConfig::default(),
             audio,
             text,
+            other_lengths: OtherLengths::default(),
         }
     }
 
     /// What was released: width 16, four text layers, and mel bands up to 11,025 Hz.
     pub fn released() -> Self {
-        Self { log_mel: LogMelConfig::released(), ..Self::new(AudioEncoderConfig::new(16), TextEncoderConfig::new(4)) }
+        Self { log_mel: LogMelConfig::released(), ..Self::new(ResNetConfig::new(16), TransformerConfig::new(4)) }
     }
 
     /// What the paper describes: a ResNet-50 of width 64, four text layers.
     pub fn resnet50() -> Self {
-        Self::new(AudioEncoderConfig::new(64), TextEncoderConfig::new(4))
+        Self::new(ResNetConfig::new(64), TransformerConfig::new(4))
     }
 
     /// Small enough to learn a few dozen clips in two minutes on two cores.
     pub fn tiny() -> Self {
-        let audio = AudioEncoderConfig::new(8).with_hidden(128);
-        let text = TextEncoderConfig::new(1).with_width(64, 4).with_dropout(0.3);
+        let audio = ResNetConfig::new(8).with_hidden(128);
+        let text = TransformerConfig::new(1).with_width(64, 4).with_dropout(0.3);
         Self { clip_s: 6.0, projection_dim: 64, log_mel: LogMelConfig::new(64), ..Self::new(audio, text) }
+    }
+
+    /// The baseline of the paper's Table 1: a recurrent network against averaged word vectors,
+    /// which are in the given file.
+    pub fn dcase(word_vectors: impl Into<std::path::PathBuf>) -> Self {
+        let text = WordVectorsConfig::new(word_vectors);
+        let (projection_dim, log_mel) = (text.dim, LogMelConfig::dcase());
+        Self { projection_dim, project: false, log_mel, ..Self::new(CrnnConfig::default(), text) }
     }
 
     /// Replaces the seconds of audio.
@@ -97,6 +146,13 @@ impl MuscallConfig {
     #[must_use]
     pub fn with_projection_dim(mut self, projection_dim: usize) -> Self {
         self.projection_dim = projection_dim;
+        self
+    }
+
+    /// Replaces what happens to audio of other lengths.
+    #[must_use]
+    pub fn with_other_lengths(mut self, other_lengths: OtherLengths) -> Self {
+        self.other_lengths = other_lengths;
         self
     }
 
@@ -122,9 +178,19 @@ impl MuscallConfig {
         let tau = self.temperature.initial();
         let valid = tau.is_finite() && (0.01..=100.0).contains(&tau);
         ModelError::check(valid, "temperature", tau, "from 0.01 (logit scale 100) to 100")?;
+        if let OtherLengths::Windows { hop_s, .. } = self.other_lengths {
+            let valid = hop_s > 0.0 && hop_s <= self.clip_s;
+            ModelError::check(valid, "other_lengths.hop_s", hop_s, "above 0 and at most clip_s")?;
+        }
         self.log_mel.validate()?;
         self.audio.validate()?;
-        self.text.validate()
+        self.text.validate()?;
+        for (field, encoder) in [("audio", self.audio.output_dim()), ("text", self.text.output_dim())] {
+            let fits = self.project || encoder == dim;
+            let found = format!("{encoder} dimensions");
+            ModelError::check(fits, field, found, "of projection_dim dimensions, or `project` must be true")?;
+        }
+        Ok(())
     }
 
     /// Builds the model with random weights.
@@ -136,71 +202,53 @@ impl MuscallConfig {
         let frames = self.log_mel.frames(self.clip_samples());
         let projection = |inputs: usize| {
             let std = (inputs as f64).powf(-0.5);
-            Linear::normal(inputs, self.projection_dim, false, std, device)
+            self.project.then(|| Linear::normal(inputs, self.projection_dim, false, std, device))
         };
         let logit_scale = (1.0 / self.temperature.initial()).ln() as f32;
         Ok(DualEncoder {
             audio: self.audio.init(self.log_mel.n_mels, frames, device)?,
             text: self.text.init(device)?,
-            audio_projection: projection(self.audio.hidden),
-            text_projection: projection(self.text.width),
+            audio_projection: projection(self.audio.output_dim()),
+            text_projection: projection(self.text.output_dim()),
             logit_scale: Param::from_data([logit_scale], device),
         })
-    }
-}
-
-/// Captions as token ids, ready for the text encoder.
-#[derive(Debug, Clone)]
-pub struct TextBatch {
-    /// `[batch, length]`.
-    pub ids: Tensor<2, Int>,
-    /// Where each caption's end token stands, `[batch]`.
-    pub ends: Tensor<1, Int>,
-}
-
-impl TextBatch {
-    /// Pads rows of ids, each ending with its end token, to the longest of them.
-    pub fn new(rows: &[Vec<u32>], device: &Device) -> Self {
-        let length = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let mut ids = Vec::with_capacity(rows.len() * length);
-        for row in rows {
-            ids.extend(row.iter().map(|&id| id as i32));
-            ids.resize(ids.len() + length - row.len(), 0);
-        }
-        let ends: Vec<i32> = rows.iter().map(|row| row.len() as i32 - 1).collect();
-        Self {
-            ids: Tensor::from_data(TensorData::new(ids, [rows.len(), length]), device),
-            ends: Tensor::from_data(TensorData::new(ends, [rows.len()]), device),
-        }
     }
 }
 
 /// The dual encoder: music and text into one space, where cosine is similarity.
 #[derive(Module, Debug)]
 pub struct DualEncoder {
-    /// Log-mel to `audio.hidden` dimensions.
+    /// Log-mel to a vector.
     pub audio: AudioEncoder,
-    /// Tokens to `text.width` dimensions.
+    /// Caption to a vector.
     pub text: TextEncoder,
     /// Into the joint space, without bias.
-    pub audio_projection: Linear,
+    pub audio_projection: Option<Linear>,
     /// Into the joint space, without bias.
-    pub text_projection: Linear,
+    pub text_projection: Option<Linear>,
     /// ln(1/τ), `[1]`.
     pub logit_scale: Param<Tensor<1>>,
 }
 
 impl DualEncoder {
     /// # Shapes
-    /// - mel: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
-    pub fn embed_audio(&self, mel: Tensor<3>) -> Tensor<2> {
-        normalise(self.audio_projection.forward(self.audio.forward(mel)))
+    /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
+    pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
+        self.project_audio(self.audio.forward(audio))
+    }
+
+    /// From what the audio encoder gives into the joint space.
+    ///
+    /// # Shapes
+    /// - features: `[batch, output_dim]`; returns `[batch, projection_dim]`, unit norm.
+    pub fn project_audio(&self, features: Tensor<2>) -> Tensor<2> {
+        normalise(project(&self.audio_projection, features))
     }
 
     /// # Shapes
     /// - returns `[batch, projection_dim]`, unit norm.
-    pub fn embed_text(&self, text: TextBatch) -> Tensor<2> {
-        normalise(self.text_projection.forward(self.text.forward(text.ids, text.ends)))
+    pub fn embed_text(&self, text: impl Into<TextBatch>) -> Tensor<2> {
+        normalise(project(&self.text_projection, self.text.forward(text)))
     }
 
     /// exp(logit scale) = 1/τ, `[1]`.
@@ -209,8 +257,15 @@ impl DualEncoder {
     }
 }
 
+fn project(projection: &Option<Linear>, x: Tensor<2>) -> Tensor<2> {
+    match projection {
+        Some(projection) => projection.forward(x),
+        None => x,
+    }
+}
+
 /// Rows divided by their Euclidean norm.
-fn normalise(x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn normalise(x: Tensor<2>) -> Tensor<2> {
     let norm = x.clone().square().sum_dim(1).sqrt();
     x / norm
 }

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use muscall_audio::{CropPosition, load_clip};
-use muscall_model::audio::{AudioEncoderConfig, Pooling};
-use muscall_model::text::TextEncoderConfig;
+use muscall_model::audio::{Pooling, ResNetConfig};
+use muscall_model::text::TransformerConfig;
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig};
 
 fn model(pooling: Pooling) -> Muscall {
     let device = Device::flex();
-    let audio = AudioEncoderConfig::new(4).with_hidden(16).with_pooling(pooling);
-    let config = MuscallConfig::new(audio, TextEncoderConfig::new(1).with_width(16, 2)).with_clip_s(2.0);
+    let audio = ResNetConfig::new(4).with_hidden(16).with_pooling(pooling);
+    let config = MuscallConfig::new(audio, TransformerConfig::new(1).with_width(16, 2)).with_clip_s(2.0);
     let model = config.init(&device).unwrap();
     Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &device).unwrap()
 }

@@ -8,7 +8,7 @@ mod fixture;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use fixture::{Golden, root};
-use muscall_model::TextBatch;
+use muscall_model::TokenBatch;
 use muscall_model::weights::{read_safetensors, state_of, to_released, with_state};
 
 fn read(folder: &str) -> Golden {
@@ -32,13 +32,14 @@ fn check(folder: &str) {
     close(&golden, mel.clone(), "eval.log_mel", 0.02);
     let features = model.audio.forward(mel.clone());
     close(&golden, features.clone(), "eval.audio_features", 1e-4);
-    close(&golden, model.audio_projection.forward(features), "eval.audio_projection", 1e-4);
+    let projection = model.audio_projection.as_ref().unwrap();
+    close(&golden, projection.forward(features), "eval.audio_projection", 1e-4);
     let audio = model.embed_audio(mel);
     close(&golden, audio.clone(), "eval.audio_embedding", 1e-4);
 
     let text = golden.text("input.tokens", 0);
-    let state = model.text.forward(text.ids.clone(), text.ends.clone());
-    close(&golden, model.text_projection.forward(state), "eval.text_projection", 1e-4);
+    let projection = model.text_projection.as_ref().unwrap();
+    close(&golden, projection.forward(model.text.forward(text.clone())), "eval.text_projection", 1e-4);
     let text = model.embed_text(text);
     close(&golden, text.clone(), "eval.text_embedding", 1e-4);
     let logits = audio.clone().matmul(text.clone().transpose()) * model.scale().unsqueeze::<2>();
@@ -66,7 +67,7 @@ fn a_caption_does_not_depend_on_the_batch() {
     let golden = read("attention");
     let together = golden.model.embed_text(golden.text("input.tokens", 0));
     for (i, ids) in golden.captions("input.tokens", 0).into_iter().enumerate() {
-        let alone = golden.model.embed_text(TextBatch::new(&[ids], &golden.device));
+        let alone = golden.model.embed_text(TokenBatch::new(&[ids], &golden.device));
         let difference = (together.clone().narrow(0, i, 1) - alone).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-6, "caption {i}: {difference}");
     }

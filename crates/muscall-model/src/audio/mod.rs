@@ -1,74 +1,70 @@
-//! The audio branch: log-mel → residual network → pooling.
+//! The audio branch: log-mel to one vector.
 
 mod attention_pool;
+mod crnn;
+mod interpolation;
 mod resnet;
+mod resnet_encoder;
 
 pub use attention_pool::AttentionPool;
+pub use crnn::{Crnn, CrnnConfig};
 pub use resnet::ResNet;
+pub use resnet_encoder::{Pooling, ResNetConfig, ResNetEncoder};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::layers::Linear;
 
-/// Heads of the attention pooling.
-pub(crate) const POOL_HEADS: usize = 8;
-
-/// How the positions of the last feature map become one vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Pooling {
-    /// One attention read-out from the mean position (the paper's "AP").
-    Attention,
-    /// Global average and a linear layer (the ablation).
-    Average,
+/// Which audio encoder, and how large.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum AudioEncoderConfig {
+    /// The residual network of the paper.
+    #[serde(rename = "resnet")]
+    ResNet(ResNetConfig),
+    /// The recurrent network of the DCASE baseline.
+    #[serde(rename = "crnn")]
+    Crnn(CrnnConfig),
 }
 
-/// Configuration of [`AudioEncoder`].
-///
-/// # Source
-/// Section 3.1 of the paper; CLIP's modified ResNet-50.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AudioEncoderConfig {
-    /// Channels after the stem: 64 is a ResNet-50, 16 what was released.
-    pub width: usize,
-    /// Size of the pooled representation, before the projection into the joint space.
-    pub hidden: usize,
-    /// Attention or average pooling.
-    pub pooling: Pooling,
+impl From<ResNetConfig> for AudioEncoderConfig {
+    fn from(config: ResNetConfig) -> Self {
+        Self::ResNet(config)
+    }
+}
+
+impl From<CrnnConfig> for AudioEncoderConfig {
+    fn from(config: CrnnConfig) -> Self {
+        Self::Crnn(config)
+    }
 }
 
 impl AudioEncoderConfig {
-    /// Attention pooling to 256 dimensions.
-    pub fn new(width: usize) -> Self {
-        Self { width, hidden: 256, pooling: Pooling::Attention }
-    }
-
-    /// Replaces the size of the pooled representation.
-    #[must_use]
-    pub fn with_hidden(mut self, hidden: usize) -> Self {
-        self.hidden = hidden;
-        self
-    }
-
-    /// Replaces the pooling.
-    #[must_use]
-    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
-        self.pooling = pooling;
-        self
-    }
-
     /// # Errors
-    /// [`ModelError::Config`] for a width that is odd or zero, and so on: the field is named.
+    /// [`ModelError::Config`] with the first field out of range.
     pub fn validate(&self) -> Result<(), ModelError> {
-        let even = self.width >= 2 && self.width.is_multiple_of(2);
-        ModelError::check(even, "audio.width", self.width, "an even number from 2 on")?;
-        ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
-        let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(POOL_HEADS);
-        ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
+        match self {
+            Self::ResNet(config) => config.validate(),
+            Self::Crnn(config) => config.validate(),
+        }
+    }
+
+    /// Dimensions of what the encoder gives.
+    pub fn output_dim(&self) -> usize {
+        match self {
+            Self::ResNet(config) => config.hidden,
+            Self::Crnn(config) => 2 * config.recurrent,
+        }
+    }
+
+    /// The shortest spectrogram that has an embedding, in frames.
+    pub fn min_frames(&self) -> usize {
+        match self {
+            Self::ResNet(_) => ResNet::MIN_FRAMES,
+            Self::Crnn(_) => Crnn::MIN_FRAMES,
+        }
     }
 
     /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames.
@@ -77,51 +73,52 @@ impl AudioEncoderConfig {
     /// As [`validate`](Self::validate), and [`ModelError::Config`] for a spectrogram too small.
     pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
         self.validate()?;
-        let bands = n_mels >= 32 && n_mels.is_multiple_of(32);
-        ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 32")?;
-        let long = frames >= ResNet::MIN_FRAMES;
-        ModelError::check(long, "clip_s", frames, "at least 31 frames of log-mel (1 s)")?;
-        let resnet = ResNet::new(self.width, device);
-        let channels = 32 * self.width;
-        let pool = match self.pooling {
-            Pooling::Attention => {
-                let [height, width] = ResNet::output_size(n_mels, frames);
-                Pool::Attention(AttentionPool::new([height, width], channels, self.hidden, device))
-            }
-            Pooling::Average => Pool::Average(Linear::new(channels, self.hidden, true, device)),
-        };
-        Ok(AudioEncoder { resnet, pool })
+        let long = frames >= self.min_frames();
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        Ok(match self {
+            Self::ResNet(config) => AudioEncoder::ResNet(config.init(n_mels, frames, device)?),
+            Self::Crnn(config) => AudioEncoder::Crnn(config.init(n_mels, device)?),
+        })
     }
 }
 
+/// Clips on the device.
+#[derive(Debug, Clone)]
+pub struct AudioBatch {
+    /// `[batch, n_mels, frames]`.
+    pub mel: Tensor<3>,
+    /// How many frames of each clip come from the file, the rest being padding; all of them if
+    /// this is absent. Only the recurrent encoder looks at it.
+    pub valid_frames: Option<Vec<usize>>,
+}
+
+impl From<Tensor<3>> for AudioBatch {
+    fn from(mel: Tensor<3>) -> Self {
+        Self { mel, valid_frames: None }
+    }
+}
+
+/// Log-mel spectrograms to vectors.
 // There is one of these in a model.
 #[allow(clippy::large_enum_variant)]
 #[derive(Module, Debug)]
-enum Pool {
-    Attention(AttentionPool),
-    Average(Linear),
-}
-
-/// Log-mel spectrograms to vectors of `hidden` dimensions.
-#[derive(Module, Debug)]
-pub struct AudioEncoder {
-    resnet: ResNet,
-    pool: Pool,
+pub enum AudioEncoder {
+    /// Residual network and pooling.
+    ResNet(ResNetEncoder),
+    /// Convolutions and a recurrent layer.
+    Crnn(Crnn),
 }
 
 impl AudioEncoder {
     /// # Shapes
-    /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
-    ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
-    pub fn forward(&self, mel: Tensor<3>) -> Tensor<2> {
-        let features = self.resnet.forward(mel.unsqueeze_dim(1)); // [batch, 32 width, mels/32, frames/32]
-        match &self.pool {
-            Pool::Attention(pool) => pool.forward(features),
-            Pool::Average(linear) => {
-                let [batch, channels, height, width] = features.dims();
-                let mean = features.reshape([batch, channels, height * width]).mean_dim(2);
-                linear.forward(mean.reshape([batch, channels]))
-            }
+    /// - mel: `[batch, n_mels, frames]`; any number of frames from
+    ///   [`min_frames`](AudioEncoderConfig::min_frames) on;
+    /// - returns `[batch, output_dim]`.
+    pub fn forward(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
+        let AudioBatch { mel, valid_frames } = audio.into();
+        match self {
+            Self::ResNet(encoder) => encoder.forward(mel),
+            Self::Crnn(encoder) => encoder.forward(mel, valid_frames.as_deref()),
         }
     }
 }

@@ -37,16 +37,18 @@ impl ResNet {
     /// The shortest spectrogram that leaves one position on the time axis.
     pub const MIN_FRAMES: usize = 31;
 
-    /// A network with `width` channels after the stem and `32 · width` at the end.
-    pub fn new(width: usize, device: &Device) -> Self {
+    /// A network with `width` channels after the stem and `32 · width` at the end. Frozen norms use
+    /// their running statistics in training too.
+    pub fn new(width: usize, frozen_norms: bool, device: &Device) -> Self {
         let half = width / 2;
+        let norm = |channels| BatchNorm::new(channels, device).with_frozen(frozen_norms);
         let mut inputs = width;
         let mut stage = |stage: usize| {
             let planes = width << stage;
             (0..BLOCKS[stage])
                 .map(|block| {
                     let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                    let bottleneck = Bottleneck::new(inputs, planes, stride, device);
+                    let bottleneck = Bottleneck::new([inputs, planes], stride, frozen_norms, device);
                     inputs = planes * EXPANSION;
                     bottleneck
                 })
@@ -58,11 +60,11 @@ impl ResNet {
             layer3: stage(2),
             layer4: stage(3),
             conv1: conv3x3(1, half, 2, device),
-            bn1: BatchNorm::new(half, device),
+            bn1: norm(half),
             conv2: conv3x3(half, half, 1, device),
-            bn2: BatchNorm::new(half, device),
+            bn2: norm(half),
             conv3: conv3x3(half, width, 1, device),
-            bn3: BatchNorm::new(width, device),
+            bn3: norm(width),
         }
     }
 
@@ -103,18 +105,18 @@ struct Downsample {
 }
 
 impl Bottleneck {
-    fn new(inputs: usize, planes: usize, stride: usize, device: &Device) -> Self {
+    fn new([inputs, planes]: [usize; 2], stride: usize, frozen_norms: bool, device: &Device) -> Self {
+        let norm = |channels| BatchNorm::new(channels, device).with_frozen(frozen_norms);
         let outputs = planes * EXPANSION;
         let reshaped = stride > 1 || inputs != outputs;
         Self {
             conv1: conv1x1(inputs, planes, device),
-            bn1: BatchNorm::new(planes, device),
+            bn1: norm(planes),
             conv2: conv3x3(planes, planes, 1, device),
-            bn2: BatchNorm::new(planes, device),
+            bn2: norm(planes),
             conv3: conv1x1(planes, outputs, device),
-            bn3: BatchNorm::zero_gain(outputs, device),
-            downsample: reshaped
-                .then(|| Downsample { conv: conv1x1(inputs, outputs, device), bn: BatchNorm::new(outputs, device) }),
+            bn3: BatchNorm::zero_gain(outputs, device).with_frozen(frozen_norms),
+            downsample: reshaped.then(|| Downsample { conv: conv1x1(inputs, outputs, device), bn: norm(outputs) }),
             stride,
         }
     }

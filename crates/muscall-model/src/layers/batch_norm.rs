@@ -23,6 +23,8 @@ pub struct BatchNorm {
     pub running_mean: RunningState<Tensor<1>>,
     /// `[channels]`, unbiased.
     pub running_var: RunningState<Tensor<1>>,
+    /// Whether the running statistics normalise in training too, and stay as they are.
+    pub frozen: bool,
 }
 
 impl BatchNorm {
@@ -42,15 +44,25 @@ impl BatchNorm {
             bias: Initializer::Zeros.init([channels], device),
             running_mean: RunningState::new(Tensor::zeros([channels], device)),
             running_var: RunningState::new(Tensor::ones([channels], device)),
+            frozen: false,
         }
+    }
+
+    /// Replaces whether the running statistics are frozen.
+    #[must_use]
+    pub fn with_frozen(mut self, frozen: bool) -> Self {
+        self.frozen = frozen;
+        self
     }
 
     /// # Shapes
     /// - x: `[batch, channels, height, width]`, returned in the same shape.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        if !x.device().is_autodiff() {
-            let (mean, var) = (self.running_mean.value(), self.running_var.value());
+        if self.frozen || !x.device().is_autodiff() {
+            let device = x.device();
+            let (mean, var) =
+                (self.running_mean.value().to_device(&device), self.running_var.value().to_device(&device));
             return module::batch_norm(x, weight, bias, mean, var, EPSILON);
         }
         let [batch, _, height, width] = x.dims();

@@ -6,17 +6,18 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::TokenBatch;
 use super::tokenizer::ClipTokenizer;
 use crate::ModelError;
 use crate::layers::Linear;
 
-/// Configuration of [`TextEncoder`].
+/// Configuration of [`Transformer`].
 ///
 /// # Source
 /// Section 3.1 of the paper; depth is varied in its Figure 3.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct TextEncoderConfig {
+pub struct TransformerConfig {
     /// Size of a token's state.
     pub width: usize,
     /// Layers.
@@ -29,9 +30,12 @@ pub struct TextEncoderConfig {
     pub vocabulary: usize,
     /// Most tokens of a caption.
     pub context: usize,
+    /// Layers, from the first on, that are not trained; with them the embeddings.
+    #[serde(default)]
+    pub frozen_layers: usize,
 }
 
-impl TextEncoderConfig {
+impl TransformerConfig {
     /// `depth` layers of width 512 with 8 heads over CLIP's vocabulary, dropout 0.2.
     pub fn new(depth: usize) -> Self {
         Self {
@@ -41,6 +45,7 @@ impl TextEncoderConfig {
             dropout: 0.2,
             vocabulary: ClipTokenizer::VOCABULARY,
             context: ClipTokenizer::CONTEXT,
+            frozen_layers: 0,
         }
     }
 
@@ -58,6 +63,13 @@ impl TextEncoderConfig {
         self
     }
 
+    /// Replaces the number of layers that are not trained.
+    #[must_use]
+    pub fn with_frozen_layers(mut self, frozen_layers: usize) -> Self {
+        self.frozen_layers = frozen_layers;
+        self
+    }
+
     /// # Errors
     /// [`ModelError::Config`] with the name of the first field that is out of range.
     pub fn validate(&self) -> Result<(), ModelError> {
@@ -67,41 +79,45 @@ impl TextEncoderConfig {
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "text.dropout", self.dropout, "at least 0 and below 1")?;
         ModelError::check(self.vocabulary >= 2, "text.vocabulary", self.vocabulary, "at least 2")?;
-        ModelError::check(self.context >= 2, "text.context", self.context, "at least 2")
+        ModelError::check(self.context >= 2, "text.context", self.context, "at least 2")?;
+        let frozen = self.frozen_layers <= self.depth;
+        ModelError::check(frozen, "text.frozen_layers", self.frozen_layers, "at most text.depth")
     }
 
     /// # Errors
     /// As [`validate`](Self::validate).
-    pub fn init(&self, device: &Device) -> Result<TextEncoder, ModelError> {
+    pub fn init(&self, device: &Device) -> Result<Transformer, ModelError> {
         self.validate()?;
         let normal =
             |std, shape: [usize; 2]| -> Param<Tensor<2>> { Initializer::Normal { mean: 0.0, std }.init(shape, device) };
-        Ok(TextEncoder {
+        Ok(Transformer {
             token_embedding: normal(0.02, [self.vocabulary, self.width]),
             position_embedding: normal(0.01, [self.context, self.width]),
             layers: (0..self.depth).map(|_| Layer::new(self, device)).collect(),
             norm_out: LayerNormConfig::new(self.width).init(device),
+            frozen_layers: self.frozen_layers,
         })
     }
 }
 
 /// Token ids to the state at the end token.
 #[derive(Module, Debug)]
-pub struct TextEncoder {
+pub struct Transformer {
     token_embedding: Param<Tensor<2>>,
     position_embedding: Param<Tensor<2>>,
     layers: Vec<Layer>,
     norm_out: LayerNorm,
+    frozen_layers: usize,
 }
 
-impl TextEncoder {
+impl Transformer {
     /// # Shapes
-    /// - ids: `[batch, length]`, at most the context long. The mask is causal: whatever stands
-    ///   behind a caption's end token does not matter, so `length` may be that of the longest
+    /// - tokens: at most the context long. The mask is causal: whatever stands
+    ///   behind a caption's end token does not matter, so they may be padded to the longest
     ///   caption of the batch;
-    /// - ends: `[batch]`, where each caption's end token stands;
     /// - returns `[batch, width]`.
-    pub fn forward(&self, ids: Tensor<2, Int>, ends: Tensor<1, Int>) -> Tensor<2> {
+    pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
+        let TokenBatch { ids, ends } = tokens;
         let [batch, length] = ids.dims();
         let [context, width] = self.position_embedding.dims();
         assert!(length <= context, "{length} tokens, but the model has {context} positions");
@@ -111,8 +127,11 @@ impl TextEncoder {
         let x = x.reshape([batch, length, width]) + positions.unsqueeze::<3>();
         let mut x = x.reshape([batch * length, width]);
         let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &device).unsqueeze::<4>();
-        for layer in &self.layers {
+        for (i, layer) in self.layers.iter().enumerate() {
             x = layer.forward(x, &future, batch);
+            if i + 1 == self.frozen_layers {
+                x = x.detach();
+            }
         }
         let starts: Vec<i32> = (0..batch).map(|row| (row * length) as i32).collect();
         let starts = Tensor::<1, Int>::from_data(TensorData::new(starts, [batch]), &device);
@@ -133,7 +152,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn new(config: &TextEncoderConfig, device: &Device) -> Self {
+    fn new(config: &TransformerConfig, device: &Device) -> Self {
         let width = config.width;
         Self {
             attention_norm: LayerNormConfig::new(width).init(device),

@@ -6,4 +6,5 @@ mod state;
 
 pub use self::released::{from_released, to_released};
 pub use self::safetensors::{read_safetensors, write_safetensors};
-pub use self::state::{ParameterPath, StateDict, state_of, with_state};
+pub(crate) use self::state::fingerprint;
+pub use self::state::{ParameterPath, StateDict, running_statistics, state_of, with_running_statistics, with_state};

@@ -17,6 +17,17 @@ pub fn state_of<M: Module>(module: &M) -> StateDict {
     collector.state
 }
 
+/// Identifies tensors together with a text, 16 hexadecimal digits.
+pub(crate) fn fingerprint(state: &StateDict, text: &str) -> String {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(text.as_bytes());
+    for (name, data) in state {
+        hash.update(name.as_bytes());
+        hash.update(data.as_bytes());
+    }
+    format!("{:016x}", hash.digest())
+}
+
 /// The module with the tensors of `state`, none missing and none left over.
 ///
 /// # Errors
@@ -135,4 +146,16 @@ impl ModuleMapper for Loader {
         let tensor = Tensor::from_data(data, &param.lazy_device());
         param.transform_for_load(tensor, id)
     }
+}
+
+/// The running statistics of a module's batch norms.
+pub fn running_statistics<M: Module>(module: &M) -> StateDict {
+    let mut state = state_of(module);
+    state.retain(|name, _| name.ends_with(".running_mean") || name.ends_with(".running_var"));
+    state
+}
+
+/// The module with running statistics as they were.
+pub fn with_running_statistics<M: Module>(module: M, state: StateDict) -> M {
+    module.map(&mut Loader { path: ParameterPath::default(), state })
 }

@@ -1,0 +1,134 @@
+//! Residual network and pooling: the audio encoder of the paper.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::attention_pool::AttentionPool;
+use super::resnet::ResNet;
+use crate::ModelError;
+use crate::layers::Linear;
+
+/// Heads of the attention pooling.
+pub(super) const POOL_HEADS: usize = 8;
+
+/// How the positions of the last feature map become one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// One attention read-out from the mean position (the paper's "AP").
+    Attention,
+    /// Global average and a linear layer (the ablation).
+    Average,
+}
+
+/// Configuration of [`ResNetEncoder`].
+///
+/// # Source
+/// Section 3.1 of the paper; CLIP's modified ResNet-50.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResNetConfig {
+    /// Channels after the stem: 64 is a ResNet-50, 16 what was released.
+    pub width: usize,
+    /// Size of the pooled representation, before the projection into the joint space.
+    pub hidden: usize,
+    /// Attention or average pooling.
+    pub pooling: Pooling,
+    /// Whether batch norms use their running statistics in training too, and leave them as they
+    /// are. A clip's gradient then does not depend on the rest of its batch.
+    #[serde(default)]
+    pub frozen_norms: bool,
+}
+
+impl ResNetConfig {
+    /// Attention pooling to 256 dimensions.
+    pub fn new(width: usize) -> Self {
+        Self { width, hidden: 256, pooling: Pooling::Attention, frozen_norms: false }
+    }
+
+    /// Replaces the size of the pooled representation.
+    #[must_use]
+    pub fn with_hidden(mut self, hidden: usize) -> Self {
+        self.hidden = hidden;
+        self
+    }
+
+    /// Replaces the pooling.
+    #[must_use]
+    pub fn with_pooling(mut self, pooling: Pooling) -> Self {
+        self.pooling = pooling;
+        self
+    }
+
+    /// Replaces whether batch norms are frozen.
+    #[must_use]
+    pub fn with_frozen_norms(mut self, frozen_norms: bool) -> Self {
+        self.frozen_norms = frozen_norms;
+        self
+    }
+
+    /// # Errors
+    /// [`ModelError::Config`] for a width that is odd or zero, and so on: the field is named.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let even = self.width >= 2 && self.width.is_multiple_of(2);
+        ModelError::check(even, "audio.width", self.width, "an even number from 2 on")?;
+        ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
+        let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(POOL_HEADS);
+        ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
+    }
+
+    /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate), and [`ModelError::Config`] for a spectrogram too small.
+    pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<ResNetEncoder, ModelError> {
+        self.validate()?;
+        let bands = n_mels >= 32 && n_mels.is_multiple_of(32);
+        ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 32")?;
+        let long = frames >= ResNet::MIN_FRAMES;
+        ModelError::check(long, "clip_s", frames, "at least 31 frames of log-mel (1 s)")?;
+        let resnet = ResNet::new(self.width, self.frozen_norms, device);
+        let channels = 32 * self.width;
+        let pool = match self.pooling {
+            Pooling::Attention => {
+                let [height, width] = ResNet::output_size(n_mels, frames);
+                Pool::Attention(AttentionPool::new([height, width], channels, self.hidden, device))
+            }
+            Pooling::Average => Pool::Average(Linear::new(channels, self.hidden, true, device)),
+        };
+        Ok(ResNetEncoder { resnet, pool })
+    }
+}
+
+// There is one of these in a model.
+#[allow(clippy::large_enum_variant)]
+#[derive(Module, Debug)]
+enum Pool {
+    Attention(AttentionPool),
+    Average(Linear),
+}
+
+/// Log-mel spectrograms to vectors of `hidden` dimensions.
+#[derive(Module, Debug)]
+pub struct ResNetEncoder {
+    resnet: ResNet,
+    pool: Pool,
+}
+
+impl ResNetEncoder {
+    /// # Shapes
+    /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
+    ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
+    pub fn forward(&self, mel: Tensor<3>) -> Tensor<2> {
+        let features = self.resnet.forward(mel.unsqueeze_dim(1)); // [batch, 32 width, mels/32, frames/32]
+        match &self.pool {
+            Pool::Attention(pool) => pool.forward(features),
+            Pool::Average(linear) => {
+                let [batch, channels, height, width] = features.dims();
+                let mean = features.reshape([batch, channels, height * width]).mean_dim(2);
+                linear.forward(mean.reshape([batch, channels]))
+            }
+        }
+    }
+}
