@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, load_clip};
-use muscall::model::{ClipTokenizer, TextBatch};
+use muscall::model::{ClipTokenizer, TokenBatch};
 use muscall::{Device, Manifest, MuscallConfig, Split};
 
 fn root() -> PathBuf {
@@ -86,7 +86,7 @@ fn encode_text(c: &mut Criterion) {
     let model = MuscallConfig::released().init(&device).unwrap();
     let tokenizer = ClipTokenizer::new().unwrap();
     let rows: Vec<_> = demo().rows.iter().take(32).map(|row| tokenizer.encode(&row.captions[0])).collect();
-    let text = TextBatch::new(&rows, &device);
+    let text = TokenBatch::new(&rows, &device);
     group.throughput(Throughput::Elements(32));
     group.bench_function("32 captions", |b| b.iter(|| model.embed_text(text.clone()).into_data()));
     group.finish();

@@ -56,6 +56,7 @@ impl TrainingConsole {
                 self.bar
                     .set_message(format!("loss {loss:.3} · rate {rate:.1e} · {speed:.0} clips/s{}", self.validation));
             }
+            Event::Validated(report) if report.is_ema => {}
             Event::Validated(report) => {
                 let metrics = &report.metrics.text_to_audio;
                 self.validation = format!(" · val R@10 {:.2}", metrics.r_at_10);
@@ -69,6 +70,13 @@ impl TrainingConsole {
                 }
             }
             Event::Skipped(error) => self.line(&format!("left out: {error}")),
+            Event::Warning(error) => self.line(&format!("warning: {error}")),
+            Event::Diagnosed(diagnosis) => self.line(&format!("doctor: {diagnosis}")),
+            Event::EmbeddingCaptions { done, total } => {
+                self.bar.set_length(*total as u64);
+                self.bar.set_position(*done as u64);
+                self.bar.set_message("captions embedded");
+            }
             _ => {}
         }
         if self.stop.load(Ordering::SeqCst) {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::dataset::{Dataset, item_seed};
+use crate::doctor::ClipFault;
 
 /// What to do with a file that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,25 +50,31 @@ pub struct LoaderConfig {
 pub struct RawBatch {
     /// From 0.
     pub step_in_epoch: usize,
-    /// Rows of the manifest.
-    pub indices: Vec<usize>,
-    /// `[batch, n_mels, frames]`, dB.
-    pub mels: Vec<f32>,
-    /// One a row.
-    pub captions: Vec<String>,
+    /// The items that could be loaded.
+    pub items: Vec<LoadedItem>,
     /// Files that were left out.
     pub skipped: Vec<TrainError>,
 }
 
-#[derive(Debug)]
-struct Loaded {
-    index: usize,
-    mel: Vec<f32>,
-    caption: String,
+/// An item, ready for the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoadedItem {
+    /// The row of the manifest.
+    pub index: usize,
+    /// `[n_mels, frames]`.
+    pub mel: Vec<f32>,
+    /// Frames that are not padding.
+    pub valid_frames: usize,
+    /// The same of two views, for self-supervision.
+    pub views: Option<[Vec<f32>; 2]>,
+    /// At least one caption of the row.
+    pub captions: Vec<String>,
+    /// What is wrong with the clip.
+    pub faults: Vec<ClipFault>,
 }
 
 type Panic = Box<dyn Any + Send>;
-type Made = (usize, Result<Result<Loaded, TrainError>, Panic>);
+type Made = (usize, Result<Result<LoadedItem, TrainError>, Panic>);
 
 /// The batches of one epoch, in an order drawn from the seed and the epoch.
 #[derive(Debug)]
@@ -78,7 +85,7 @@ pub struct EpochLoader {
     sent: usize,
     jobs: Option<Sender<(usize, usize)>>,
     made: Receiver<Made>,
-    waiting: BTreeMap<usize, Result<Loaded, TrainError>>,
+    waiting: BTreeMap<usize, Result<LoadedItem, TrainError>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     waited: Duration,
@@ -143,7 +150,7 @@ impl EpochLoader {
     }
 
     /// The item at a place of the order, waiting for it if need be.
-    fn take(&mut self, position: usize) -> Result<Loaded, TrainError> {
+    fn take(&mut self, position: usize) -> Result<LoadedItem, TrainError> {
         loop {
             if let Some(item) = self.waiting.remove(&position) {
                 return item;
@@ -173,20 +180,11 @@ impl Iterator for EpochLoader {
             }
         }
         self.sent = self.sent.max(ahead);
-        let mut batch = RawBatch {
-            step_in_epoch: self.step,
-            indices: Vec::with_capacity(positions.len()),
-            mels: Vec::new(),
-            captions: Vec::with_capacity(positions.len()),
-            skipped: Vec::new(),
-        };
+        let mut batch =
+            RawBatch { step_in_epoch: self.step, items: Vec::with_capacity(positions.len()), skipped: Vec::new() };
         for position in positions {
             match self.take(position) {
-                Ok(item) => {
-                    batch.indices.push(item.index);
-                    batch.mels.extend(item.mel);
-                    batch.captions.push(item.caption);
-                }
+                Ok(item) => batch.items.push(item),
                 Err(error) if self.config.on_bad_file == OnBadFile::Stop => {
                     // Items of this batch are used up: another call would wait for them for ever.
                     self.order.clear();
@@ -227,11 +225,22 @@ fn work(
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let load = || -> Result<Loaded, TrainError> {
+        let load = || -> Result<LoadedItem, TrainError> {
             let item = dataset.train_item(epoch, index)?;
-            let mel = frontend.extract(&item.audio)?.into_values();
-            let caption = item.caption;
-            Ok(Loaded { index, mel, caption })
+            let mel = |audio: &[f32]| frontend.extract(audio).map(muscall_audio::LogMel::into_values);
+            let views = match &item.views {
+                Some([first, second]) => Some([mel(first)?, mel(second)?]),
+                None => None,
+            };
+            let valid_frames = frontend.config().frames(item.valid);
+            Ok(LoadedItem {
+                index,
+                mel: mel(&item.audio)?,
+                valid_frames,
+                views,
+                captions: item.captions,
+                faults: item.faults,
+            })
         };
         if done.send((position, catch_unwind(AssertUnwindSafe(load)))).is_err() {
             return;

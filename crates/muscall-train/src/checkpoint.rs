@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::recipe::Recipe;
+use crate::schedule::PlateauState;
 
 const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const EMA: &str = "ema.safetensors";
 const PROGRESS: &str = "progress.json";
 
 /// How far a run is. Random states are not stored: every draw is a function of the recipe's seed
@@ -29,6 +31,10 @@ pub struct Progress {
     pub best: Option<[f64; 2]>,
     /// Epochs since then.
     pub epochs_without_best: usize,
+    /// The best score of the averaged weights.
+    pub best_ema: Option<[f64; 2]>,
+    /// Of a schedule that goes by the score.
+    pub plateau: PlateauState,
     /// The run's recipe.
     pub recipe: Recipe,
     /// Identifies the training rows and their captions.
@@ -52,6 +58,8 @@ pub struct Checkpoint {
     pub model: StateDict,
     /// Moments.
     pub optimizer: StateDict,
+    /// The moving average of the weights, if there is one.
+    pub ema: Option<StateDict>,
 }
 
 impl Checkpoint {
@@ -70,6 +78,9 @@ impl Checkpoint {
         fs::create_dir_all(&new).map_err(io(&new))?;
         write_safetensors(&new.join(MODEL), &self.model)?;
         write_safetensors(&new.join(OPTIMIZER), &self.optimizer)?;
+        if let Some(ema) = &self.ema {
+            write_safetensors(&new.join(EMA), ema)?;
+        }
         let path = new.join(PROGRESS);
         let text = serde_json::to_string_pretty(&self.progress)
             .map_err(|source| TrainError::Json { path: path.clone(), source })?;
@@ -94,8 +105,10 @@ impl Checkpoint {
         let path = place.join(PROGRESS);
         let text = fs::read_to_string(&path).map_err(io(&path))?;
         let progress = serde_json::from_str(&text).map_err(|source| TrainError::Json { path, source })?;
+        let ema = place.join(EMA);
         Ok(Some(Self {
             progress,
+            ema: ema.exists().then(|| read_safetensors(&ema)).transpose()?,
             model: read_safetensors(&place.join(MODEL))?,
             optimizer: read_safetensors(&place.join(OPTIMIZER))?,
         }))

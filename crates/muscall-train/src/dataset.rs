@@ -1,11 +1,13 @@
 //! A manifest as training items.
 
-use muscall_audio::{AugmentConfig, ClipConfig, CropPosition, load_clip};
+use muscall_audio::{AugmentConfig, Clip, ClipConfig, CropPosition, load_clip};
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::TrainError;
-use crate::manifest::Manifest;
+use crate::doctor::ClipFault;
+use crate::manifest::{Manifest, Row};
 
 /// How items are made of rows.
 #[derive(Debug, Clone)]
@@ -16,19 +18,29 @@ pub struct DataConfig {
     pub augment: AugmentConfig,
     /// Whether training items are random crops, or always the central one.
     pub random_crop: bool,
+    /// Captions an item, of those that its track has.
+    pub captions_per_track: usize,
+    /// What makes the two views of self-supervision, if there are any.
+    pub views: Option<AugmentConfig>,
     /// Decides all that is random.
     pub seed: u64,
 }
 
-/// A clip with one of its captions.
+/// A clip with captions of its track.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The row of the manifest.
     pub index: usize,
     /// The waveform, cropped and augmented.
     pub audio: Vec<f32>,
-    /// One caption of the row.
-    pub caption: String,
+    /// Samples of it that are not padding.
+    pub valid: usize,
+    /// Two more versions of the crop, for self-supervision.
+    pub views: Option<[Vec<f32>; 2]>,
+    /// At least one caption of the row.
+    pub captions: Vec<String>,
+    /// What is wrong with the crop, before augmentation.
+    pub faults: Vec<ClipFault>,
 }
 
 /// The seed of an item: a function of the run's seed, the epoch and the item alone, so that
@@ -93,11 +105,34 @@ impl Dataset {
         let mut rng = ChaCha8Rng::seed_from_u64(item_seed(self.config.seed, epoch, index as u64));
         // Drawn in any case, so that a switch changes nothing but itself.
         let crop = CropPosition::Random { seed: rng.random() };
-        let caption = row.captions[rng.random_range(0..row.captions.len())].clone();
+        let first = rng.random_range(0..row.captions.len());
         let augment = self.config.augment.draw(&mut rng);
+        let captions = self.captions(row, first, &mut rng);
+        let views = self.config.views.as_ref().map(|views| [views.draw(&mut rng), views.draw(&mut rng)]);
+
         let position = if self.config.random_crop { crop } else { CropPosition::Central };
-        let mut audio = load_clip(&row.audio, position, &self.config.clip)?.samples;
-        augment.apply(&mut audio, self.config.clip.sample_rate);
-        Ok(Item { index, audio, caption })
+        let clip = load_clip(&row.audio, position, &self.config.clip)?;
+        let faults = ClipFault::find(&clip);
+        let Clip { samples: mut audio, valid, .. } = clip;
+        let rate = self.config.clip.sample_rate;
+        let views = views.map(|draws| {
+            draws.map(|draw| {
+                let mut view = audio.clone();
+                draw.apply(&mut view, rate);
+                view
+            })
+        });
+        augment.apply(&mut audio, rate);
+        Ok(Item { index, audio, valid, views, captions, faults })
+    }
+
+    /// The first one, and others of the row in random order, as many as wanted.
+    fn captions(&self, row: &Row, first: usize, rng: &mut ChaCha8Rng) -> Vec<String> {
+        let mut others: Vec<usize> = (0..row.captions.len()).filter(|&i| i != first).collect();
+        if self.config.captions_per_track > 1 {
+            others.shuffle(rng);
+        }
+        let order = std::iter::once(first).chain(others);
+        order.take(self.config.captions_per_track).map(|i| row.captions[i].clone()).collect()
     }
 }

@@ -126,6 +126,28 @@ pub enum TrainError {
         /// Where and why.
         source: Box<toml::de::Error>,
     },
+    /// A recipe names a model that does not exist.
+    #[error("{path}: the preset {found} does not exist; expected {expected}")]
+    Preset {
+        /// The file.
+        path: PathBuf,
+        /// What it names.
+        found: String,
+        /// What there is.
+        expected: &'static str,
+    },
+    /// A recipe extends itself, over others or at once.
+    #[error("{path}: the recipe extends itself, or a chain of more than 16; break the chain of `extends`")]
+    ExtendsItself {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A setting that is not `key=value`.
+    #[error("`{setting}` is not a setting; expected something like model.clip_s=10 or loss.directions=sum")]
+    Setting {
+        /// What was given.
+        setting: String,
+    },
     /// A recipe cannot be written.
     #[error("the recipe cannot be written as TOML: {source}")]
     RecipeText {

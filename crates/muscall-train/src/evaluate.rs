@@ -48,12 +48,12 @@ pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, Trai
                     let track = audio.len() / model.config().projection_dim + readable.len();
                     text_to_audio.extend(row.captions.iter().map(|_| track));
                     captions.extend(row.captions.iter().map(String::as_str));
-                    readable.push(clip.samples);
+                    readable.push(clip);
                 }
                 Err(error) => unreadable.push(error.into()),
             }
         }
-        let batch: AudioEmbedding = model.embed_clips(&readable)?;
+        let batch: AudioEmbedding = model.embed_loaded(&readable)?;
         audio.extend_from_slice(batch.values());
     }
     let dim = model.config().projection_dim;

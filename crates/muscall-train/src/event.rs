@@ -7,6 +7,7 @@ use muscall_retrieval::BothDirections;
 use serde::Serialize;
 
 use crate::TrainError;
+use crate::doctor::Diagnosis;
 
 /// Something that happened in a run. The library itself prints nothing.
 #[derive(Debug)]
@@ -23,6 +24,17 @@ pub enum Event<'a> {
         /// Training rows.
         rows: usize,
     },
+    /// Captions are being embedded, before the first step.
+    EmbeddingCaptions {
+        /// How many are.
+        done: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// Something that is not as it should be, but does not stop the run.
+    Warning(&'a TrainError),
+    /// The training doctor found something.
+    Diagnosed(&'a Diagnosis),
     /// A step was taken.
     Step(&'a StepReport),
     /// A file could not be read and was left out of a batch.
@@ -51,8 +63,12 @@ pub struct StepReport {
     pub steps: u64,
     /// From 0.
     pub epoch: u64,
-    /// The contrastive loss.
+    /// What is minimised.
     pub loss: f64,
+    /// The part of it that is due to pairs.
+    pub pair_loss: f64,
+    /// The part that is due to self-supervision, if there is any.
+    pub ssl_loss: Option<f64>,
     /// The rate of this step.
     pub learning_rate: f64,
     /// Norm of all gradients before clipping.
@@ -74,6 +90,8 @@ pub struct ValidationReport {
     pub tracks: usize,
     /// Both directions.
     pub metrics: BothDirections,
+    /// Whether the averaged weights were validated, or the weights themselves.
+    pub is_ema: bool,
     /// Whether the score is the best so far.
     pub is_best: bool,
 }

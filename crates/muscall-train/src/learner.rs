@@ -1,27 +1,33 @@
 //! The training loop.
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use muscall_audio::{ClipConfig, LogMelExtractor};
-use muscall_model::weights::{state_of, with_state};
-use muscall_model::{ClipTokenizer, DualEncoder, Muscall, MuscallConfig, Temperature, TextBatch};
+use muscall_model::weights::{StateDict, with_state};
+use muscall_model::{DualEncoder, Muscall, Temperature};
 
 use crate::TrainError;
-use crate::batcher::{EpochLoader, LoaderConfig, RawBatch};
+use crate::batcher::{EpochLoader, LoadedItem, LoaderConfig};
+use crate::captions::{Captions, pretrained_text};
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::dataset::{DataConfig, Dataset, item_seed};
+use crate::doctor::{FaultCounts, TrainingDoctor, leakage, mean_pairwise_cosine};
+use crate::ema::Ema;
 use crate::evaluate::{Evaluation, evaluate, subset};
 use crate::event::{Event, StepReport, ValidationReport};
 use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::{BestBy, Recipe};
+use crate::run_dir;
+use crate::schedule::{PlateauState, Schedule};
+use crate::step::{CaptionSource, StepContext, StepGradients};
+use crate::trainee::Trainee;
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
 const MAX_SCALE: f32 = 100.0;
@@ -47,6 +53,19 @@ pub struct Outcome {
     pub steps: u64,
     /// Whether the listener stopped it; it can be resumed.
     pub interrupted: bool,
+    /// The averaged weights, if the recipe asks for them; the bundle is in `ema/`.
+    pub ema: Option<Muscall>,
+}
+
+/// Weights that a run starts from instead of random ones.
+#[derive(Debug, Clone)]
+pub struct InitialWeights {
+    /// Of the model, complete.
+    pub model: StateDict,
+    /// Moments by parameter, as [`AdamW::state`] gives them, and the steps taken with them.
+    pub optimizer: Option<(StateDict, u64)>,
+    /// What an error message calls them.
+    pub origin: String,
 }
 
 /// Trains a dual encoder.
@@ -63,6 +82,7 @@ pub struct Learner {
     dir: PathBuf,
     device: Device,
     on_existing: OnExisting,
+    initial: Option<InitialWeights>,
 }
 
 impl Learner {
@@ -77,7 +97,15 @@ impl Learner {
             dir: dir.into(),
             device: device.clone().without_autodiff(),
             on_existing: OnExisting::default(),
+            initial: None,
         })
+    }
+
+    /// Starts from these weights; a run that is resumed goes on from its own.
+    #[must_use]
+    pub fn with_initial(mut self, initial: InitialWeights) -> Self {
+        self.initial = Some(initial);
+        self
     }
 
     /// Replaces what happens to a run that stands in the directory.
@@ -97,78 +125,123 @@ impl Learner {
         validation: Option<Manifest>,
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
-        Run::start(self, train, validation)?.finish(listener)
+        Run::start(self, train, validation, listener)?.finish(listener)
     }
 }
 
 struct Run {
     recipe: Recipe,
-    config: MuscallConfig,
     dir: PathBuf,
     device: Device,
     dataset: Arc<Dataset>,
     validation: Option<Manifest>,
     frontend: Arc<LogMelExtractor>,
-    tokenizer: ClipTokenizer,
-    model: DualEncoder,
+    captions: Captions,
+    trainee: Trainee,
+    ema: Option<Ema>,
     optimizer: AdamW,
     progress: Progress,
     log: RunLog,
+    doctor: TrainingDoctor,
+    faults: FaultCounts,
     steps: u64,
 }
 
+type Listener<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
+
 impl Run {
-    fn start(learner: &Learner, train: Manifest, validation: Option<Manifest>) -> Result<Self, TrainError> {
+    fn start(
+        learner: &Learner,
+        train: Manifest,
+        validation: Option<Manifest>,
+        listener: &mut Listener<'_>,
+    ) -> Result<Self, TrainError> {
         let recipe = learner.recipe.clone();
-        let config = recipe.model.config();
         let dir = learner.dir.clone();
-        if train.rows.len() < recipe.batch_size {
-            return Err(TrainError::TooFewRows {
-                path: train.source,
-                rows: train.rows.len(),
-                batch_size: recipe.batch_size,
-            });
+        let tracks = recipe.tracks_per_step();
+        if train.rows.len() < tracks {
+            return Err(TrainError::TooFewRows { path: train.source, rows: train.rows.len(), batch_size: tracks });
         }
-        let steps = recipe.epochs * (train.rows.len() / recipe.batch_size) as u64;
+        let steps = recipe.epochs * (train.rows.len() / tracks) as u64;
+        let steps = steps.min(recipe.max_steps.unwrap_or(u64::MAX));
         let fresh = Progress {
             step: 0,
             epoch: 0,
             step_in_epoch: 0,
             best: None,
             epochs_without_best: 0,
+            best_ema: None,
+            plateau: PlateauState::default(),
             recipe: recipe.clone(),
             data_fingerprint: train.fingerprint(),
         };
-        let resumed = open_dir(&dir, learner.on_existing, &fresh)?;
+        let resumed = run_dir::open(&dir, learner.on_existing, &fresh)?;
+        if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor) {
+            for diagnosis in leakage(&train, validation) {
+                let _ = listener(Event::Diagnosed(&diagnosis));
+            }
+        }
+        let manifests: Vec<&Manifest> = std::iter::once(&train).chain(&validation).collect();
+        let (captions, unsaved) = Captions::prepare(&recipe, &manifests, &learner.device, |done, total| {
+            let _ = listener(Event::EmbeddingCaptions { done, total });
+        })?;
+        if let Some(error) = unsaved {
+            let _ = listener(Event::Warning(&error));
+        }
 
         let device = learner.device.clone().autodiff();
         device.seed(recipe.seed);
-        let mut model = config.init(&device)?.materialize();
+        let mut trainee = Trainee::new(&recipe, &device)?;
         let mut optimizer = recipe.optimizer.init();
         let mut progress = fresh;
+        let mut averaged = None;
         if let Some(checkpoint) = resumed {
             progress = checkpoint.progress;
-            model = with_state(model, checkpoint.model, &dir.join("checkpoints").display().to_string())?;
+            trainee = trainee.with_state(checkpoint.model, &dir.join("checkpoints").display().to_string())?;
             optimizer.restore(checkpoint.optimizer, progress.step);
+            averaged = checkpoint.ema;
+        } else {
+            let mut state = trainee.state();
+            state.extend(pretrained_text(&recipe.model.text, &learner.device)?);
+            trainee = trainee.with_state(state, "pretrained text encoder")?;
+            if let Some(initial) = &learner.initial {
+                trainee.model = with_state(trainee.model, initial.model.clone(), &initial.origin)?;
+                if let Some((moments, steps)) = initial.optimizer.clone() {
+                    optimizer.restore(moments, steps);
+                }
+            }
         }
+        let ema = recipe.ema.as_ref().map(|ema| match averaged {
+            Some(state) => Ema::restore(ema.decay, state),
+            None => Ema::new(ema.decay, &trainee.model),
+        });
         let log = RunLog::open(&dir, &progress)?;
+        let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
-            clip: ClipConfig { sample_rate: config.log_mel.sample_rate, samples: config.clip_samples(), strict: false },
+            clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
+            captions_per_track: recipe.data.captions_per_track,
+            views: recipe.ssl.as_ref().map(|ssl| ssl.augment.clone()),
             seed: recipe.seed,
         };
         let gallery = recipe.validation.gallery;
+        let warm_up = match recipe.schedule {
+            Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
+            _ => 0,
+        };
         Ok(Self {
             validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
-            frontend: Arc::new(config.log_mel.init()?),
-            tokenizer: ClipTokenizer::new().map_err(muscall_model::ModelError::from)?,
+            frontend: Arc::new(log_mel.init()?),
             dataset: Arc::new(Dataset::new(train, data)?),
+            doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
+            faults: FaultCounts::default(),
+            captions,
             recipe,
-            config,
             dir,
             device,
-            model,
+            trainee,
+            ema,
             optimizer,
             progress,
             log,
@@ -176,38 +249,41 @@ impl Run {
         })
     }
 
-    fn finish(mut self, listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) -> Result<Outcome, TrainError> {
+    fn finish(mut self, listener: &mut Listener<'_>) -> Result<Outcome, TrainError> {
         let started = Event::Started {
             steps: self.steps,
             taken: self.progress.step,
-            parameters: self.model.num_params(),
+            parameters: self.trainee.model.num_params() + self.trainee.heads.num_params(),
             rows: self.dataset.len(),
         };
         let mut interrupted = listener(started).is_break();
-        while !interrupted && self.progress.epoch < self.recipe.epochs && !self.has_stalled() {
+        while !interrupted && !self.is_over() {
             interrupted = self.epoch(listener)?.is_break();
             self.checkpoint(listener)?;
         }
         // Without a validation the last model is the best one.
-        let model = if self.progress.best.is_some() {
-            Muscall::load(&self.dir, &self.device)?
-        } else {
-            let model = self.muscall()?;
-            model.save(&self.dir)?;
-            model
-        };
-        Ok(Outcome { model, steps: self.progress.step, interrupted })
+        let ema_dir = self.dir.join("ema");
+        if self.progress.best.is_none() {
+            self.muscall(&self.trainee.model)?.save(&self.dir)?;
+            if let Some(ema) = self.averaged()? {
+                ema.save(&ema_dir)?;
+            }
+        }
+        let model = Muscall::load(&self.dir, &self.device)?;
+        let ema = self.ema.as_ref().map(|_| Muscall::load(&ema_dir, &self.device)).transpose()?;
+        Ok(Outcome { model, steps: self.progress.step, interrupted, ema })
     }
 
-    fn has_stalled(&self) -> bool {
+    fn is_over(&self) -> bool {
         let patience = self.recipe.validation.patience;
-        patience.is_some_and(|patience| self.progress.epochs_without_best >= patience)
+        let has_stalled = patience.is_some_and(|patience| self.progress.epochs_without_best >= patience);
+        has_stalled || self.progress.epoch >= self.recipe.epochs || self.progress.step >= self.steps
     }
 
-    fn epoch(&mut self, listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) -> Result<ControlFlow<()>, TrainError> {
+    fn epoch(&mut self, listener: &mut Listener<'_>) -> Result<ControlFlow<()>, TrainError> {
         let epoch = self.progress.epoch;
         let config = LoaderConfig {
-            batch_size: self.recipe.batch_size,
+            batch_size: self.recipe.tracks_per_step(),
             threads: self.recipe.data.threads,
             prefetch_batches: self.recipe.data.prefetch_batches,
             drop_last: true,
@@ -215,26 +291,26 @@ impl Run {
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
+        let mut losses = Vec::new();
         let mut clock = Instant::now();
-        for batch in loader.by_ref() {
-            let mut batch = batch?;
+        while self.progress.step < self.steps {
+            let Some(batch) = loader.next() else { break };
+            let batch = batch?;
             for error in &batch.skipped {
                 let _ = listener(Event::Skipped(error));
             }
             // A pair needs a negative; the schedule goes on all the same.
-            if batch.indices.len() >= 2 {
-                let mut report = self.step(&mut batch)?;
-                report.clips_per_s = batch.indices.len() as f64 / clock.elapsed().as_secs_f64();
+            let report = if batch.items.len() >= 2 { Some(self.step(&batch.items, listener)?) } else { None };
+            self.progress.step += 1;
+            self.progress.step_in_epoch += 1;
+            if let Some(mut report) = report {
+                report.clips_per_s = batch.items.len() as f64 / clock.elapsed().as_secs_f64();
+                losses.push(report.loss);
                 self.log.step(&report)?;
                 clock = Instant::now();
-                self.progress.step += 1;
-                self.progress.step_in_epoch += 1;
                 if listener(Event::Step(&report)).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
-            } else {
-                self.progress.step += 1;
-                self.progress.step_in_epoch += 1;
             }
             let every = self.recipe.checkpoint_steps;
             if every.is_some_and(|every| self.progress.step.is_multiple_of(every)) {
@@ -243,145 +319,166 @@ impl Run {
         }
         let waited = loader.waited();
         drop(loader);
-        self.validate(listener)?;
+        if self.recipe.doctor {
+            for diagnosis in std::mem::take(&mut self.faults).diagnoses(self.dataset.len()) {
+                let _ = listener(Event::Diagnosed(&diagnosis));
+            }
+        }
+        let score = self.validate(listener)?;
+        let mean_loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+        self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
         Ok(listener(Event::EpochEnded { epoch, waited }))
     }
 
     /// Forward, backward, update.
-    fn step(&mut self, batch: &mut RawBatch) -> Result<StepReport, TrainError> {
+    fn step(&mut self, items: &[LoadedItem], listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {
         let step = self.progress.step;
-        // Dropout is then a function of the step, and a resumed run draws what this one draws.
-        self.device.seed(item_seed(self.recipe.seed, u64::MAX, step));
-        let bands = self.config.log_mel.n_mels;
-        let pairs = batch.indices.len();
-        let frames = batch.mels.len() / (pairs * bands);
-        let mel = TensorData::new(std::mem::take(&mut batch.mels), [pairs, bands, frames]);
-        let mel = Tensor::<3>::from_data(mel, &self.device);
-        let tokens: Vec<_> = batch.captions.iter().map(|caption| self.tokenizer.encode(caption)).collect();
-        let text = TextBatch::new(&tokens, &self.device);
-
-        let audio = self.model.embed_audio(mel);
-        let text = self.model.embed_text(text);
-        let loss = self.recipe.loss.forward(audio, text, self.model.scale());
-        let value = scalar(&loss);
-        if !value.is_finite() {
+        let StepGradients { gradients, loss, audio, text } = self.gradients(items, step);
+        if !loss.total.is_finite() {
             let rows = &self.dataset.manifest().rows;
-            let ids = batch.indices.iter().map(|&i| rows[i].id.clone()).collect();
-            return Err(TrainError::NotFinite { step, loss: value, ids });
+            let ids: Vec<_> = items.iter().map(|item| rows[item.index].id.clone()).collect();
+            run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
+            return Err(TrainError::NotFinite { step, loss: loss.total, ids });
         }
-        let gradients = loss.backward();
-        let rate = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
-        let frozen: &[&str] = match self.config.temperature {
-            Temperature::Learned(_) => &[],
-            Temperature::Fixed(_) => &["logit_scale"],
+        let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
+        let base = base * self.progress.plateau.factor;
+        let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
+        let pretrained = self.recipe.optimizer.pretrained_rate;
+        let rate = |name: &str| match name {
+            "logit_scale" if is_fixed => 0.0,
+            name if name.starts_with("text.encoder.") => base * pretrained,
+            _ => base,
         };
-        let (model, gradient_norm) = self.optimizer.step(self.model.clone(), &gradients, rate, frozen);
-        self.model = model;
-        clamp(&mut self.model.logit_scale);
-        Ok(StepReport {
+        let mut update = self.optimizer.step(&gradients, &rate);
+        self.trainee.model = update.apply(self.trainee.model.clone());
+        self.trainee.heads = update.apply(self.trainee.heads.clone());
+        let gradient_norm = update.gradient_norm();
+        clamp(&mut self.trainee.model.logit_scale);
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.trainee.model, step + 1);
+        }
+        let report = StepReport {
             step: step + 1,
             steps: self.steps,
             epoch: self.progress.epoch,
-            loss: value,
-            learning_rate: rate,
+            loss: loss.total,
+            pair_loss: loss.pairs,
+            ssl_loss: loss.ssl,
+            learning_rate: base,
             gradient_norm,
-            scale: scalar(&self.model.scale()),
+            scale: f64::from(self.trainee.model.scale().into_scalar::<f32>()),
             clips_per_s: 0.0,
-        })
+        };
+        if self.recipe.doctor {
+            let dim = self.recipe.model.projection_dim;
+            let cosines = [mean_pairwise_cosine(&audio, dim), mean_pairwise_cosine(&text, dim)];
+            let chance = self.recipe.loss.at_chance(items.len().min(self.recipe.batch_size));
+            for diagnosis in self.doctor.step(&report, chance, cosines) {
+                let _ = listener(Event::Diagnosed(&diagnosis));
+            }
+            if self.progress.epoch == 0 {
+                for item in items {
+                    self.faults.add(&self.dataset.manifest().rows[item.index].audio, &item.faults);
+                }
+            }
+        }
+        Ok(report)
     }
 
-    fn validate(&mut self, listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) -> Result<(), TrainError> {
-        let Some(manifest) = &self.validation else {
-            return Ok(());
-        };
-        let model = self.muscall()?;
-        let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&model, manifest)?;
-        for error in &unreadable {
-            let _ = listener(Event::Skipped(error));
+    /// The mean of the gradients of as many batches as are accumulated.
+    fn gradients(&mut self, items: &[LoadedItem], step: u64) -> StepGradients {
+        let mut batches: Vec<&[LoadedItem]> = items.chunks(self.recipe.batch_size).collect();
+        // Skipped files may leave a batch of one, which has no negative.
+        batches.retain(|batch| batch.len() >= 2);
+        let count = batches.len() as f64;
+        let mut sum: Option<StepGradients> = None;
+        for (i, batch) in batches.into_iter().enumerate() {
+            let context = StepContext {
+                recipe: &self.recipe,
+                captions: &self.captions,
+                device: &self.device,
+                seed: item_seed(self.recipe.seed, step, i as u64),
+            };
+            let computed = context.gradients(&mut self.trainee, batch);
+            match &mut sum {
+                None => sum = Some(computed),
+                Some(sum) => sum.add(computed),
+            }
         }
-        let found = &metrics.text_to_audio;
-        let score = match self.recipe.validation.best_by {
-            BestBy::RAt10 => [found.r_at_10, found.map_at_10],
-            BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
-        };
-        let is_best = self.progress.best.is_none_or(|best| score > best);
-        let report =
-            ValidationReport { step: self.progress.step, epoch: self.progress.epoch, tracks, metrics, is_best };
-        self.log.validation(&report)?;
-        let _ = listener(Event::Validated(&report));
-        if is_best {
-            model.save(&self.dir)?;
-            self.progress.best = Some(score);
-            self.progress.epochs_without_best = 0;
-            let _ = listener(Event::BundleSaved(&self.dir));
-        } else {
-            self.progress.epochs_without_best += 1;
-        }
-        Ok(())
+        let mut mean = sum.unwrap_or_default();
+        mean.divide(count);
+        mean
     }
 
-    fn checkpoint(&self, listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>) -> Result<(), TrainError> {
+    /// Scores the weights, and the averaged ones; keeps what is best. The score of the weights.
+    fn validate(&mut self, listener: &mut Listener<'_>) -> Result<Option<f64>, TrainError> {
+        let Some(manifest) = self.validation.clone() else {
+            return Ok(None);
+        };
+        let mut first = None;
+        for (model, is_ema) in [(Some(self.muscall(&self.trainee.model)?), false), (self.averaged()?, true)] {
+            let Some(model) = model else { continue };
+            let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&model, &manifest)?;
+            if !is_ema {
+                for error in &unreadable {
+                    let _ = listener(Event::Skipped(error));
+                }
+            }
+            let found = &metrics.text_to_audio;
+            let score = match self.recipe.validation.best_by {
+                BestBy::RAt10 => [found.r_at_10, found.map_at_10],
+                BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
+            };
+            let best = if is_ema { &mut self.progress.best_ema } else { &mut self.progress.best };
+            let is_best = best.is_none_or(|best| score > best);
+            if is_best {
+                *best = Some(score);
+            }
+            let (step, epoch) = (self.progress.step, self.progress.epoch);
+            let report = ValidationReport { step, epoch, tracks, metrics, is_ema, is_best };
+            self.log.validation(&report)?;
+            let _ = listener(Event::Validated(&report));
+            if is_best {
+                let dir = if is_ema { self.dir.join("ema") } else { self.dir.clone() };
+                model.save(&dir)?;
+                let _ = listener(Event::BundleSaved(&dir));
+            }
+            if !is_ema {
+                self.progress.epochs_without_best = if is_best { 0 } else { self.progress.epochs_without_best + 1 };
+                first = Some(score[0]);
+            }
+        }
+        Ok(first)
+    }
+
+    fn checkpoint(&self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
         let checkpoint = Checkpoint {
             progress: self.progress.clone(),
-            model: state_of(&self.model),
+            model: self.trainee.state(),
             optimizer: self.optimizer.state(),
+            ema: self.ema.as_ref().map(|ema| ema.state().clone()),
         };
         let path = checkpoint.save(&self.dir.join("checkpoints"))?;
         let _ = listener(Event::CheckpointSaved(&path));
         Ok(())
     }
 
-    fn muscall(&self) -> Result<Muscall, TrainError> {
-        Ok(Muscall::new(self.config.clone(), &self.model, self.tokenizer.clone(), &self.device)?)
+    fn muscall(&self, model: &DualEncoder) -> Result<Muscall, TrainError> {
+        let frontend = self.captions.frontend().clone();
+        Ok(Muscall::new(self.recipe.model.clone(), model, frontend, &self.device)?)
     }
-}
 
-/// Prepares the directory of a run; gives the checkpoint to go on from, if that is asked for.
-fn open_dir(dir: &Path, on_existing: OnExisting, fresh: &Progress) -> Result<Option<Checkpoint>, TrainError> {
-    let checkpoints = dir.join("checkpoints");
-    let existing = Checkpoint::latest(&checkpoints);
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TrainError::Io { path, source }
-    };
-    match on_existing {
-        OnExisting::Refuse if checkpoints.exists() => return Err(TrainError::RunExists { path: dir.to_owned() }),
-        OnExisting::Refuse => {}
-        OnExisting::Replace => {
-            if checkpoints.exists() {
-                fs::remove_dir_all(&checkpoints).map_err(io(&checkpoints))?;
-            }
-        }
-        OnExisting::Resume => {
-            if let Some(checkpoint) = existing? {
-                let progress = &checkpoint.progress;
-                if progress.recipe != fresh.recipe {
-                    return Err(TrainError::OtherRecipe { path: dir.join("recipe.toml") });
-                }
-                if progress.data_fingerprint != fresh.data_fingerprint {
-                    return Err(TrainError::OtherData { path: dir.to_owned() });
-                }
-                return Ok(Some(checkpoint));
-            }
-        }
+    /// The model with the averaged weights.
+    fn averaged(&self) -> Result<Option<Muscall>, TrainError> {
+        let Some(ema) = &self.ema else {
+            return Ok(None);
+        };
+        let device = self.device.clone().without_autodiff();
+        let model = with_state(self.recipe.model.init(&device)?, ema.state().clone(), "averaged weights")?;
+        Ok(Some(self.muscall(&model)?))
     }
-    fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
-    for log in ["log.jsonl", "steps.csv", "validation.csv"] {
-        let path = dir.join(log);
-        if path.exists() {
-            fs::remove_file(&path).map_err(io(&path))?;
-        }
-    }
-    let path = dir.join("recipe.toml");
-    let text = toml::to_string(&fresh.recipe).map_err(|source| TrainError::RecipeText { source })?;
-    fs::write(&path, text).map_err(io(&path))?;
-    Ok(None)
-}
-
-fn scalar(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }
 
 /// Keeps exp(logit scale) at most [`MAX_SCALE`].

@@ -4,22 +4,30 @@
 //! happens, and leaves a bundle behind. [`evaluate`] measures retrieval.
 
 pub mod batcher;
+mod captions;
 pub mod checkpoint;
 pub mod dataset;
+pub mod doctor;
+pub mod ema;
 mod error;
 mod evaluate;
 mod event;
+pub mod gradient;
 mod learner;
 mod log;
 pub mod loss;
 pub mod manifest;
 pub mod optimizer;
 pub mod recipe;
+mod run_dir;
 pub mod schedule;
+pub mod step;
+pub mod trainee;
 
+pub use captions::Captions;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate, subset};
 pub use event::{Event, StepReport, ValidationReport};
-pub use learner::{Learner, OnExisting, Outcome};
+pub use learner::{InitialWeights, Learner, OnExisting, Outcome};
 pub use manifest::{Manifest, Split};
-pub use recipe::{Preset, Recipe};
+pub use recipe::Recipe;

@@ -11,7 +11,7 @@ use crate::TrainError;
 use crate::checkpoint::Progress;
 use crate::event::{StepReport, ValidationReport};
 
-const STEP_HEADER: &str = "step,epoch,loss,learning_rate,gradient_norm,scale,clips_per_s";
+const STEP_HEADER: &str = "step,epoch,loss,learning_rate,gradient_norm,scale,clips_per_s,pair_loss,ssl_loss";
 const VALIDATION_HEADER: &str =
     "step,epoch,tracks,t2a_r1,t2a_r5,t2a_r10,t2a_map10,t2a_median_rank,a2t_r1,a2t_r5,a2t_r10,a2t_map10,a2t_median_rank";
 
@@ -21,6 +21,7 @@ pub struct RunLog {
     jsonl: Writer,
     steps: Writer,
     validation: Writer,
+    validation_ema: Option<Writer>,
 }
 
 impl RunLog {
@@ -47,6 +48,10 @@ impl RunLog {
             jsonl: Writer::open(dir.join("log.jsonl"), None, either)?,
             steps: Writer::open(dir.join("steps.csv"), Some(STEP_HEADER), step)?,
             validation: Writer::open(dir.join("validation.csv"), Some(VALIDATION_HEADER), validation)?,
+            validation_ema: match progress.recipe.ema {
+                Some(_) => Some(Writer::open(dir.join("validation_ema.csv"), Some(VALIDATION_HEADER), validation)?),
+                None => None,
+            },
         })
     }
 
@@ -55,8 +60,16 @@ impl RunLog {
     pub fn step(&mut self, r: &StepReport) -> Result<(), TrainError> {
         self.jsonl.json("step", r)?;
         self.steps.line(&format!(
-            "{},{},{:.6},{:.4e},{:.4e},{:.4},{:.2}",
-            r.step, r.epoch, r.loss, r.learning_rate, r.gradient_norm, r.scale, r.clips_per_s
+            "{},{},{:.6},{:.4e},{:.4e},{:.4},{:.2},{:.6},{}",
+            r.step,
+            r.epoch,
+            r.loss,
+            r.learning_rate,
+            r.gradient_norm,
+            r.scale,
+            r.clips_per_s,
+            r.pair_loss,
+            r.ssl_loss.map(|loss| format!("{loss:.6}")).unwrap_or_default()
         ))
     }
 
@@ -67,7 +80,8 @@ impl RunLog {
         let directions = [&r.metrics.text_to_audio, &r.metrics.audio_to_text];
         let cells = directions
             .map(|m| format!("{:.6},{:.6},{:.6},{:.6},{}", m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10, m.median_rank));
-        self.validation.line(&format!("{},{},{},{}", r.step, r.epoch, r.tracks, cells.join(",")))
+        let own = if r.is_ema { self.validation_ema.as_mut() } else { Some(&mut self.validation) };
+        own.map_or(Ok(()), |log| log.line(&format!("{},{},{},{}", r.step, r.epoch, r.tracks, cells.join(","))))
     }
 }
 

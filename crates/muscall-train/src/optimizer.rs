@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
 use muscall_model::weights::{ParameterPath, StateDict};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::gradient::GradientDict;
 
 /// Configuration of [`AdamW`].
 ///
@@ -28,11 +29,21 @@ pub struct AdamWConfig {
     pub decay_everything: bool,
     /// Largest norm of all gradients together; larger ones are scaled down to it.
     pub clip_norm: Option<f64>,
+    /// Factor on the learning rate of a pretrained text encoder that is fine-tuned.
+    pub pretrained_rate: f64,
 }
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        Self { beta_1: 0.9, beta_2: 0.98, epsilon: 1e-6, weight_decay: 0.2, decay_everything: false, clip_norm: None }
+        Self {
+            beta_1: 0.9,
+            beta_2: 0.98,
+            epsilon: 1e-6,
+            weight_decay: 0.2,
+            decay_everything: false,
+            clip_norm: None,
+            pretrained_rate: 0.1,
+        }
     }
 }
 
@@ -47,6 +58,8 @@ impl AdamWConfig {
         TrainError::check(epsilon, "optimizer.epsilon", self.epsilon, "positive")?;
         let decay = self.weight_decay >= 0.0 && self.weight_decay.is_finite();
         TrainError::check(decay, "optimizer.weight_decay", self.weight_decay, "at least 0")?;
+        let pretrained = self.pretrained_rate >= 0.0 && self.pretrained_rate.is_finite();
+        TrainError::check(pretrained, "optimizer.pretrained_rate", self.pretrained_rate, "at least 0")?;
         let clip = self.clip_norm.unwrap_or(1.0);
         TrainError::check(clip > 0.0 && clip.is_finite(), "optimizer.clip_norm", clip, "positive")
     }
@@ -74,28 +87,17 @@ impl AdamW {
         self.step
     }
 
-    /// One step. Parameters without a gradient, or named in `frozen`, stay as they are.
+    /// Begins a step: the update is then applied to each module that has a part in it.
     ///
-    /// Returns the module and the norm of all gradients before clipping.
-    pub fn step<M: Module>(
-        &mut self,
-        module: M,
-        gradients: &Gradients,
-        learning_rate: f64,
-        frozen: &[&str],
-    ) -> (M, f64) {
-        let mut squares = SquaredNorm { gradients, sum: 0.0 };
-        module.visit(&mut squares);
-        let norm = squares.sum.sqrt();
+    /// `rate` is the learning rate of a parameter by its name; one of zero leaves it as it is.
+    pub fn step<'a>(&'a mut self, gradients: &'a GradientDict, rate: &'a dyn Fn(&str) -> f64) -> Update<'a> {
+        let norm = gradients.norm();
         let clip = match self.config.clip_norm {
             Some(limit) if norm > limit => limit / norm,
             _ => 1.0,
         };
         self.step += 1;
-        let mut update =
-            Update { optimizer: self, gradients, learning_rate, clip, frozen, path: ParameterPath::default() };
-        let module = module.map(&mut update);
-        (module, norm)
+        Update { optimizer: self, gradients, rate, clip, norm, path: ParameterPath::default() }
     }
 
     /// The moments, `first.<parameter>` and `second.<parameter>`.
@@ -123,28 +125,27 @@ impl AdamW {
     }
 }
 
-struct SquaredNorm<'a> {
-    gradients: &'a Gradients,
-    sum: f64,
-}
-
-impl ModuleVisitor for SquaredNorm<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            let values = gradient.into_data().convert::<f32>();
-            let values = values.as_slice::<f32>().expect("converted to f32");
-            self.sum += values.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
-        }
-    }
-}
-
-struct Update<'a> {
+/// One step of [`AdamW`].
+pub struct Update<'a> {
     optimizer: &'a mut AdamW,
-    gradients: &'a Gradients,
-    learning_rate: f64,
+    gradients: &'a GradientDict,
+    rate: &'a dyn Fn(&str) -> f64,
     clip: f64,
-    frozen: &'a [&'a str],
+    norm: f64,
     path: ParameterPath,
+}
+
+impl Update<'_> {
+    /// The norm of all gradients, before clipping.
+    pub fn gradient_norm(&self) -> f64 {
+        self.norm
+    }
+
+    /// The module after the step. Parameters without a gradient stay as they are.
+    #[must_use]
+    pub fn apply<M: Module>(&mut self, module: M) -> M {
+        module.map(self)
+    }
 }
 
 impl ModuleMapper for Update<'_> {
@@ -158,25 +159,24 @@ impl ModuleMapper for Update<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
-        let Some(gradient) = param.val().grad(self.gradients) else {
+        let Some(gradient) = self.gradients.get(&name) else {
             return param;
         };
-        if self.frozen.contains(&name.as_str()) {
+        let rate = (self.rate)(&name);
+        if rate == 0.0 {
             return param;
         }
         let AdamW { config, step, moments } = &mut *self.optimizer;
         let decays = config.decay_everything || D >= 2;
         let weight_decay = if decays { config.weight_decay } else { 0.0 };
-        let device = gradient.device();
-        let gradient = gradient.into_data().convert::<f32>();
-        let gradient = gradient.as_slice::<f32>().expect("converted to f32");
         let shape = param.dims();
         let (first, second) = moments.entry(name).or_insert_with(|| {
             let zeros = || TensorData::new(vec![0.0_f32; gradient.len()], shape);
             (zeros(), zeros())
         });
-        let kernel = AdamWKernel::new(config, *step, self.learning_rate, weight_decay, self.clip);
+        let kernel = AdamWKernel::new(config, *step, rate, weight_decay, self.clip);
         param.map(|tensor| {
+            let device = tensor.device();
             let mut values = tensor.into_data().convert::<f32>();
             kernel.run(
                 values.as_mut_slice::<f32>().expect("converted to f32"),
@@ -184,7 +184,6 @@ impl ModuleMapper for Update<'_> {
                 first.as_mut_slice::<f32>().expect("moments are f32"),
                 second.as_mut_slice::<f32>().expect("moments are f32"),
             );
-            let device = device.clone().autodiff();
             Tensor::from_data(values, &device).require_grad()
         })
     }

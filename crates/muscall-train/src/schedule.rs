@@ -23,6 +23,14 @@ pub enum Schedule {
     },
     /// Always the same rate.
     Constant,
+    /// The same rate until the validation score (without a validation, the mean loss of an epoch)
+    /// has not become better for some epochs; then less.
+    Plateau {
+        /// What the rate is multiplied with.
+        factor: f64,
+        /// Epochs without a better score that are waited for.
+        patience: usize,
+    },
 }
 
 impl Default for Schedule {
@@ -44,6 +52,9 @@ impl Schedule {
                 TrainError::check(valid, "schedule.half_period", half_period, "positive")
             }
             Self::Constant => Ok(()),
+            Self::Plateau { factor, .. } => {
+                TrainError::check(factor > 0.0 && factor < 1.0, "schedule.factor", factor, "above 0 and below 1")
+            }
         }
     }
 
@@ -60,14 +71,66 @@ impl Schedule {
                 cosine(((step - warmup) / (steps - warmup)).min(1.0))
             }
             Self::Oscillating { half_period } => cosine(step / (half_period * steps).max(1.0)),
-            Self::Constant => 1.0,
+            // What a plateau has taken away is not a function of the step.
+            Self::Constant | Self::Plateau { .. } => 1.0,
+        }
+    }
+}
+
+/// What a [`Schedule::Plateau`] remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlateauState {
+    /// On the base rate.
+    pub factor: f64,
+    /// The best score so far.
+    pub best: Option<f64>,
+    /// Epochs since then, or since the last reduction.
+    pub epochs_without_best: usize,
+}
+
+impl Default for PlateauState {
+    fn default() -> Self {
+        Self { factor: 1.0, best: None, epochs_without_best: 0 }
+    }
+}
+
+impl PlateauState {
+    /// After an epoch with this score, of which more is better.
+    pub fn advance(&mut self, schedule: &Schedule, score: f64) {
+        let Schedule::Plateau { factor, patience } = *schedule else {
+            return;
+        };
+        if self.best.is_none_or(|best| score > best) {
+            self.best = Some(score);
+            self.epochs_without_best = 0;
+            return;
+        }
+        self.epochs_without_best += 1;
+        if self.epochs_without_best > patience {
+            self.factor *= factor;
+            self.epochs_without_best = 0;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Schedule;
+    use super::{PlateauState, Schedule};
+
+    #[test]
+    fn a_plateau_waits_and_then_reduces() {
+        let schedule = Schedule::Plateau { factor: 0.1, patience: 2 };
+        let mut state = PlateauState::default();
+        let factors: Vec<f64> = [0.1, 0.2, 0.2, 0.1, 0.2, 0.3, 0.1]
+            .into_iter()
+            .map(|score| {
+                state.advance(&schedule, score);
+                state.factor
+            })
+            .collect();
+        assert_eq!(factors, [1.0, 1.0, 1.0, 1.0, 0.1, 0.1, 0.1]);
+    }
 
     #[test]
     fn cosine_warms_up_and_ends_near_zero() {

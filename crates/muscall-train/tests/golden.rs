@@ -5,12 +5,15 @@
 #[allow(dead_code)]
 mod fixture;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Gradients, Tensor};
-use fixture::{Golden, read_tensors, tensor};
-use muscall_model::weights::{ParameterPath, StateDict, to_released};
-use muscall_model::{DualEncoder, TextBatch};
-use muscall_train::loss::{ContrastiveLoss, Directions};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use fixture::{Golden, Tensors, read_tensors, tensor};
+use muscall_model::weights::to_released;
+use muscall_model::{DualEncoder, TokenBatch};
+use muscall_train::gradient::GradientDict;
+use muscall_train::loss::{
+    ContrastiveLoss, Directions, Impostors, PairBatch, TripletLoss, WeightForm, Weighting, nt_xent,
+};
 use muscall_train::optimizer::AdamWConfig;
 use muscall_train::schedule::Schedule;
 
@@ -22,30 +25,9 @@ fn scalar(tensor: &Tensor<1>) -> f64 {
     f64::from(tensor.clone().into_scalar::<f32>())
 }
 
-fn loss(model: &DualEncoder, mel: Tensor<3>, text: TextBatch) -> Tensor<1> {
-    ContrastiveLoss::default().forward(model.embed_audio(mel), model.embed_text(text), model.scale())
-}
-
-struct Collect<'a> {
-    path: ParameterPath,
-    gradients: &'a Gradients,
-    state: StateDict,
-}
-
-impl ModuleVisitor for Collect<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.state.insert(self.path.name(), gradient.into_data());
-        }
-    }
+fn loss(model: &DualEncoder, mel: Tensor<3>, text: TokenBatch) -> Tensor<1> {
+    let pairs = PairBatch::paired(model.embed_audio(mel), model.embed_text(text), model.scale());
+    ContrastiveLoss::default().forward(&pairs)
 }
 
 #[test]
@@ -59,9 +41,10 @@ fn training_loss_and_gradients_match() {
     assert!((scalar(&loss) - expected).abs() < 1e-5, "{} {expected}", scalar(&loss));
 
     let gradients = loss.backward();
-    let mut collect = Collect { path: ParameterPath::default(), gradients: &gradients, state: StateDict::new() };
-    golden.model.visit(&mut collect);
-    let ours = to_released(collect.state);
+    let mut collected = GradientDict::default();
+    collected.collect(&golden.model, &gradients);
+    let data = |(name, values): (&str, &[f32])| (name.to_owned(), TensorData::new(values.to_vec(), [values.len()]));
+    let ours = to_released(collected.iter().map(data).collect());
     let expected = read_tensors("attention/gradients.safetensors");
     assert_eq!(expected.len(), ours.len());
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
@@ -97,7 +80,9 @@ fn steps_match(folder: &str) {
         assert!(difference.abs() < 1e-4, "step {step}: {difference}");
         let rate = 1e-3 * schedule.factor(step as u64, 2 * steps as u64);
         assert!((rate - golden.tensors["steps.learning_rates"].1[step]).abs() < 1e-12);
-        (model, _) = optimizer.step(model, &loss.backward(), rate, &[]);
+        let mut gradients = GradientDict::default();
+        gradients.collect(&model, &loss.backward());
+        model = optimizer.step(&gradients, &|_| rate).apply(model);
     }
     let golden = Golden::read(folder, &Device::flex());
     let model = model.valid();
@@ -137,14 +122,88 @@ fn losses_match_in_training_and_evaluation() {
 fn contrastive_losses_match() {
     let device = Device::flex();
     let tensors = read_tensors("scores/losses.safetensors");
+    let weighting = |form| Some(Weighting { form, ..Weighting::default() });
+    let cases = [
+        (Directions::Mean, None, "mean_loss"),
+        (Directions::Sum, None, "paper_eq2_sum"),
+        (Directions::Mean, weighting(WeightForm::Released), "weighted_released_code"),
+        (Directions::Sum, weighting(WeightForm::Normalised), "paper_eq4_loss_with_normalised_weights"),
+    ];
     for pairs in [2, 7, 32] {
-        for (directions, name) in [(Directions::Mean, "mean_loss"), (Directions::Sum, "paper_eq2_sum")] {
+        for (directions, weighting, name) in cases.clone() {
             let audio = tensor(&tensors, &format!("clip.{pairs}.audio"), &device);
             let text = tensor(&tensors, &format!("clip.{pairs}.text"), &device);
             let scale = Tensor::<1>::from_data([14.285_714_f32], &device);
-            let found = scalar(&ContrastiveLoss { directions }.forward(audio, text, scale));
+            let mut batch = PairBatch::paired(audio, text, scale);
+            batch.similarity = Some(values(&tensors, &format!("clip.{pairs}.sentence_similarity")));
+            let found = scalar(&ContrastiveLoss { directions, weighting }.forward(&batch));
             let expected = tensors[&format!("clip.{pairs}.{name}")].1[0];
-            assert!((found - expected).abs() < 1e-5, "{pairs} {name}: {found} {expected}");
+            println!("{pairs} {name}: {found} {expected}");
+            assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{pairs} {name}: {found} {expected}");
         }
     }
+}
+
+fn values(tensors: &Tensors, name: &str) -> Vec<f32> {
+    tensors[name].1.iter().map(|&x| x as f32).collect()
+}
+
+#[test]
+fn weights_match_in_log_space_and_normalised() {
+    let tensors = read_tensors("scores/losses.safetensors");
+    for pairs in [2, 7, 32] {
+        let similarity = values(&tensors, &format!("clip.{pairs}.sentence_similarity"));
+        let weighting = Weighting::default();
+        let logs = weighting.log_weights(&similarity, pairs);
+        let weights = weighting.factors(&similarity, &vec![1.0; pairs]);
+        let weights = weights.into_iter().map(|weight| f64::from(weight) * pairs as f64).collect();
+        for (found, name) in [(logs, "paper_eq4_log_weight"), (weights, "paper_eq4_weights_normalised_to_mean_one")] {
+            for (found, expected) in found.iter().zip(&tensors[&format!("clip.{pairs}.{name}")].1) {
+                let difference = (found - expected).abs();
+                assert!(difference < 1e-6 * expected.abs().max(1.0), "{pairs} {name}: {found} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nt_xent_matches() {
+    let tensors = read_tensors("scores/losses.safetensors");
+    for views in [2, 7, 32] {
+        let view = |name| tensor(&tensors, &format!("ntxent.{views}.{name}"), &Device::flex());
+        for temperature in [0.1, 0.5] {
+            let found = scalar(&nt_xent(view("z_i"), view("z_j"), temperature));
+            let expected = tensors[&format!("ntxent.{views}.loss_t{temperature}")].1[0];
+            assert!((found - expected).abs() < 1e-5, "{views} {temperature}: {found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn triplet_with_all_impostors_matches() {
+    let device = Device::flex();
+    let tensors = read_tensors("scores/losses.safetensors");
+    for pairs in [2, 7, 32] {
+        let audio = tensor(&tensors, &format!("clip.{pairs}.audio"), &device);
+        let text = tensor(&tensors, &format!("clip.{pairs}.text"), &device);
+        let loss = TripletLoss { impostors: Impostors::All, ..TripletLoss::default() };
+        let found = scalar(&loss.forward(&PairBatch::paired(audio, text, Tensor::ones([1], &device)), 0));
+        let expected = tensors[&format!("triplet.{pairs}.sum_hinge_mean")].1[0];
+        assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{pairs}: {found} {expected}");
+    }
+}
+
+#[test]
+fn the_weighted_loss_of_the_released_model_matches() {
+    let golden = read("attention");
+    let golden = Golden { device: Device::flex(), ..golden };
+    let golden = Golden { model: golden.model.valid(), ..golden };
+    let audio = golden.model.embed_audio(golden.mel("input.audio", 0));
+    let text = golden.model.embed_text(golden.text("input.tokens", 0));
+    let mut batch = PairBatch::paired(audio, text, golden.model.scale());
+    batch.similarity = Some(values(&golden.tensors, "input.sentence_similarity"));
+    let weighting = Some(Weighting { form: WeightForm::Released, ..Weighting::default() });
+    let found = scalar(&ContrastiveLoss { weighting, ..ContrastiveLoss::default() }.forward(&batch));
+    let expected = golden.tensors["eval.weighted_clip_loss_released_code"].1[0];
+    assert!((found - expected).abs() < 1e-5, "{found} {expected}");
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::sync::Arc;
 
 use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
-use muscall_train::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
+use muscall_train::batcher::{EpochLoader, LoadedItem, LoaderConfig, OnBadFile, RawBatch};
 use muscall_train::dataset::{DataConfig, Dataset, item_seed};
 use muscall_train::manifest::{Manifest, Row};
 use tempfile::TempDir;
@@ -22,6 +22,10 @@ fn tone(hz: f64, samples: usize) -> impl Iterator<Item = i16> {
 
 /// Tones, some of them shorter than a clip. The files of `bad` rows are text.
 fn dataset(bad: &[usize]) -> (TempDir, Arc<Dataset>) {
+    dataset_with(bad, 1, None)
+}
+
+fn dataset_with(bad: &[usize], captions_per_track: usize, views: Option<AugmentConfig>) -> (TempDir, Arc<Dataset>) {
     let dir = tempfile::tempdir().unwrap();
     let row = |i: usize| {
         let audio = dir.path().join(format!("{i}.wav"));
@@ -35,7 +39,8 @@ fn dataset(bad: &[usize]) -> (TempDir, Arc<Dataset>) {
     };
     let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
     let clip = ClipConfig { sample_rate: 16_000, samples: SAMPLES, strict: false };
-    let config = DataConfig { clip, augment: AugmentConfig::muscall(), random_crop: true, seed: 5 };
+    let augment = AugmentConfig::muscall();
+    let config = DataConfig { clip, augment, random_crop: true, captions_per_track, views, seed: 5 };
     (dir, Arc::new(Dataset::new(manifest, config).unwrap()))
 }
 
@@ -55,13 +60,16 @@ fn batches(dataset: &Arc<Dataset>, config: LoaderConfig, epoch: u64, start_step:
     loader(dataset, config, epoch, start_step).collect::<Result<_, _>>().unwrap()
 }
 
+fn indices(batch: &RawBatch) -> Vec<usize> {
+    batch.items.iter().map(|item| item.index).collect()
+}
+
 #[track_caller]
 fn assert_same(a: &[RawBatch], b: &[RawBatch]) {
     assert_eq!(a.len(), b.len());
     for (a, b) in a.iter().zip(b) {
-        assert_eq!((a.step_in_epoch, &a.indices, &a.captions), (b.step_in_epoch, &b.indices, &b.captions));
-        let bits = |mels: &[f32]| mels.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&a.mels), bits(&b.mels));
+        // Equal floats are equal bits here: there is no NaN, and no −0.
+        assert_eq!((a.step_in_epoch, &a.items), (b.step_in_epoch, &b.items));
         let messages = |batch: &RawBatch| batch.skipped.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(messages(a), messages(b));
     }
@@ -75,9 +83,10 @@ fn an_epoch_has_every_row_once_with_one_of_its_captions() {
     let mut seen = Vec::new();
     for (step, batch) in epoch.iter().enumerate() {
         assert_eq!(batch.step_in_epoch, step);
-        assert_eq!(batch.mels.len(), batch.indices.len() * 64 * frames);
+        assert!(batch.items.iter().all(|item| item.mel.len() == 64 * frames && item.views.is_none()));
         assert!(batch.skipped.is_empty());
-        for (&index, caption) in batch.indices.iter().zip(&batch.captions) {
+        for LoadedItem { index, captions, .. } in &batch.items {
+            let (&index, [caption]) = (index, captions.as_slice()) else { panic!("one caption") };
             assert!(dataset.manifest().rows[index].captions.contains(caption));
             seen.push(index);
         }
@@ -85,7 +94,7 @@ fn an_epoch_has_every_row_once_with_one_of_its_captions() {
     assert_ne!(seen, (0..ROWS).collect::<Vec<_>>());
     seen.sort_unstable();
     assert_eq!(seen, (0..ROWS).collect::<Vec<_>>());
-    assert_eq!(epoch.iter().map(|batch| batch.indices.len()).collect::<Vec<_>>(), [3, 3, 3, 2]);
+    assert_eq!(epoch.iter().map(|batch| batch.items.len()).collect::<Vec<_>>(), [3, 3, 3, 2]);
     let whole = batches(&dataset, LoaderConfig { drop_last: true, ..config(2) }, 0, 0);
     assert_same(&whole, &epoch[..3]);
 }
@@ -113,7 +122,8 @@ fn a_later_start_gives_the_rest() {
 #[test]
 fn epochs_differ_in_order_and_in_items() {
     let (_dir, dataset) = dataset(&[]);
-    let order = |epoch| batches(&dataset, config(2), epoch, 0).into_iter().flat_map(|b| b.indices).collect::<Vec<_>>();
+    let order =
+        |epoch| batches(&dataset, config(2), epoch, 0).into_iter().flat_map(|b| indices(&b)).collect::<Vec<_>>();
     assert_ne!(order(0), order(1));
     assert_eq!(order(1), order(1));
     let differs = |i: &usize| dataset.train_item(0, *i).unwrap().audio != dataset.train_item(1, *i).unwrap().audio;
@@ -130,8 +140,8 @@ fn a_bad_file_is_skipped_and_named() {
     assert_eq!(errors.len(), 1);
     assert!(errors[0].contains(&dir.path().join("4.wav").display().to_string()), "{}", errors[0]);
     for (with, without) in with.iter().zip(&without) {
-        let others: Vec<usize> = without.indices.iter().copied().filter(|&index| index != 4).collect();
-        assert_eq!(with.indices, others);
+        let others: Vec<usize> = indices(without).into_iter().filter(|&index| index != 4).collect();
+        assert_eq!(indices(with), others);
     }
 }
 
@@ -181,4 +191,36 @@ fn seeds_of_items_are_distinct() {
         }
     }
     assert_eq!(seeds.len(), 4 * 50 * 500);
+}
+
+#[test]
+fn views_are_two_and_depend_on_the_seed_alone() {
+    let (_dir, dataset) = dataset_with(&[], 1, Some(AugmentConfig::ssl()));
+    let (one, three) = (batches(&dataset, config(1), 2, 0), batches(&dataset, config(3), 2, 0));
+    assert_same(&one, &three);
+    assert_same(&batches(&dataset, config(2), 2, 2), &one[2..]);
+    let items: Vec<_> = one.iter().flat_map(|batch| &batch.items).collect();
+    let differ = items.iter().filter(|item| item.views.as_ref().is_some_and(|[a, b]| a != b)).count();
+    // Polarity alone does not show in a spectrogram, and nothing happens to some.
+    assert!(differ >= ROWS / 2, "{differ}");
+    // Views change nothing else.
+    let (_dir, plain) = dataset_with(&[], 1, None);
+    for (with, without) in items.into_iter().zip(batches(&plain, config(2), 2, 0).iter().flat_map(|batch| &batch.items))
+    {
+        assert_eq!((&with.mel, &with.captions), (&without.mel, &without.captions));
+    }
+}
+
+#[test]
+fn several_captions_of_a_track_are_different_ones() {
+    let (_dir, dataset) = dataset_with(&[], 2, None);
+    let mut counts = [0; 3];
+    for item in batches(&dataset, config(2), 0, 0).into_iter().flat_map(|batch| batch.items) {
+        let mut captions = item.captions;
+        captions.sort();
+        captions.dedup();
+        assert_eq!(captions.len(), (item.index % 3 + 1).min(2));
+        counts[captions.len()] += 1;
+    }
+    assert!(counts[1] > 0 && counts[2] > 0);
 }

@@ -7,18 +7,19 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::tensor::Device;
-use muscall_model::audio::AudioEncoderConfig;
-use muscall_model::text::TextEncoderConfig;
+use muscall_model::MuscallConfig;
+use muscall_model::audio::ResNetConfig;
+use muscall_model::text::TransformerConfig;
 use muscall_train::batcher::OnBadFile;
-use muscall_train::{Event, Learner, Manifest, Preset, Recipe, Split, TrainError};
+use muscall_train::{Event, Learner, Manifest, Recipe, Split, TrainError};
 
 fn recipe(on_bad_file: OnBadFile) -> Recipe {
-    let mut recipe = Recipe::new(Preset::Tiny);
+    let mut recipe = Recipe::new(MuscallConfig::tiny());
     recipe.epochs = 1;
     recipe.batch_size = 13;
-    recipe.model.clip_s = Some(1.0);
-    recipe.model.audio = Some(AudioEncoderConfig::new(2).with_hidden(8));
-    recipe.model.text = Some(TextEncoderConfig::new(1).with_width(8, 2));
+    recipe.model.clip_s = 1.0;
+    recipe.model.audio = ResNetConfig::new(2).with_hidden(8).into();
+    recipe.model.text = TransformerConfig::new(1).with_width(8, 2).into();
     recipe.data.on_bad_file = on_bad_file;
     recipe
 }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use muscall_audio::AugmentConfig;
-use muscall_model::audio::AudioEncoderConfig;
-use muscall_model::text::TextEncoderConfig;
-use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Preset, Recipe, Split, TrainError};
+use muscall_model::MuscallConfig;
+use muscall_model::audio::ResNetConfig;
+use muscall_model::text::TransformerConfig;
+use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wav::write_wav;
@@ -42,14 +43,14 @@ fn write_data(dir: &Path) {
 }
 
 fn recipe(threads: usize) -> Recipe {
-    let mut recipe = Recipe::new(Preset::Tiny);
+    let mut recipe = Recipe::new(MuscallConfig::tiny());
     recipe.epochs = 6;
     recipe.batch_size = 3;
     recipe.learning_rate = 1e-3;
     recipe.checkpoint_steps = Some(1);
-    recipe.model.clip_s = Some(1.0);
-    recipe.model.audio = Some(AudioEncoderConfig::new(2).with_hidden(16));
-    recipe.model.text = Some(TextEncoderConfig::new(1).with_width(16, 2).with_dropout(0.3));
+    recipe.model.clip_s = 1.0;
+    recipe.model.audio = ResNetConfig::new(2).with_hidden(16).into();
+    recipe.model.text = TransformerConfig::new(1).with_width(16, 2).with_dropout(0.3).into();
     recipe.data.augment = AugmentConfig::muscall();
     recipe.data.threads = threads;
     recipe

@@ -1,8 +1,10 @@
 //! InfoNCE, both ways.
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::activation::{log_sigmoid, log_softmax};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+
+use super::{PairBatch, Weighting};
 
 /// How the losses of the two directions become one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,37 +20,78 @@ pub enum Directions {
 /// Cross-entropy of each track against the captions of the batch, and of each caption against
 /// the tracks.
 ///
+/// Of several captions of a track each is compared with the captions of other tracks only, and
+/// the track counts once.
+///
 /// # Source
-/// Equations 1 and 2 of the paper.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Equations 1 and 2 of the paper; with weights, equations 3 and 4.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct ContrastiveLoss {
     /// Mean or sum of the two directions.
-    #[serde(default)]
     pub directions: Directions,
+    /// Content-aware loss weighting.
+    pub weighting: Option<Weighting>,
 }
 
 impl ContrastiveLoss {
     /// # Shapes
-    /// - audio, text: `[batch, dim]`, unit norm, row i of one matching row i of the other;
-    /// - scale: `[1]`, 1/τ;
     /// - returns `[1]`.
-    pub fn forward(&self, audio: Tensor<2>, text: Tensor<2>, scale: Tensor<1>) -> Tensor<1> {
-        assert_eq!(audio.dims(), text.dims(), "a batch of pairs");
-        let logits = audio.matmul(text.transpose()) * scale.unsqueeze::<2>(); // [audio, text]
-        let sum = cross_entropy(logits.clone()) + cross_entropy(logits.transpose());
+    /// # Panics
+    /// With weights, if the batch has no similarity of its captions.
+    pub fn forward(&self, batch: &PairBatch) -> Tensor<1> {
+        let logits = batch.cosines() * batch.scale.clone().unsqueeze::<2>(); // [tracks, captions]
+        let owners = batch.owner_indices();
+        let of_track = owners.clone().unsqueeze_dim::<2>(1); // [captions, 1]
+        let captions = batch.captions();
+
+        // Captions choose among tracks: each has one.
+        let text_to_audio = log_softmax(logits.clone().transpose(), 1).gather(1, of_track.clone()).neg();
+        // Tracks choose among captions.
+        let audio_to_text = if captions == batch.tracks() {
+            // With one caption a track this is the same as below, with less rounding.
+            log_softmax(logits, 1).gather(0, of_track.transpose()).neg()
+        } else {
+            let negatives = logits.clone().mask_fill(batch.is_positive(), f32::NEG_INFINITY);
+            let others = log_sum_exp(negatives).select(0, owners); // [captions, 1]
+            let own = logits.transpose().gather(1, of_track);
+            log_sigmoid(own - others).neg()
+        };
+        let text_to_audio = text_to_audio.reshape([captions]);
+        let audio_to_text = audio_to_text.reshape([captions]);
+
+        let mut weights = batch.shares();
+        if let Some(weighting) = &self.weighting {
+            let similarity = batch.similarity.as_ref().expect("weighting needs the captions' similarity");
+            weights = weighting.factors(similarity, &weights);
+        } else {
+            weights.iter_mut().for_each(|weight| *weight /= batch.tracks() as f32);
+        }
+        let weights = Tensor::from_data(TensorData::new(weights, [captions]), &text_to_audio.device());
+        let sum = ((text_to_audio + audio_to_text) * weights).sum();
         match self.directions {
             Directions::Mean => sum / 2.0,
             Directions::Sum => sum,
         }
     }
+
+    /// ln(batch), or twice that. Raw weights have no such value.
+    pub(super) fn at_chance(&self, tracks: usize) -> Option<f64> {
+        if self.weighting.as_ref().is_some_and(|weighting| !weighting.is_normalised()) {
+            return None;
+        }
+        let chance = (tracks as f64).ln();
+        Some(match self.directions {
+            Directions::Mean => chance,
+            Directions::Sum => 2.0 * chance,
+        })
+    }
 }
 
-/// Mean over the rows of −log softmax at the diagonal.
-fn cross_entropy(logits: Tensor<2>) -> Tensor<1> {
-    let [batch, _] = logits.dims();
-    let diagonal = Tensor::<1, Int>::arange(0..batch as i64, &logits.device()).unsqueeze_dim::<2>(1);
-    log_softmax(logits, 1).gather(1, diagonal).mean().neg()
+/// log Σ exp over the columns, `[rows, 1]`.
+fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
+    let max = x.clone().max_dim(1).detach();
+    (x - max.clone()).exp().sum_dim(1).log() + max
 }
 
 #[cfg(test)]
@@ -57,26 +100,52 @@ mod tests {
 
     use super::*;
 
-    fn loss(audio: Tensor<2>, text: Tensor<2>) -> f32 {
+    fn batch(audio: Tensor<2>, text: Tensor<2>) -> PairBatch {
         let scale = Tensor::from_data([10.0_f32], &audio.device());
-        ContrastiveLoss::default().forward(audio, text, scale).into_scalar::<f32>()
+        PairBatch::paired(audio, text, scale)
+    }
+
+    fn loss(batch: &PairBatch) -> f32 {
+        ContrastiveLoss::default().forward(batch).into_scalar::<f32>()
+    }
+
+    fn rows<const N: usize>(data: [[f32; 2]; N]) -> Tensor<2> {
+        Tensor::from_floats(data, &Device::flex())
     }
 
     #[test]
     fn a_collapsed_model_is_at_the_logarithm_of_the_batch() {
         let same = Tensor::<2>::ones([7, 4], &Device::flex()) / 2.0;
-        assert!((loss(same.clone(), same) - 7.0_f32.ln()).abs() < 1e-5);
+        assert!((loss(&batch(same.clone(), same)) - 7.0_f32.ln()).abs() < 1e-5);
     }
 
     #[test]
     fn the_order_of_pairs_and_the_direction_do_not_matter() {
-        let device = Device::flex();
-        let rows = |data: [[f32; 2]; 3]| Tensor::<2>::from_floats(data, &device);
         let (audio, text) = (rows([[1.0, 0.0], [0.6, 0.8], [0.0, -1.0]]), rows([[0.8, 0.6], [0.0, 1.0], [-0.6, -0.8]]));
-        let expected = loss(audio.clone(), text.clone());
+        let expected = loss(&batch(audio.clone(), text.clone()));
         let turned = |x: Tensor<2>| x.flip([0]);
-        assert!((loss(turned(audio.clone()), turned(text.clone())) - expected).abs() < 1e-6);
-        assert!((loss(text.clone(), audio.clone()) - expected).abs() < 1e-6);
-        assert!(loss(turned(audio), text) > expected);
+        assert!((loss(&batch(turned(audio.clone()), turned(text.clone()))) - expected).abs() < 1e-6);
+        assert!((loss(&batch(text.clone(), audio.clone())) - expected).abs() < 1e-6);
+        assert!(loss(&batch(turned(audio), text)) > expected);
+    }
+
+    #[test]
+    fn a_track_is_not_pushed_away_from_its_other_captions() {
+        let audio = rows([[1.0, 0.0], [0.6, 0.8]]);
+        let mut batch = batch(audio, rows([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]]));
+        batch.owners = vec![0, 0, 1];
+        // Ten times the cosines of tracks and captions.
+        let logits = [[10.0_f64, 8.0, 0.0], [6.0, 9.6, 8.0]];
+        let from_text = |caption: usize, track: usize| {
+            let both = logits[0][caption].exp() + logits[1][caption].exp();
+            both.ln() - logits[track][caption]
+        };
+        let from_audio =
+            |own: f64, others: &[f64]| (own.exp() + others.iter().map(|x| x.exp()).sum::<f64>()).ln() - own;
+        let text = (0.5 * (from_text(0, 0) + from_text(1, 0)) + from_text(2, 1)) / 2.0;
+        let first = 0.5 * (from_audio(10.0, &[0.0]) + from_audio(8.0, &[0.0]));
+        let second = from_audio(8.0, &[6.0, 9.6]);
+        let expected = (text + (first + second) / 2.0) / 2.0;
+        assert!((f64::from(loss(&batch)) - expected).abs() < 1e-5, "{} {expected}", loss(&batch));
     }
 }

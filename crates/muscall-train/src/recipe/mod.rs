@@ -1,195 +1,130 @@
 //! A training run as a TOML file.
 
-use std::fs;
+mod parts;
+mod read;
+
 use std::path::Path;
 
 use muscall_audio::AugmentConfig;
-use muscall_model::{MuscallConfig, Temperature};
+use muscall_model::MuscallConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::batcher::OnBadFile;
-use crate::loss::ContrastiveLoss;
+use crate::loss::Loss;
 use crate::optimizer::AdamWConfig;
 use crate::schedule::Schedule;
 
-/// A named model of the library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Preset {
-    /// [`MuscallConfig::released`].
-    Released,
-    /// [`MuscallConfig::resnet50`].
-    Resnet50,
-    /// [`MuscallConfig::tiny`].
-    Tiny,
-}
-
-/// The model of a recipe: a preset, and what differs from it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelRecipe {
-    /// Where to start.
-    pub preset: Preset,
-    /// Seconds of audio.
-    pub clip_s: Option<f64>,
-    /// Dimensions of the joint space.
-    pub projection_dim: Option<usize>,
-    /// Temperature, learned or fixed.
-    pub temperature: Option<Temperature>,
-    /// Upper edge of the mel bands.
-    pub f_max_hz: Option<f32>,
-    /// Audio encoder, replaced as a whole.
-    pub audio: Option<muscall_model::audio::AudioEncoderConfig>,
-    /// Text encoder, replaced as a whole.
-    pub text: Option<muscall_model::text::TextEncoderConfig>,
-}
-
-impl ModelRecipe {
-    /// The preset as it is.
-    pub fn new(preset: Preset) -> Self {
-        Self { preset, clip_s: None, projection_dim: None, temperature: None, f_max_hz: None, audio: None, text: None }
-    }
-
-    /// The configuration that this describes.
-    pub fn config(&self) -> MuscallConfig {
-        let mut config = match self.preset {
-            Preset::Released => MuscallConfig::released(),
-            Preset::Resnet50 => MuscallConfig::resnet50(),
-            Preset::Tiny => MuscallConfig::tiny(),
-        };
-        config.clip_s = self.clip_s.unwrap_or(config.clip_s);
-        config.projection_dim = self.projection_dim.unwrap_or(config.projection_dim);
-        config.temperature = self.temperature.unwrap_or(config.temperature);
-        config.log_mel.f_max = self.f_max_hz.unwrap_or(config.log_mel.f_max);
-        config.audio = self.audio.clone().unwrap_or(config.audio);
-        config.text = self.text.clone().unwrap_or(config.text);
-        config
-    }
-}
-
-/// How clips are drawn and loaded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataRecipe {
-    /// A random crop each time, or always the central one.
-    pub random_crop: bool,
-    /// Augmentations.
-    pub augment: AugmentConfig,
-    /// Loader threads. Their number does not change a batch.
-    pub threads: usize,
-    /// Batches made ahead of the step.
-    pub prefetch_batches: usize,
-    /// Skip a file that cannot be read, or stop.
-    pub on_bad_file: OnBadFile,
-}
-
-impl Default for DataRecipe {
-    fn default() -> Self {
-        Self {
-            random_crop: true,
-            augment: AugmentConfig::none(),
-            threads: 2,
-            prefetch_batches: 2,
-            on_bad_file: OnBadFile::Skip,
-        }
-    }
-}
-
-/// What makes a model the best one; both of text→audio retrieval on the validation rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum BestBy {
-    /// Recall at 10, equal values being decided by mAP@10.
-    #[default]
-    #[serde(rename = "r_at_10")]
-    RAt10,
-    /// mAP@10: on galleries of some dozens of tracks recall at 10 is soon one.
-    #[serde(rename = "map_at_10")]
-    MapAt10,
-}
-
-/// When and on what the model is validated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ValidationRecipe {
-    /// Most tracks of the gallery; of more, a fixed seeded subset is taken.
-    pub gallery: usize,
-    /// Which model is kept.
-    pub best_by: BestBy,
-    /// Stop after so many epochs without a better score.
-    pub patience: Option<usize>,
-}
-
-impl Default for ValidationRecipe {
-    fn default() -> Self {
-        Self { gallery: 1000, best_by: BestBy::default(), patience: None }
-    }
-}
+pub use parts::{BestBy, DataRecipe, EmaRecipe, SslRecipe, ValidationRecipe};
 
 /// Everything that decides how a run goes, but for the data.
 ///
-/// # Source
-/// Section 4.2 of the paper; the defaults are those of `docs/PARITY.md`.
+/// In a file, `[model]` names a `preset` and what differs from it; `extends` names another recipe
+/// that this one changes; `key = false` takes away what that one has.
+///
+/// ```toml
+/// extends = "muscall.toml"
+/// model.audio.pooling = "average"
+/// data.augment = false
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
-    /// Of weights, crops, augmentations, captions, order and dropout.
+    /// Decides all that is random.
     #[serde(default)]
     pub seed: u64,
     /// Passes over the training rows.
     pub epochs: u64,
-    /// Pairs a step; each is the others' negatives.
+    /// Most steps, whatever the epochs.
+    #[serde(default)]
+    pub max_steps: Option<u64>,
+    /// Tracks a batch: each is a negative of all others.
     pub batch_size: usize,
-    /// Highest learning rate.
+    /// Tracks that go through the network together. A batch of several such parts gives the
+    /// gradients of the whole batch at the memory of a part (but for batch norms, which see a part).
+    #[serde(default)]
+    pub micro_batch: Option<usize>,
+    /// Batches whose gradients are averaged for one step.
+    #[serde(default = "one")]
+    pub accumulate: usize,
+    /// Largest learning rate.
     pub learning_rate: f64,
     /// The model.
-    pub model: ModelRecipe,
-    /// Loading and augmentation.
+    pub model: MuscallConfig,
+    /// The data.
     #[serde(default)]
     pub data: DataRecipe,
-    /// The contrastive loss.
+    /// What brings pairs together.
     #[serde(default)]
-    pub loss: ContrastiveLoss,
+    pub loss: Loss,
+    /// Self-supervision on audio.
+    #[serde(default)]
+    pub ssl: Option<SslRecipe>,
     /// AdamW.
     #[serde(default)]
     pub optimizer: AdamWConfig,
     /// The learning rate over time.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Validation and early stopping.
+    /// A moving average of the weights.
+    #[serde(default)]
+    pub ema: Option<EmaRecipe>,
+    /// Which model is kept.
     #[serde(default)]
     pub validation: ValidationRecipe,
     /// Steps between checkpoints, besides the one after each epoch.
     #[serde(default)]
     pub checkpoint_steps: Option<u64>,
+    /// Whether the training doctor looks at data and numbers and tells what looks wrong.
+    #[serde(default = "yes")]
+    pub doctor: bool,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Recipe {
     /// A recipe with the paper's optimisation: rate 5e-5, batch 256, 150 epochs, its augmentations.
-    pub fn new(preset: Preset) -> Self {
+    pub fn new(model: MuscallConfig) -> Self {
         Self {
             seed: 0,
             epochs: 150,
+            max_steps: None,
             batch_size: 256,
+            micro_batch: None,
+            accumulate: 1,
             learning_rate: 5e-5,
-            model: ModelRecipe::new(preset),
+            model,
             data: DataRecipe { augment: AugmentConfig::muscall(), ..DataRecipe::default() },
-            loss: ContrastiveLoss::default(),
+            loss: Loss::default(),
+            ssl: None,
             optimizer: AdamWConfig::default(),
             schedule: Schedule::default(),
+            ema: None,
             validation: ValidationRecipe::default(),
             checkpoint_steps: None,
+            doctor: true,
         }
     }
 
-    /// Reads and validates a TOML file; an unknown key is an error.
+    /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
     ///
     /// # Errors
     /// [`TrainError::Io`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
-        let parse = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
-        let recipe: Self = toml::from_str(&text).map_err(parse)?;
+        Self::read_with::<&str>(path, &[])
+    }
+
+    /// The same, with settings such as `model.clip_s=10` that replace what the file says.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and [`TrainError::Setting`].
+    pub fn read_with<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Self, TrainError> {
+        let recipe = read::read(path, settings)?;
         recipe.validate()?;
         Ok(recipe)
     }
@@ -198,22 +133,30 @@ impl Recipe {
     /// [`TrainError::Recipe`] or a model's error, for the first field out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
         TrainError::check(self.epochs >= 1, "epochs", self.epochs, "at least 1")?;
+        let steps = self.max_steps.unwrap_or(1);
+        TrainError::check(steps >= 1, "max_steps", steps, "at least 1")?;
         let batch = self.batch_size >= 2;
         TrainError::check(batch, "batch_size", self.batch_size, "at least 2, since a pair needs a negative")?;
+        let micro = self.micro_batch.unwrap_or(1);
+        TrainError::check(micro >= 1, "micro_batch", micro, "at least 1")?;
+        TrainError::check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")?;
         let rate = self.learning_rate > 0.0 && self.learning_rate.is_finite();
         TrainError::check(rate, "learning_rate", self.learning_rate, "positive")?;
-        let threads = (1..=256).contains(&self.data.threads);
-        TrainError::check(threads, "data.threads", self.data.threads, "from 1 to 256")?;
-        let prefetch = self.data.prefetch_batches >= 1;
-        TrainError::check(prefetch, "data.prefetch_batches", self.data.prefetch_batches, "at least 1")?;
         let gallery = self.validation.gallery;
         TrainError::check(gallery >= 2, "validation.gallery", gallery, "at least 2")?;
         let every = self.checkpoint_steps.unwrap_or(1);
         TrainError::check(every >= 1, "checkpoint_steps", every, "at least 1")?;
-        self.data.augment.validate()?;
+        self.data.validate()?;
+        self.loss.validate()?;
+        self.ssl.as_ref().map_or(Ok(()), SslRecipe::validate)?;
+        self.ema.as_ref().map_or(Ok(()), EmaRecipe::validate)?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
-        self.model.config().validate()?;
-        Ok(())
+        Ok(self.model.validate()?)
+    }
+
+    /// Tracks that one step takes from the data.
+    pub fn tracks_per_step(&self) -> usize {
+        self.batch_size * self.accumulate
     }
 }

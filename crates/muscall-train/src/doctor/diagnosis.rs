@@ -1,0 +1,132 @@
+//! What the doctor says.
+
+use std::fmt::{self, Display};
+use std::path::PathBuf;
+
+use super::ClipFault;
+
+/// One of the two encoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tower {
+    /// Of music.
+    Audio,
+    /// Of captions.
+    Text,
+}
+
+impl Display for Tower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Audio => "audio",
+            Self::Text => "text",
+        })
+    }
+}
+
+/// Something that looks wrong. Displayed, it is one line that ends with the remedy.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Diagnosis {
+    /// The model tells nothing apart.
+    LossAtChance {
+        /// Steps taken.
+        step: u64,
+        /// Mean of the last losses.
+        loss: f64,
+        /// What guessing gives.
+        chance: f64,
+    },
+    /// All embeddings of a tower point one way.
+    Collapsed {
+        /// Which.
+        tower: Tower,
+        /// Steps taken.
+        step: u64,
+        /// Mean cosine of two different rows of a batch.
+        cosine: f64,
+    },
+    /// The temperature is at the end of its range.
+    ScaleAtClamp {
+        /// Steps taken.
+        step: u64,
+        /// exp of the logit scale.
+        scale: f64,
+    },
+    /// Nothing is learned.
+    RateZero {
+        /// Steps taken.
+        step: u64,
+    },
+    /// Captions stand in two splits.
+    SharedCaptions {
+        /// Captions of the second split that are in the first.
+        count: usize,
+        /// Captions of the second split.
+        captions: usize,
+        /// One of them.
+        example: String,
+    },
+    /// Audio stands in two splits.
+    SharedAudio {
+        /// Tracks of the second split whose audio is in the first.
+        count: usize,
+        /// Tracks of the second split.
+        tracks: usize,
+        /// One of them, in the first split…
+        first: PathBuf,
+        /// …and in the second.
+        second: PathBuf,
+    },
+    /// Clips have a fault.
+    Clips {
+        /// Which.
+        fault: ClipFault,
+        /// How many.
+        count: usize,
+        /// Of how many.
+        clips: usize,
+        /// The first of them.
+        example: PathBuf,
+    },
+}
+
+impl Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LossAtChance { step, loss, chance } => write!(
+                f,
+                "step {step}: the loss is {loss:.3}, and guessing gives {chance:.3}: nothing is learned yet; \
+                 raise learning_rate, and check that captions belong to their audio"
+            ),
+            Self::Collapsed { tower, step, cosine } => write!(
+                f,
+                "step {step}: the {tower} embeddings of a batch are all alike (mean cosine {cosine:.3}); \
+                 lower learning_rate or lengthen the warm-up, and check that the {tower} inputs differ"
+            ),
+            Self::ScaleAtClamp { step, scale } => write!(
+                f,
+                "step {step}: the logit scale is pinned at its limit ({scale:.0}); lower learning_rate, add data or \
+                 augmentation, or fix the temperature: model.temperature = {{ fixed = 0.07 }}"
+            ),
+            Self::RateZero { step } => write!(
+                f,
+                "step {step}: the learning rate is zero, so nothing changes; check learning_rate, optimizer and schedule"
+            ),
+            Self::SharedCaptions { count, captions, example } => write!(
+                f,
+                "{count} of {captions} validation captions are training captions too (such as {example:?}); \
+                 scores will flatter: move them to one split"
+            ),
+            Self::SharedAudio { count, tracks, first, second } => write!(
+                f,
+                "{count} of {tracks} validation tracks are training audio too ({} is {}); scores will flatter: \
+                 move them to one split",
+                second.display(),
+                first.display()
+            ),
+            Self::Clips { fault, count, clips, example } => {
+                write!(f, "{count} of {clips} clips are {fault} (such as {}); {}", example.display(), fault.remedy())
+            }
+        }
+    }
+}

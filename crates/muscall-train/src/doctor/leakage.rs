@@ -1,0 +1,69 @@
+//! What two splits have in common, and should not.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::Diagnosis;
+use crate::manifest::Manifest;
+
+/// Captions and audio of `second` that are in `first` too. Captions are compared without case and
+/// spacing, audio by the bytes of the files (only those of equal size are read).
+pub fn leakage(first: &Manifest, second: &Manifest) -> Vec<Diagnosis> {
+    [shared_captions(first, second), shared_audio(first, second)].into_iter().flatten().collect()
+}
+
+fn shared_captions(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
+    let captions = |manifest: &Manifest| -> Vec<String> {
+        manifest.rows.iter().flat_map(|row| &row.captions).map(|caption| normalised(caption)).collect()
+    };
+    let known: HashSet<String> = captions(first).into_iter().collect();
+    let all = captions(second);
+    let shared: Vec<&String> = all.iter().filter(|caption| known.contains(*caption)).collect();
+    let example = (*shared.first()?).clone();
+    Some(Diagnosis::SharedCaptions { count: shared.len(), captions: all.len(), example })
+}
+
+fn normalised(caption: &str) -> String {
+    caption.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
+    let mut by_size: HashMap<u64, Vec<&Path>> = HashMap::new();
+    for row in &first.rows {
+        // A file that is missing is reported when it is loaded.
+        if let Ok(metadata) = fs::metadata(&row.audio) {
+            by_size.entry(metadata.len()).or_default().push(&row.audio);
+        }
+    }
+    let mut hashes: HashMap<&Path, Option<u64>> = HashMap::new();
+    let mut shared: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for row in &second.rows {
+        let candidates = fs::metadata(&row.audio).ok().and_then(|metadata| by_size.get(&metadata.len()));
+        let Some(candidates) = candidates else {
+            continue;
+        };
+        let own = hash(&row.audio);
+        let twin = candidates.iter().find(|path| {
+            **path == row.audio || (own.is_some() && *hashes.entry(path).or_insert_with(|| hash(path)) == own)
+        });
+        shared.extend(twin.map(|path| ((*path).to_owned(), row.audio.clone())));
+    }
+    let (first, example) = shared.first()?.clone();
+    Some(Diagnosis::SharedAudio { count: shared.len(), tracks: second.rows.len(), first, second: example })
+}
+
+fn hash(path: &Path) -> Option<u64> {
+    let mut file = File::open(path).ok()?;
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).ok()? {
+            0 => return Some(hash.digest()),
+            read => hash.update(&buffer[..read]),
+        }
+    }
+}

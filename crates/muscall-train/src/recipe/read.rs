@@ -1,0 +1,111 @@
+//! From a TOML file, the recipes that it extends, and settings, to a recipe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use muscall_model::MuscallConfig;
+use toml::{Table, Value};
+
+use super::{DataRecipe, Recipe, SslRecipe};
+use crate::TrainError;
+use crate::loss::Loss;
+use crate::optimizer::AdamWConfig;
+use crate::schedule::Schedule;
+
+/// Longest chain of recipes.
+const DEPTH: usize = 16;
+const PRESETS: &str = "released, resnet50, tiny or dcase";
+
+pub(super) fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError> {
+    let mut table = read_chain(path, &mut Vec::new())?;
+    for setting in settings {
+        let setting = setting.as_ref();
+        let invalid = || TrainError::Setting { setting: setting.to_owned() };
+        let (key, value) = setting.split_once('=').ok_or_else(invalid)?;
+        // A value that is no TOML is a text: `model.preset=tiny`.
+        let quoted = || format!("{key} = {}", Value::String(value.trim().to_owned()));
+        let parsed = format!("{key} = {value}").parse::<Table>().or_else(|_| quoted().parse::<Table>());
+        merge(&mut table, parsed.map_err(|_| invalid())?);
+    }
+    let mut base = Table::new();
+    let file = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
+    for (key, default) in defaults(path, &table)? {
+        base.insert(key.to_owned(), default);
+    }
+    let mut model = table.remove("model");
+    if let Some(Value::Table(model)) = &mut model {
+        model.remove("preset");
+    }
+    table.extend(model.map(|model| ("model".to_owned(), model)));
+    merge(&mut base, table);
+    Value::Table(base).try_into().map_err(file)
+}
+
+/// What a recipe starts from, so that it may say one thing about a table and leave the rest.
+fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, TrainError> {
+    let text = |source| TrainError::RecipeText { source };
+    let mut defaults = vec![
+        ("data", Value::try_from(DataRecipe::default()).map_err(text)?),
+        ("loss", Value::try_from(Loss::default()).map_err(text)?),
+        ("optimizer", Value::try_from(AdamWConfig::default()).map_err(text)?),
+        ("schedule", Value::try_from(Schedule::default()).map_err(text)?),
+    ];
+    if table.get("ssl").is_some_and(Value::is_table) {
+        defaults.push(("ssl", Value::try_from(SslRecipe::default()).map_err(text)?));
+    }
+    if let Some(preset) = table.get("model").and_then(|model| model.get("preset")) {
+        let unknown = || TrainError::Preset { path: path.to_owned(), found: preset.to_string(), expected: PRESETS };
+        let config = match preset.as_str().ok_or_else(unknown)? {
+            "released" => MuscallConfig::released(),
+            "resnet50" => MuscallConfig::resnet50(),
+            "tiny" => MuscallConfig::tiny(),
+            "dcase" => MuscallConfig::dcase("word2vec.bin"),
+            _ => return Err(unknown()),
+        };
+        defaults.push(("model", Value::try_from(config).map_err(text)?));
+    }
+    Ok(defaults)
+}
+
+/// The recipe as written, over the one that it extends.
+fn read_chain(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
+    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let text = fs::read_to_string(path).map_err(io)?;
+    let place = fs::canonicalize(path).map_err(io)?;
+    if seen.contains(&place) || seen.len() >= DEPTH {
+        return Err(TrainError::ExtendsItself { path: path.to_owned() });
+    }
+    seen.push(place);
+    let parse = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
+    let mut own: Table = toml::from_str(&text).map_err(parse)?;
+    let Some(parent) = own.remove("extends") else {
+        return Ok(own);
+    };
+    let Some(parent) = parent.as_str() else {
+        let setting = format!("extends = {parent}");
+        return Err(TrainError::Setting { setting });
+    };
+    let mut table = read_chain(&path.parent().unwrap_or(Path::new("")).join(parent), seen)?;
+    merge(&mut table, own);
+    Ok(table)
+}
+
+/// Lays `over` upon `base`, table by table. A table of another `kind` replaces what was there, and
+/// `false` takes away what is not a truth value.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) if !is_other_kind(below, &above) => merge(below, above),
+            (Some(below), Value::Boolean(false)) if !below.is_bool() => {
+                base.remove(&key);
+            }
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+fn is_other_kind(below: &Table, above: &Table) -> bool {
+    above.get("kind").is_some_and(|kind| below.get("kind") != Some(kind))
+}

@@ -1,0 +1,256 @@
+//! From a batch to gradients: directly, or in parts that give the same at less memory.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use muscall_model::weights::{running_statistics, with_running_statistics};
+use muscall_model::{AudioBatch, TextFrontend};
+
+use crate::batcher::LoadedItem;
+use crate::dataset::item_seed;
+use crate::gradient::GradientDict;
+use crate::loss::{PairBatch, nt_xent};
+use crate::recipe::Recipe;
+use crate::trainee::{DevicePart, Outputs, Trainee};
+
+/// What a batch's loss is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct LossValues {
+    /// What is minimised.
+    pub total: f64,
+    /// Of the pairs.
+    pub pairs: f64,
+    /// Of self-supervision.
+    pub ssl: Option<f64>,
+}
+
+/// What comes of a batch.
+#[derive(Debug, Default)]
+pub struct StepGradients {
+    /// Of all parameters.
+    pub gradients: GradientDict,
+    /// At the weights before the step.
+    pub loss: LossValues,
+    /// Audio embeddings, `[tracks, dim]`.
+    pub audio: Vec<f32>,
+    /// Text embeddings, `[captions, dim]`.
+    pub text: Vec<f32>,
+}
+
+impl StepGradients {
+    /// Adds another batch's; embeddings stay those of the first.
+    pub(crate) fn add(&mut self, other: Self) {
+        for (name, values) in other.gradients.iter() {
+            self.gradients.add(name.to_owned(), values);
+        }
+        self.loss.total += other.loss.total;
+        self.loss.pairs += other.loss.pairs;
+        self.loss.ssl = self.loss.ssl.zip(other.loss.ssl).map(|(a, b)| a + b);
+    }
+
+    /// From a sum to a mean.
+    pub(crate) fn divide(&mut self, count: f64) {
+        if count > 1.0 {
+            self.gradients.scale((1.0 / count) as f32);
+            self.loss.total /= count;
+            self.loss.pairs /= count;
+            self.loss.ssl = self.loss.ssl.map(|loss| loss / count);
+        }
+    }
+}
+
+/// Captions to what the model and the loss need of them.
+pub trait CaptionSource {
+    /// What the text encoder reads.
+    fn frontend(&self) -> &TextFrontend;
+
+    /// Similarity of meaning, `[captions, captions]`, if the loss is weighted by it.
+    fn similarity(&self, captions: &[&str]) -> Option<Vec<f32>>;
+}
+
+impl CaptionSource for TextFrontend {
+    fn frontend(&self) -> &TextFrontend {
+        self
+    }
+
+    fn similarity(&self, _: &[&str]) -> Option<Vec<f32>> {
+        None
+    }
+}
+
+/// How batches become gradients.
+pub struct StepContext<'a> {
+    /// Loss, self-supervision and size of parts.
+    pub recipe: &'a Recipe,
+    /// Of the model.
+    pub captions: &'a dyn CaptionSource,
+    /// With autodiff.
+    pub device: &'a Device,
+    /// Of the step: decides dropout and impostors.
+    pub seed: u64,
+}
+
+impl StepContext<'_> {
+    /// The loss of a batch and its gradients. With `micro_batch`, embeddings are computed in
+    /// parts and forgotten, the loss is taken over all of them, and each part is computed again to
+    /// take its share of the gradient: *gradient caching*.
+    ///
+    /// # Source
+    /// Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
+    pub fn gradients(&self, trainee: &mut Trainee, items: &[LoadedItem]) -> StepGradients {
+        let micro = self.recipe.micro_batch.unwrap_or(items.len());
+        if micro >= items.len() { self.direct(trainee, items) } else { self.cached(trainee, items, micro) }
+    }
+
+    fn direct(&self, trainee: &Trainee, items: &[LoadedItem]) -> StepGradients {
+        let outputs = self.forward(trainee, items, 0);
+        let (audio, text) = (values(&outputs.audio), values(&outputs.text));
+        let (total, loss) = self.loss(trainee, outputs, items);
+        let mut gradients = GradientDict::default();
+        // A loss that is not finite is reported, and its gradients are of no use.
+        if loss.total.is_finite() {
+            let all = total.backward();
+            gradients.collect(&trainee.model, &all);
+            gradients.collect(&trainee.heads, &all);
+        }
+        StepGradients { gradients, loss, audio, text }
+    }
+
+    fn cached(&self, trainee: &mut Trainee, items: &[LoadedItem], micro: usize) -> StepGradients {
+        // The second pass moves the running statistics; the first must not move them too.
+        let running = running_statistics(&trainee.model);
+        let mut whole = HostOutputs::default();
+        for (i, part) in items.chunks(micro).enumerate() {
+            whole.append(&self.forward(trainee, part, i));
+        }
+        trainee.model = with_running_statistics(trainee.model.clone(), running);
+
+        let leaves = whole.leaves(self.device);
+        let (total, loss) = self.loss(trainee, leaves.clone(), items);
+        let mut gradients = GradientDict::default();
+        let (audio, text) = (whole.audio.clone(), whole.text.clone());
+        if !loss.total.is_finite() {
+            return StepGradients { gradients, loss, audio, text };
+        }
+        let all = total.backward();
+        // Temperature and offset are in the loss itself.
+        gradients.collect(&trainee.model, &all);
+        gradients.collect(&trainee.heads, &all);
+        let gradient = |leaf: &Tensor<2>| leaf.grad(&all).map(|gradient| gradient.into_data());
+        let [audio_gradient, text_gradient] = [gradient(&leaves.audio), gradient(&leaves.text)];
+        let view_gradients = leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]);
+
+        let (mut track, mut caption) = (0, 0);
+        for (i, part) in items.chunks(micro).enumerate() {
+            let outputs = self.forward(trainee, part, i);
+            let share = |output: &Tensor<2>, gradient: &Option<TensorData>, start: usize| {
+                let gradient = gradient.clone()?;
+                let gradient = Tensor::<2>::from_data(gradient, self.device);
+                let rows = output.dims()[0];
+                Some((output.clone() * gradient.narrow(0, start, rows)).sum())
+            };
+            let mut terms =
+                vec![share(&outputs.audio, &audio_gradient, track), share(&outputs.text, &text_gradient, caption)];
+            if let Some((views, gradients)) = outputs.views.as_ref().zip(view_gradients.as_ref()) {
+                terms.extend([share(&views[0], &gradients[0], track), share(&views[1], &gradients[1], track)]);
+            }
+            track += outputs.audio.dims()[0];
+            caption += outputs.text.dims()[0];
+            let Some(surrogate) = terms.into_iter().flatten().reduce(|a, b| a + b) else {
+                continue;
+            };
+            let all = surrogate.backward();
+            gradients.collect(&trainee.model, &all);
+            gradients.collect(&trainee.heads, &all);
+        }
+        StepGradients { gradients, loss, audio, text }
+    }
+
+    /// The `part`-th part of the batch through the network. Dropout is a function of step and
+    /// part, so that both passes see the same.
+    fn forward(&self, trainee: &Trainee, items: &[LoadedItem], part: usize) -> Outputs {
+        self.device.seed(item_seed(self.seed, u64::MAX, part as u64));
+        let bands = self.recipe.model.log_mel.n_mels;
+        let mels = |mels: Vec<&[f32]>| {
+            let (clips, frames) = (mels.len(), mels[0].len() / bands);
+            Tensor::<3>::from_data(TensorData::new(mels.concat(), [clips, bands, frames]), self.device)
+        };
+        let view = |which: usize| items.iter().filter_map(move |item| Some(item.views.as_ref()?[which].as_slice()));
+        let views: Vec<&[f32]> = view(0).chain(view(1)).collect();
+        let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
+        trainee.forward(DevicePart {
+            audio: AudioBatch {
+                mel: mels(items.iter().map(|item| item.mel.as_slice()).collect()),
+                valid_frames: Some(items.iter().map(|item| item.valid_frames).collect()),
+            },
+            text: self.captions.frontend().batch(&captions, self.device),
+            views: (!views.is_empty()).then(|| mels(views)),
+        })
+    }
+
+    fn loss(&self, trainee: &Trainee, outputs: Outputs, items: &[LoadedItem]) -> (Tensor<1>, LossValues) {
+        let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
+        let owners = items.iter().enumerate().flat_map(|(track, item)| item.captions.iter().map(move |_| track));
+        let batch = PairBatch {
+            audio: outputs.audio,
+            text: outputs.text,
+            owners: owners.collect(),
+            scale: trainee.model.scale(),
+            bias: trainee.logit_bias(),
+            similarity: self.captions.similarity(&captions),
+        };
+        let pairs = self.recipe.loss.forward(&batch, self.seed);
+        let pairs_value = scalar(&pairs);
+        let Some((ssl, [first, second])) = self.recipe.ssl.as_ref().zip(outputs.views) else {
+            return (pairs, LossValues { total: pairs_value, pairs: pairs_value, ssl: None });
+        };
+        let views = nt_xent(first, second, ssl.temperature);
+        let views_value = scalar(&views);
+        let total = views * ssl.weight + pairs * (1.0 - ssl.weight);
+        let values = LossValues { total: scalar(&total), pairs: pairs_value, ssl: Some(views_value) };
+        (total, values)
+    }
+}
+
+/// Outputs of parts, gathered on the host.
+#[derive(Default)]
+struct HostOutputs {
+    dim: usize,
+    audio: Vec<f32>,
+    text: Vec<f32>,
+    view_dim: usize,
+    views: Option<[Vec<f32>; 2]>,
+}
+
+impl HostOutputs {
+    fn append(&mut self, outputs: &Outputs) {
+        self.dim = outputs.audio.dims()[1];
+        self.audio.extend(values(&outputs.audio));
+        self.text.extend(values(&outputs.text));
+        if let Some([first, second]) = &outputs.views {
+            self.view_dim = first.dims()[1];
+            let views = self.views.get_or_insert_with(Default::default);
+            views[0].extend(values(first));
+            views[1].extend(values(second));
+        }
+    }
+
+    fn leaves(&self, device: &Device) -> Outputs {
+        let leaf = |values: &[f32], dim: usize| {
+            let data = TensorData::new(values.to_vec(), [values.len() / dim, dim]);
+            Tensor::<2>::from_data(data, device).require_grad()
+        };
+        Outputs {
+            audio: leaf(&self.audio, self.dim),
+            text: leaf(&self.text, self.dim),
+            views: self.views.as_ref().map(|views| [0, 1].map(|i| leaf(&views[i], self.view_dim))),
+        }
+    }
+}
+
+fn values(tensor: &Tensor<2>) -> Vec<f32> {
+    let data = tensor.clone().into_data().convert::<f32>();
+    data.as_slice::<f32>().expect("converted to f32").to_vec()
+}
+
+fn scalar(tensor: &Tensor<1>) -> f64 {
+    f64::from(tensor.clone().into_scalar::<f32>())
+}

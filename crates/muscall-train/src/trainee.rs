@@ -1,0 +1,111 @@
+//! What is trained: the model, and what only training needs.
+
+use burn::module::{Module, Param};
+use burn::nn::{Linear, LinearConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use muscall_model::weights::{StateDict, state_of, with_state};
+use muscall_model::{AudioBatch, DualEncoder, ModelError, TextBatch};
+
+use crate::loss::Loss;
+use crate::recipe::Recipe;
+
+/// Parameters that a bundle does not have.
+#[derive(Module, Debug)]
+pub struct Heads {
+    /// From the audio encoder to where views are compared.
+    ssl_projector: Option<Projector>,
+    /// Offset of the sigmoid loss, `[1]`.
+    logit_bias: Option<Param<Tensor<1>>>,
+}
+
+/// SimCLR's projector: one hidden layer.
+///
+/// # Source
+/// Section 3.2.2 of the paper.
+#[derive(Module, Debug)]
+struct Projector {
+    hidden: Linear,
+    out: Linear,
+}
+
+/// The model with its heads.
+#[derive(Debug, Clone)]
+pub struct Trainee {
+    /// What becomes a bundle.
+    pub model: DualEncoder,
+    /// What does not.
+    pub heads: Heads,
+}
+
+/// A part of a batch on the device.
+#[derive(Debug, Clone)]
+pub struct DevicePart {
+    /// Clips.
+    pub audio: AudioBatch,
+    /// Their captions.
+    pub text: TextBatch,
+    /// Both views of each clip, the first ones before the second ones: `[2 · clips, n_mels, frames]`.
+    pub views: Option<Tensor<3>>,
+}
+
+/// What a part gives.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// `[clips, dim]`, unit norm.
+    pub audio: Tensor<2>,
+    /// `[captions, dim]`, unit norm.
+    pub text: Tensor<2>,
+    /// The projected views, `[clips, dim]` each.
+    pub views: Option<[Tensor<2>; 2]>,
+}
+
+impl Trainee {
+    /// With random weights, as the recipe says.
+    pub fn new(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
+        let model = recipe.model.init(device)?.materialize();
+        let width = recipe.model.audio.output_dim();
+        let projector = |out: usize| Projector {
+            hidden: LinearConfig::new(width, width).init(device),
+            out: LinearConfig::new(width, out).init(device),
+        };
+        let logit_bias = match &recipe.loss {
+            Loss::Sigmoid(loss) => Some(Param::from_data([loss.bias as f32], device)),
+            _ => None,
+        };
+        let heads = Heads { ssl_projector: recipe.ssl.as_ref().map(|ssl| projector(ssl.projection_dim)), logit_bias };
+        Ok(Self { model, heads: heads.materialize() })
+    }
+
+    /// All tensors by name.
+    pub fn state(&self) -> StateDict {
+        let mut state = state_of(&self.model);
+        state.extend(state_of(&self.heads));
+        state
+    }
+
+    /// With the tensors of a checkpoint.
+    pub fn with_state(self, mut state: StateDict, origin: &str) -> Result<Self, ModelError> {
+        let own = state_of(&self.heads);
+        let heads = own.keys().filter_map(|name| state.remove_entry(name)).collect();
+        Ok(Self { model: with_state(self.model, state, origin)?, heads: with_state(self.heads, heads, origin)? })
+    }
+
+    /// Through both encoders.
+    pub fn forward(&self, part: DevicePart) -> Outputs {
+        let audio = self.model.embed_audio(part.audio);
+        let text = self.model.embed_text(part.text);
+        let views = self.heads.ssl_projector.as_ref().zip(part.views).map(|(projector, views)| {
+            let features = self.model.audio.forward(views);
+            let projected = projector.out.forward(relu(projector.hidden.forward(features)));
+            let clips = projected.dims()[0] / 2;
+            [projected.clone().narrow(0, 0, clips), projected.narrow(0, clips, clips)]
+        });
+        Outputs { audio, text, views }
+    }
+
+    /// Offset of the sigmoid loss.
+    pub fn logit_bias(&self) -> Option<Tensor<1>> {
+        self.heads.logit_bias.as_ref().map(Param::val)
+    }
+}
