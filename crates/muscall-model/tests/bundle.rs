@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use muscall_audio::{CropPosition, load_clip};
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
-use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig};
+use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, OtherLengths, WindowPooling};
 
 fn model(pooling: Pooling) -> Muscall {
     let device = Device::flex();
@@ -118,4 +118,36 @@ fn clips_of_other_lengths_have_embeddings_too() {
     let missing = model.embed_audio(["no/such/file.mp3"]).unwrap_err();
     assert!(missing.to_string().contains("no/such/file.mp3"), "{missing}");
     assert!(model.embed_audio::<&Path>([]).unwrap().is_empty());
+}
+
+#[test]
+fn other_lengths_are_embedded_as_the_bundle_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let clip: Vec<f32> = (0..70_000).map(|i| (i as f32 * 0.02 + (i as f32 * 3e-4).sin() * 9.0).sin() * 0.4).collect();
+    let base = model(Pooling::Attention);
+    let windows = OtherLengths::Windows { hop_s: 1.0, pooling: WindowPooling::Mean };
+    let config = base.config().clone().with_other_lengths(windows);
+    let frontend = base.text_frontend().clone();
+    let windowed = Muscall::new(config, base.model(), frontend, base.device()).unwrap();
+    windowed.save(dir.path()).unwrap();
+    let windowed = Muscall::load(dir.path(), &Device::flex()).unwrap();
+    assert_eq!(windowed.config().other_lengths, windows);
+
+    // The length of training is the same either way.
+    let trained = base.embed_clips(&[&clip[..32_000]]).unwrap();
+    assert_eq!(windowed.embed_clips(&[&clip[..32_000]]).unwrap(), trained);
+    // Longer: the windows at 0 and 1 s and the last one, averaged.
+    let parts: Vec<_> = [0, 16_000, 32_000, 38_000].map(|at| &clip[at..at + 32_000]).to_vec();
+    let parts = base.embed_clips(&parts).unwrap();
+    let mut mean: Vec<f32> = (0..parts.dim()).map(|i| (0..4).map(|row| parts.row(row)[i]).sum()).collect();
+    let norm = mean.iter().map(|x| x * x).sum::<f32>().sqrt();
+    mean.iter_mut().for_each(|x| *x /= norm);
+    let whole = windowed.embed_clips(&[&clip]).unwrap();
+    assert!(whole.row(0).iter().zip(&mean).all(|(a, b)| (a - b).abs() < 1e-6));
+    assert_ne!(base.embed_clips(&[&clip]).unwrap().values(), whole.values());
+    // Shorter: padded to one window, where interpolation takes it as it is.
+    let short = windowed.embed_clips(&[&clip[..20_000]]).unwrap();
+    let padded = muscall_audio::crop_or_pad(&clip[..20_000], 0, 32_000);
+    assert_eq!(short, base.embed_clips(&[padded]).unwrap());
+    assert_ne!(short, base.embed_clips(&[&clip[..20_000]]).unwrap());
 }

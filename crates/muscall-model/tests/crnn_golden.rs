@@ -1,0 +1,89 @@
+//! The recurrent encoder against the same network in PyTorch: features, gradients, masked mean.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../../../tests/golden/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use fixture::{Tensors, read_tensors, tensor};
+use muscall_model::audio::{Crnn, CrnnConfig};
+use muscall_model::weights::{ParameterPath, with_state};
+
+fn read(device: &Device) -> (Crnn, Tensors) {
+    let tensors = read_tensors("crnn/crnn.safetensors");
+    let config = CrnnConfig { channels: 2, recurrent: 6, dropout: 0.0 };
+    let weights = tensors.iter().filter_map(|(name, (shape, values))| {
+        let values: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+        Some((name.strip_prefix("weight.")?.to_owned(), TensorData::new(values, shape.clone())))
+    });
+    let model = with_state(config.init(64, device).unwrap(), weights.collect(), "crnn.safetensors").unwrap();
+    (model, tensors)
+}
+
+fn features(model: &Crnn, tensors: &Tensors, device: &Device) -> Tensor<2> {
+    let valid: Vec<usize> = tensors["input.valid"].1.iter().map(|&x| x as usize).collect();
+    model.forward(tensor(tensors, "input.mel", device), Some(&valid))
+}
+
+fn close(found: Tensor<2>, expected: &[f64], name: &str) {
+    let found = found.into_data().try_into_vec::<f32>().unwrap();
+    assert_eq!(found.len(), expected.len());
+    let worst = found.iter().zip(expected).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max);
+    println!("{name}: largest difference {worst:.1e}");
+    assert!(worst < 1e-5, "{name}: {worst}");
+}
+
+#[test]
+fn features_match_in_evaluation() {
+    let device = Device::flex();
+    let (model, tensors) = read(&device);
+    close(features(&model, &tensors, &device), &tensors["eval.features"].1, "eval.features");
+}
+
+struct Collect<'a> {
+    path: ParameterPath,
+    gradients: &'a Gradients,
+    found: BTreeMap<String, Vec<f32>>,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.found.insert(self.path.name(), gradient.into_data().try_into_vec::<f32>().unwrap());
+        }
+    }
+}
+
+#[test]
+fn features_and_gradients_match_in_training() {
+    let device = Device::flex().autodiff();
+    let (model, tensors) = read(&device);
+    let features = features(&model, &tensors, &device);
+    close(features.clone(), &tensors["train.features"].1, "train.features");
+    let gradients = features.square().sum().backward();
+    let mut collect = Collect { path: ParameterPath::default(), gradients: &gradients, found: BTreeMap::new() };
+    model.visit(&mut collect);
+    let mut compared = 0;
+    for (name, (_, expected)) in &tensors {
+        let Some(name) = name.strip_prefix("grad.") else { continue };
+        let found = &collect.found[name];
+        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+        let difference = norm(&mut found.iter().zip(expected).map(|(&a, b)| f64::from(a) - b));
+        let relative = difference / norm(&mut expected.iter().copied());
+        assert!(relative < 1e-3, "{name}: {relative}");
+        compared += 1;
+    }
+    assert_eq!(compared, 18);
+}
