@@ -37,7 +37,8 @@ pub fn write_small_sentence_model(dir: &Path) {
     ];
     let published = state_of(&config.init(&device).unwrap()).into_iter().map(|(name, data)| {
         let whole = names.iter().find(|(ours, _)| *ours == name).map(|(_, theirs)| (*theirs).to_owned());
-        let renamed = whole.unwrap_or_else(|| parts.iter().fold(name, |name, (ours, theirs)| name.replace(ours, theirs)));
+        let renamed =
+            whole.unwrap_or_else(|| parts.iter().fold(name, |name, (ours, theirs)| name.replace(ours, theirs)));
         (renamed, data)
     });
     write_safetensors(&dir.join("model.safetensors"), &published.collect()).unwrap();

@@ -83,7 +83,8 @@ fn an_unknown_word_is_drawn_around_the_others_and_always_the_same() {
     let vectors = WordVectors::read(&path, &HashSet::new(), 200).unwrap();
     assert_eq!(vectors.embed("theremin"), vectors.embed("Theremin"));
     let drawn: Vec<Vec<f32>> = (0..500).map(|i| vectors.embed(&format!("unknown{i}"))).collect();
-    for (i, (mean, deviation)) in [(5.05, 0.1 / 12.0_f64.sqrt()), (-2.0, 2.0 / 12.0_f64.sqrt())].into_iter().enumerate() {
+    for (i, (mean, deviation)) in [(5.05, 0.1 / 12.0_f64.sqrt()), (-2.0, 2.0 / 12.0_f64.sqrt())].into_iter().enumerate()
+    {
         let values: Vec<f64> = drawn.iter().map(|row| f64::from(row[i])).collect();
         let found = values.iter().sum::<f64>() / 500.0;
         let spread = (values.iter().map(|x| (x - found).powi(2)).sum::<f64>() / 500.0).sqrt();
@@ -98,9 +99,10 @@ fn a_caption_without_words_has_a_vector() {
     text_file(&path, true);
     let vectors = read(&path).unwrap();
     assert_eq!(vectors.embed("—!").len(), 3);
-    assert_eq!(words("Rock'n'roll, Drum & bass; 90's 'cello").collect::<Vec<_>>(), [
-        "rock'n'roll", "drum", "bass", "90's", "cello"
-    ]);
+    assert_eq!(
+        words("Rock'n'roll, Drum & bass; 90's 'cello").collect::<Vec<_>>(),
+        ["rock'n'roll", "drum", "bass", "90's", "cello"]
+    );
 }
 
 #[test]

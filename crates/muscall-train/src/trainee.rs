@@ -63,7 +63,7 @@ pub struct Outputs {
 impl Trainee {
     /// With random weights, as the recipe says.
     pub fn new(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
-        let model = recipe.model.init(device)?.materialize();
+        let model = recipe.model.init(device)?;
         let width = recipe.model.audio.output_dim();
         let projector = |out: usize| Projector {
             hidden: LinearConfig::new(width, width).init(device),
@@ -74,7 +74,11 @@ impl Trainee {
             _ => None,
         };
         let heads = Heads { ssl_projector: recipe.ssl.as_ref().map(|ssl| projector(ssl.projection_dim)), logit_bias };
-        Ok(Self { model, heads: heads.materialize() })
+        let trainee = Self { model, heads };
+        // burn draws a weight when it is first looked at: all at once here, so that the order of
+        // the draws, and with it the seed's meaning, does not depend on what comes next.
+        let _ = trainee.state();
+        Ok(trainee)
     }
 
     /// All tensors by name.

@@ -1,0 +1,168 @@
+//! Every recipe of `recipes/` trains some steps on the music of `demo/`, at small sizes, and
+//! evaluates.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+#[path = "golden/small_sentence_model.rs"]
+mod small_sentence_model;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use muscall::audio::AugmentConfig;
+use muscall::model::audio::AudioEncoderConfig;
+use muscall::model::sentence;
+use muscall::model::text::TextEncoderConfig;
+use muscall::train::loss::Loss;
+use muscall::{Device, Event, Learner, Manifest, Muscall, Recipe, Split, evaluate};
+use small_sentence_model::{small_config, write_small_sentence_model};
+
+/// Dropout draws from the state of the process.
+static ONE_RUN: Mutex<()> = Mutex::new(());
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn recipes() -> Vec<PathBuf> {
+    let folders = ["recipes", "recipes/table4", "recipes/figure3"];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    paths
+}
+
+/// The recipe, small enough for a test; what makes it different stays.
+fn shrink(mut recipe: Recipe, sentence_model: &Path, word_vectors: &Path) -> Recipe {
+    recipe.max_steps = Some(10);
+    recipe.batch_size = 4;
+    recipe.micro_batch = recipe.micro_batch.map(|_| 2);
+    recipe.model.clip_s = 1.0;
+    recipe.data.threads = 2;
+    recipe.validation.gallery = 6;
+    match &mut recipe.model.audio {
+        AudioEncoderConfig::ResNet(audio) => (audio.width, audio.hidden) = (2, 16),
+        AudioEncoderConfig::Crnn(audio) => audio.channels = 2,
+    }
+    match &mut recipe.model.text {
+        TextEncoderConfig::Transformer(text) => (text.width, text.heads) = (16, 2),
+        TextEncoderConfig::Sentence(text) => {
+            text.model = sentence_model.display().to_string();
+            text.encoder = small_config();
+        }
+        TextEncoderConfig::WordVectors(text) => text.file = word_vectors.to_owned(),
+    }
+    if let Loss::Contrastive(loss) = &mut recipe.loss
+        && let Some(weighting) = &mut loss.weighting
+    {
+        assert_eq!(weighting.model, sentence::DEFAULT_MODEL);
+        weighting.model = sentence_model.display().to_string();
+    }
+    recipe
+}
+
+fn write_word_vectors(path: &Path, manifest: &Manifest) {
+    let mut text = String::new();
+    let captions = manifest.rows.iter().flat_map(|row| &row.captions);
+    let mut words: Vec<String> = captions.flat_map(|text| sentence_words(text)).collect();
+    words.sort();
+    words.dedup();
+    // Every third word is unknown.
+    for (i, word) in words.iter().enumerate().filter(|(i, _)| i % 3 > 0) {
+        let row: Vec<String> = (0..300).map(|j| format!("{:.4}", ((i * 300 + j) as f64 * 0.7).sin())).collect();
+        text += &format!("{word} {}\n", row.join(" "));
+    }
+    fs::write(path, text).unwrap();
+}
+
+fn sentence_words(text: &str) -> Vec<String> {
+    muscall::model::text::word_vectors::words(text).collect()
+}
+
+#[test]
+fn every_recipe_trains_ten_steps_and_evaluates() {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let (sentence_model, word_vectors) = (dir.path().join("sentence"), dir.path().join("word2vec.txt"));
+    write_small_sentence_model(&sentence_model);
+    // A copy of the manifest, since sentence vectors are kept beside it.
+    let demo = fs::read_to_string(root().join("demo/manifest.jsonl")).unwrap();
+    let audio = format!("{}/audio/", root().join("demo").display());
+    fs::write(dir.path().join("manifest.jsonl"), demo.replace("\"audio/", &format!("\"{audio}"))).unwrap();
+    let read = |split| Manifest::read(&dir.path().join("manifest.jsonl"), split).unwrap();
+    let (train, val) = (read(Split::Train), read(Split::Val));
+    write_word_vectors(&word_vectors, &train);
+
+    let paths = recipes();
+    assert!(paths.len() >= 28, "{}", paths.len());
+    for path in paths {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        let recipe = shrink(Recipe::read(&path).unwrap(), &sentence_model, &word_vectors);
+        let run = dir.path().join(name.replace('/', "-"));
+        let mut losses = Vec::new();
+        let learner = Learner::new(recipe.clone(), &run, &Device::default()).unwrap();
+        let outcome = learner.fit(train.clone(), Some(val.clone()), &mut |event| {
+            if let Event::Step(step) = event {
+                assert!(step.loss.is_finite() && step.gradient_norm > 0.0, "{name}: {step:?}");
+                assert_eq!(step.ssl_loss.is_some(), recipe.ssl.is_some());
+                losses.push(step.loss);
+            }
+            ControlFlow::Continue(())
+        });
+        let outcome = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((outcome.steps, losses.len()), (10, 10), "{name}");
+        assert_eq!(outcome.ema.is_some(), recipe.ema.is_some());
+        let loaded = Muscall::load(&run, &Device::default()).unwrap();
+        let metrics = evaluate(&loaded, &val).unwrap().metrics;
+        assert_eq!(metrics.text_to_audio.gallery, val.rows.len(), "{name}");
+    }
+}
+
+#[test]
+fn a_recipe_changes_what_it_says_and_nothing_else() {
+    let read = |name: &str| Recipe::read(&root().join("recipes").join(name)).unwrap();
+    let muscall = read("muscall.toml");
+    assert_eq!(read("table4/base.toml"), muscall);
+    assert_eq!(muscall.data.augment, AugmentConfig::muscall());
+    let plain = read("table4/no_crop_no_augmentation.toml");
+    let mut expected = muscall.clone();
+    expected.data.random_crop = false;
+    expected.data.augment = AugmentConfig::none();
+    assert_eq!(plain, expected);
+    let deep = read("figure3/depth_12.toml");
+    assert!(matches!(&deep.model.text, TextEncoderConfig::Transformer(text) if text.depth == 12 && text.width == 512));
+    // What a run writes down is read back as the same recipe.
+    let dir = tempfile::tempdir().unwrap();
+    for path in recipes() {
+        let recipe = Recipe::read(&path).unwrap();
+        let copy = dir.path().join("recipe.toml");
+        fs::write(&copy, toml::to_string(&recipe).unwrap()).unwrap();
+        assert_eq!(Recipe::read(&copy).unwrap(), recipe, "{}", path.display());
+    }
+}
+
+#[test]
+fn settings_and_mistakes_in_recipes() {
+    let path = root().join("recipes/muscall.toml");
+    let recipe = Recipe::read_with(&path, &["model.clip_s=10", "loss.directions=sum", "model.preset=tiny"]).unwrap();
+    assert_eq!((recipe.model.clip_s, recipe.model.projection_dim), (10.0, 64));
+    let dir = tempfile::tempdir().unwrap();
+    let refuse = |text: &str, settings: &[&str], part: &str| {
+        let path = dir.path().join("mine.toml");
+        fs::write(&path, text).unwrap();
+        let error = Recipe::read_with(&path, settings).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    let good = "epochs = 1\nbatch_size = 2\nlearning_rate = 1e-3\n[model]\npreset = \"tiny\"\n";
+    refuse(&good.replace("tiny", "huge"), &[], "huge");
+    refuse(&format!("lerning_rate = 1\n{good}"), &[], "lerning_rate");
+    refuse(&format!("{good}[model.audio]\nwidht = 4\n"), &[], "widht");
+    refuse(&format!("{good}[loss]\nkind = \"sigmoid\"\nmargin = 1.0\n"), &[], "margin");
+    refuse("extends = \"mine.toml\"\n", &[], "extends itself");
+    refuse("extends = \"nowhere.toml\"\n", &[], "nowhere.toml");
+    refuse("batch_size = 2\n", &[], "epochs");
+    refuse(good, &["clip_s"], "clip_s");
+    refuse(good, &["data.threads=0"], "data.threads");
+}
