@@ -149,8 +149,10 @@ impl Muscall {
     /// # Shapes
     /// - returns `[texts, projection_dim]`, unit norm, in the order given.
     /// # Errors
-    /// [`ModelError::NotFinite`] if the model has diverged.
+    /// [`ModelError::NotFinite`] if the model has diverged, [`ModelError::Config`] if its text
+    /// encoder is too small for the tokenizer.
     pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
+        self.config().text.check_tokens()?;
         let mut values = Vec::new();
         for texts in texts.as_ref().chunks(TEXT_BATCH) {
             let text = self.text_frontend().batch(texts, self.device());

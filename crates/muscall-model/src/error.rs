@@ -88,6 +88,29 @@ pub enum ModelError {
         /// What should.
         expected: &'static str,
     },
+    /// A checkpoint of PyTorch cannot be read.
+    #[error(transparent)]
+    Pytorch(#[from] crate::weights::pytorch::PytorchError),
+    /// A configuration of the released implementation does not parse.
+    #[error("{path}: {reason}; expected the YAML or JSON configuration of a released model")]
+    ReleasedConfig {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
+    /// A checkpoint was trained with another frontend than the configuration's.
+    #[error(
+        "{path}: its `{buffer}` differs from the configured frontend by {difference:.1e}; give the configuration that it was trained with"
+    )]
+    FrontendBuffer {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Name of the buffer.
+        buffer: &'static str,
+        /// Largest difference; infinite for another shape.
+        difference: f32,
+    },
     /// The tokenizer cannot be built, read or written.
     #[error(transparent)]
     Tokenizer(#[from] crate::text::tokenizer::TokenizerError),

@@ -51,6 +51,7 @@ impl TextFrontend {
         captions: impl Iterator<Item = &'a str>,
         device: &Device,
     ) -> Result<Self, ModelError> {
+        config.check_tokens()?;
         match config {
             TextEncoderConfig::Transformer(_) => Ok(ClipTokenizer::new()?.into()),
             #[cfg(feature = "sentence")]

@@ -21,6 +21,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use self::tokenizer::ClipTokenizer;
 use crate::ModelError;
 
 /// Which text encoder, and how large.
@@ -65,6 +66,21 @@ impl TextEncoderConfig {
             Self::Sentence(config) => config.validate(),
             Self::WordVectors(config) => config.validate(),
         }
+    }
+
+    /// Whether every caption's tokens fit. A model with another vocabulary can be loaded and fed
+    /// with tokens, but not with captions.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`].
+    pub fn check_tokens(&self) -> Result<(), ModelError> {
+        let Self::Transformer(config) = self else {
+            return Ok(());
+        };
+        let vocabulary = config.vocabulary >= ClipTokenizer::VOCABULARY;
+        ModelError::check(vocabulary, "text.vocabulary", config.vocabulary, "at least 49408, for CLIP's tokens")?;
+        let context = config.context >= ClipTokenizer::CONTEXT;
+        ModelError::check(context, "text.context", config.context, "at least 77, for CLIP's captions")
     }
 
     /// Dimensions of what the encoder gives.

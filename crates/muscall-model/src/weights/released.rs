@@ -30,7 +30,7 @@ const PARTS: &[(&str, &str)] = &[
 
 /// Buffers that describe the frontend or count batches, and a layer norm that the released
 /// forward pass does not use.
-fn is_unused(name: &str) -> bool {
+pub(super) fn is_unused(name: &str) -> bool {
     name.starts_with("audio_backbone.spec.")
         || name.starts_with("textual_head.ln_final.")
         || name.ends_with(".num_batches_tracked")

@@ -1,0 +1,440 @@
+//! A pickle machine that can make data and nothing else.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::PytorchError;
+use super::value::{ElementType, TensorRef, Value};
+
+/// Most objects of a pickle: a checkpoint has some ten thousand.
+const MOST_OBJECTS: usize = 400_000;
+/// Most values of the result, in which an object that is referred to twice stands twice.
+const MOST_VALUES: usize = 400_000;
+/// Most dimensions of a tensor.
+const MOST_DIMENSIONS: usize = 32;
+/// Longest name of a storage or of a constructor, in bytes.
+const LONGEST_NAME: usize = 1024;
+/// Most bytes of text in the result.
+const MOST_TEXT: usize = 16 << 20;
+/// Deepest nesting.
+const DEPTH: usize = 32;
+
+type Id = usize;
+
+/// An object of the machine. Containers hold places in the arena, so that sharing costs nothing.
+#[derive(Debug, Clone)]
+enum Object {
+    Plain(Value),
+    List(Vec<Id>),
+    Tuple(Vec<Id>),
+    Dict(Vec<(Id, Id)>),
+    /// One of the known constructors.
+    Constructor(Constructor),
+    Storage {
+        entry: String,
+        kind: ElementType,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Constructor {
+    OrderedDict,
+    Tensor,
+    Parameter,
+    Size,
+    Storage(ElementType),
+}
+
+impl Constructor {
+    /// The closed list.
+    fn known(module: &str, name: &str) -> Option<Self> {
+        Some(match (module, name) {
+            ("collections", "OrderedDict") => Self::OrderedDict,
+            ("torch._utils", "_rebuild_tensor_v2") => Self::Tensor,
+            ("torch._utils", "_rebuild_parameter") => Self::Parameter,
+            ("torch", "Size") => Self::Size,
+            ("torch" | "torch.storage", class) => Self::Storage(ElementType::of_storage(class)?),
+            _ => return None,
+        })
+    }
+}
+
+enum Slot {
+    Mark,
+    Object(Id),
+}
+
+/// Data from the bytes of a pickle.
+pub(super) fn interpret(path: &Path, bytes: &[u8]) -> Result<Value, PytorchError> {
+    let mut machine =
+        Machine { path, bytes, at: 0, arena: Vec::new(), stack: Vec::new(), memo: HashMap::new(), values: 0, text: 0 };
+    let root = machine.run()?;
+    machine.value(root, 0)
+}
+
+struct Machine<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    at: usize,
+    arena: Vec<Object>,
+    stack: Vec<Slot>,
+    memo: HashMap<u32, Id>,
+    values: usize,
+    text: usize,
+}
+
+impl Machine<'_> {
+    fn run(&mut self) -> Result<Id, PytorchError> {
+        loop {
+            let [opcode] = self.take()?;
+            match opcode {
+                // PROTO, FRAME.
+                0x80 => drop(self.take::<1>()?),
+                0x95 => drop(self.take::<8>()?),
+                b'(' => self.stack.push(Slot::Mark),
+                b'.' => return self.pop(),
+                b'0' => drop(self.stack.pop()),
+                b'N' => self.push_plain(Value::None)?,
+                0x88 => self.push_plain(Value::Bool(true))?,
+                0x89 => self.push_plain(Value::Bool(false))?,
+                b'J' => {
+                    let value = i32::from_le_bytes(self.take()?);
+                    self.push_plain(Value::Int(value.into()))?;
+                }
+                b'K' => {
+                    let [value] = self.take()?;
+                    self.push_plain(Value::Int(value.into()))?;
+                }
+                b'M' => {
+                    let value = u16::from_le_bytes(self.take()?);
+                    self.push_plain(Value::Int(value.into()))?;
+                }
+                0x8a => self.long()?,
+                b'G' => {
+                    let value = f64::from_be_bytes(self.take()?);
+                    self.push_plain(Value::Float(value))?;
+                }
+                b'X' => {
+                    let length = u32::from_le_bytes(self.take()?) as usize;
+                    self.text(length)?;
+                }
+                0x8c => {
+                    let [length] = self.take()?;
+                    self.text(length.into())?;
+                }
+                0x8d => {
+                    let length = u64::from_le_bytes(self.take()?);
+                    self.text(usize::try_from(length).unwrap_or(usize::MAX))?;
+                }
+                b'}' => self.push(Object::Dict(Vec::new()))?,
+                b']' => self.push(Object::List(Vec::new()))?,
+                b')' => self.push(Object::Tuple(Vec::new()))?,
+                b't' => {
+                    let items = self.pop_to_mark()?;
+                    self.push(Object::Tuple(items))?;
+                }
+                0x85..=0x87 => {
+                    let mut items: Vec<Id> = (0x85..=opcode).map(|_| self.pop()).collect::<Result<_, _>>()?;
+                    items.reverse();
+                    self.push(Object::Tuple(items))?;
+                }
+                b'a' => {
+                    let item = self.pop()?;
+                    self.append(vec![item])?;
+                }
+                b'e' => {
+                    let items = self.pop_to_mark()?;
+                    self.append(items)?;
+                }
+                b's' => {
+                    let (value, key) = (self.pop()?, self.pop()?);
+                    self.set_items(&[key, value])?;
+                }
+                b'u' => {
+                    let items = self.pop_to_mark()?;
+                    self.set_items(&items)?;
+                }
+                b'q' => {
+                    let [key] = self.take()?;
+                    self.memoise(key.into())?;
+                }
+                b'r' => {
+                    let key = u32::from_le_bytes(self.take()?);
+                    self.memoise(key)?;
+                }
+                0x94 => self.memoise(self.memo.len() as u32)?,
+                b'h' => {
+                    let [key] = self.take()?;
+                    self.recall(key.into())?;
+                }
+                b'j' => {
+                    let key = u32::from_le_bytes(self.take()?);
+                    self.recall(key)?;
+                }
+                b'c' => {
+                    let (module, name) = (self.line()?, self.line()?);
+                    self.constructor(&module, &name)?;
+                }
+                0x93 => {
+                    let (name, module) = (self.pop()?, self.pop()?);
+                    let (module, name) = (self.string(module)?, self.string(name)?);
+                    self.constructor(&module, &name)?;
+                }
+                b'Q' => self.persistent()?,
+                b'R' => self.reduce()?,
+                b'b' => self.build()?,
+                other => return Err(self.error(format!("opcode {other:#04x}"))),
+            }
+        }
+    }
+
+    fn error(&self, reason: impl Into<String>) -> PytorchError {
+        PytorchError::Pickle { path: self.path.to_owned(), offset: self.at, reason: reason.into() }
+    }
+
+    fn slice(&mut self, length: usize) -> Result<&[u8], PytorchError> {
+        let end = self.at.checked_add(length).filter(|&end| end <= self.bytes.len());
+        let Some(end) = end else {
+            return Err(self.error("the end comes too early"));
+        };
+        let slice = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(slice)
+    }
+
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], PytorchError> {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(self.slice(N)?);
+        Ok(bytes)
+    }
+
+    fn text(&mut self, length: usize) -> Result<(), PytorchError> {
+        let text = std::str::from_utf8(self.slice(length)?).map(str::to_owned);
+        let text = text.map_err(|_| self.error("a text that is not UTF-8"))?;
+        self.push_plain(Value::Text(text))
+    }
+
+    fn line(&mut self) -> Result<String, PytorchError> {
+        let rest = &self.bytes[self.at..];
+        let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
+            return Err(self.error("a name without an end"));
+        };
+        let line = String::from_utf8_lossy(&rest[..length]).into_owned();
+        self.at += length + 1;
+        Ok(line)
+    }
+
+    fn long(&mut self) -> Result<(), PytorchError> {
+        let [length] = self.take()?;
+        if length > 8 {
+            return Err(self.error("an integer of more than 64 bits"));
+        }
+        let bytes = self.slice(length.into())?;
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut word = [if negative { 0xff } else { 0 }; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        self.push_plain(Value::Int(i64::from_le_bytes(word)))
+    }
+
+    fn push_plain(&mut self, value: Value) -> Result<(), PytorchError> {
+        self.push(Object::Plain(value))
+    }
+
+    fn push(&mut self, object: Object) -> Result<(), PytorchError> {
+        if self.arena.len() >= MOST_OBJECTS {
+            return Err(self.error(format!("more than {MOST_OBJECTS} objects")));
+        }
+        self.stack.push(Slot::Object(self.arena.len()));
+        self.arena.push(object);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Id, PytorchError> {
+        match self.stack.pop() {
+            Some(Slot::Object(id)) => Ok(id),
+            _ => Err(self.error("an object is missing")),
+        }
+    }
+
+    fn pop_to_mark(&mut self) -> Result<Vec<Id>, PytorchError> {
+        let mut items = Vec::new();
+        loop {
+            match self.stack.pop() {
+                Some(Slot::Object(id)) => items.push(id),
+                Some(Slot::Mark) => break,
+                None => return Err(self.error("a mark is missing")),
+            }
+        }
+        items.reverse();
+        Ok(items)
+    }
+
+    fn top(&self) -> Result<Id, PytorchError> {
+        match self.stack.last() {
+            Some(Slot::Object(id)) => Ok(*id),
+            _ => Err(self.error("an object is missing")),
+        }
+    }
+
+    fn append(&mut self, new: Vec<Id>) -> Result<(), PytorchError> {
+        let list = self.top()?;
+        match &mut self.arena[list] {
+            Object::List(items) => items.extend(new),
+            _ => return Err(self.error("something is appended to what is no list")),
+        }
+        Ok(())
+    }
+
+    fn set_items(&mut self, items: &[Id]) -> Result<(), PytorchError> {
+        let dict = self.top()?;
+        let (pairs, rest) = items.as_chunks::<2>();
+        match &mut self.arena[dict] {
+            Object::Dict(entries) if rest.is_empty() => entries.extend(pairs.iter().map(|[key, value]| (*key, *value))),
+            _ => return Err(self.error("items are set in what is no dictionary")),
+        }
+        Ok(())
+    }
+
+    fn memoise(&mut self, key: u32) -> Result<(), PytorchError> {
+        let id = self.top()?;
+        self.memo.insert(key, id);
+        Ok(())
+    }
+
+    fn recall(&mut self, key: u32) -> Result<(), PytorchError> {
+        let Some(&id) = self.memo.get(&key) else {
+            return Err(self.error("something is recalled that was not memoised"));
+        };
+        if self.stack.len() >= MOST_OBJECTS {
+            return Err(self.error(format!("more than {MOST_OBJECTS} objects")));
+        }
+        self.stack.push(Slot::Object(id));
+        Ok(())
+    }
+
+    fn constructor(&mut self, module: &str, name: &str) -> Result<(), PytorchError> {
+        let Some(constructor) = Constructor::known(module, name) else {
+            return Err(PytorchError::Global { path: self.path.to_owned(), name: format!("{module}.{name}") });
+        };
+        self.push(Object::Constructor(constructor))
+    }
+
+    /// `('storage', class, key, device, elements)`.
+    fn persistent(&mut self) -> Result<(), PytorchError> {
+        let id = self.pop()?;
+        let items = self.tuple(id)?;
+        let [tag, class, key, ..] = items[..] else {
+            return Err(self.error("a reference that is no storage"));
+        };
+        let Object::Constructor(Constructor::Storage(kind)) = self.arena[class] else {
+            return Err(self.error("a storage without a type"));
+        };
+        if self.string(tag)? != "storage" {
+            return Err(self.error("a reference that is no storage"));
+        }
+        let entry = format!("data/{}", self.string(key)?);
+        self.push(Object::Storage { entry, kind })
+    }
+
+    fn reduce(&mut self) -> Result<(), PytorchError> {
+        let (arguments, callee) = (self.pop()?, self.pop()?);
+        let arguments = self.tuple(arguments)?;
+        let Object::Constructor(constructor) = self.arena[callee] else {
+            return Err(self.error("something is called that is no constructor"));
+        };
+        match (constructor, &arguments[..]) {
+            (Constructor::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
+            (Constructor::Parameter, [tensor, ..]) => {
+                self.stack.push(Slot::Object(*tensor));
+                Ok(())
+            }
+            (Constructor::Size, [sizes]) => {
+                let sizes = self.dimensions(*sizes)?;
+                self.push(Object::Tuple(sizes))
+            }
+            (Constructor::Tensor, [storage, offset, shape, strides, ..]) => {
+                let Object::Storage { entry, kind } = self.arena[*storage].clone() else {
+                    return Err(self.error("a tensor without a storage"));
+                };
+                let [shape, strides] = [self.sizes(*shape)?, self.sizes(*strides)?];
+                let offset = self.size(*offset)?;
+                self.push_plain(Value::Tensor(TensorRef { storage: entry, kind, offset, shape, strides }))
+            }
+            _ => Err(self.error("a constructor with other arguments than PyTorch's")),
+        }
+    }
+
+    /// `OrderedDict`s carry attributes, which are not needed.
+    fn build(&mut self) -> Result<(), PytorchError> {
+        self.pop()?;
+        let object = self.top()?;
+        match self.arena[object] {
+            Object::Dict(_) => Ok(()),
+            _ => Err(self.error("attributes are set of what is no dictionary")),
+        }
+    }
+
+    fn tuple(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
+        match &self.arena[id] {
+            Object::Tuple(items) => Ok(items.clone()),
+            _ => Err(self.error("arguments that are no tuple")),
+        }
+    }
+
+    /// What is copied is bounded: a long list may be recalled a thousand times.
+    fn dimensions(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
+        match &self.arena[id] {
+            Object::Tuple(items) | Object::List(items) if items.len() <= MOST_DIMENSIONS => Ok(items.clone()),
+            _ => Err(self.error("a shape is missing, or has too many dimensions")),
+        }
+    }
+
+    fn string(&self, id: Id) -> Result<String, PytorchError> {
+        match &self.arena[id] {
+            Object::Plain(Value::Text(text)) if text.len() <= LONGEST_NAME => Ok(text.clone()),
+            _ => Err(self.error("a name is missing, or too long")),
+        }
+    }
+
+    fn size(&self, id: Id) -> Result<usize, PytorchError> {
+        let size = match &self.arena[id] {
+            Object::Plain(Value::Int(size)) => usize::try_from(*size).ok(),
+            _ => None,
+        };
+        size.ok_or_else(|| self.error("a size that is no natural number"))
+    }
+
+    fn sizes(&self, id: Id) -> Result<Vec<usize>, PytorchError> {
+        self.dimensions(id)?.into_iter().map(|id| self.size(id)).collect()
+    }
+
+    /// The object as a value, at a depth and in a number that are bounded: an object may refer to
+    /// itself, or to another a thousand times.
+    fn value(&mut self, id: Id, depth: usize) -> Result<Value, PytorchError> {
+        self.values += 1;
+        if depth > DEPTH || self.values > MOST_VALUES {
+            return Err(self.error("objects within objects without an end"));
+        }
+        if let Object::Plain(Value::Text(text)) = &self.arena[id] {
+            self.text += text.len();
+            if self.text > MOST_TEXT {
+                return Err(self.error("more text than a checkpoint has"));
+            }
+        }
+        Ok(match self.arena[id].clone() {
+            Object::Plain(value) => value,
+            Object::List(items) => Value::List(self.all(&items, depth)?),
+            Object::Tuple(items) => Value::Tuple(self.all(&items, depth)?),
+            Object::Dict(entries) => {
+                let pair = |(key, value)| Ok((self.value(key, depth + 1)?, self.value(value, depth + 1)?));
+                Value::Dict(entries.into_iter().map(pair).collect::<Result<_, _>>()?)
+            }
+            // Left over: the class of a storage, an attribute.
+            Object::Constructor(_) | Object::Storage { .. } => Value::None,
+        })
+    }
+
+    fn all(&mut self, items: &[Id], depth: usize) -> Result<Vec<Value>, PytorchError> {
+        items.iter().map(|&item| self.value(item, depth + 1)).collect()
+    }
+}
