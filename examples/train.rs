@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
+use muscall::{Device, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -20,6 +20,9 @@ struct Arguments {
     /// The recipe, a TOML file: see recipes/.
     #[arg(long)]
     recipe: PathBuf,
+    /// Replaces what the recipe says, such as model.clip_s=10; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
     /// A manifest (JSONL, JSON, CSV) with a `split` column, or a folder with
     /// dataset_{train,val,test}.json and audio/.
     #[arg(long)]
@@ -30,6 +33,9 @@ struct Arguments {
     /// Directory of the run.
     #[arg(long)]
     out: PathBuf,
+    /// Start from the weights of this bundle, and from the optimizer's state if one is beside them.
+    #[arg(long)]
+    init: Option<PathBuf>,
     /// Go on from the last checkpoint in --out.
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
@@ -43,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let recipe = Recipe::read(&arguments.recipe)?;
+    let recipe = Recipe::read_with(&arguments.recipe, &arguments.settings)?;
     let train = Manifest::read(&arguments.data, Split::Train)?;
     let validation = arguments.validation.as_ref().unwrap_or(&arguments.data);
     let validation = match Manifest::read(validation, Split::Val) {
@@ -62,7 +68,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let learner = Learner::new(recipe, &arguments.out, &Device::default())?.with_on_existing(on_existing);
+    let mut learner = Learner::new(recipe, &arguments.out, &Device::default())?.with_on_existing(on_existing);
+    if let Some(bundle) = &arguments.init {
+        learner = learner.with_initial(InitialWeights::read(bundle)?);
+    }
     let outcome = learner.fit(train, validation, &mut |event| console.listen(&event))?;
     console.finish();
     let out = arguments.out.display();

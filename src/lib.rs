@@ -12,4 +12,4 @@ pub use muscall_train as train;
 pub use burn::tensor::Device;
 pub use muscall_model::{Muscall, MuscallConfig};
 pub use muscall_retrieval::Index;
-pub use muscall_train::{Event, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
+pub use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};

@@ -110,3 +110,91 @@ fn a_second_search_gives_the_same_from_its_index() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("nowhere"));
 }
+
+#[test]
+fn ablate_gives_a_table_and_goes_on_where_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut recipes = Vec::new();
+    let small = "epochs = 1\nbatch_size = 4\nlearning_rate = 1e-3\nmax_steps = 2\n[model]\npreset = \"tiny\"\n\
+                 clip_s = 1\n[model.audio]\nwidth = 2\nhidden = 16\n[model.text]\nwidth = 16\nheads = 2\n";
+    let changes =
+        [("base", ""), ("average", "model.audio.pooling = \"average\"\n"), ("sum", "loss.directions = \"sum\"\n")];
+    fs::write(dir.path().join("small.toml"), small).unwrap();
+    for (name, change) in changes {
+        let path = dir.path().join(format!("{name}.toml"));
+        fs::write(&path, format!("extends = \"small.toml\"\n{change}")).unwrap();
+        recipes.push(path);
+    }
+    let out = dir.path().join("out");
+    let ablate = |seeds: &str, settings: &[&str]| {
+        let mut command = example("ablate");
+        command.arg("--recipes").args(&recipes).args(["--seeds", seeds, "--data", "demo/manifest.jsonl", "--out"]);
+        command.arg(&out).args(settings).output().unwrap()
+    };
+    let first = ablate("0", &[]);
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let done = fs::metadata(out.join("sum/seed-0/result.json")).unwrap().modified().unwrap();
+    let second = ablate("0,1", &[]);
+    assert!(second.status.success(), "{}", String::from_utf8_lossy(&second.stderr));
+    assert_eq!(fs::metadata(out.join("sum/seed-0/result.json")).unwrap().modified().unwrap(), done);
+    let table = fs::read_to_string(out.join("table.md")).unwrap();
+    assert_eq!(table.lines().count(), 5, "{table}");
+    let csv = fs::read_to_string(out.join("table.csv")).unwrap();
+    for (line, (name, _)) in csv.lines().skip(1).zip(changes) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!((cells[0], cells[1], cells.len()), (name, "2", 22), "{csv}");
+        assert!(cells[2..].iter().all(|cell| cell.parse::<f64>().is_ok()), "{csv}");
+    }
+    // Other settings are other runs.
+    let other = ablate("0", &["--set", "learning_rate=1e-4"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another recipe"));
+}
+
+#[test]
+fn import_pytorch_gives_a_bundle_that_trains_on_and_is_exported_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (out, exported) = (dir.path().join("imported"), dir.path().join("exported.safetensors"));
+    let mut import = example("import_pytorch");
+    import.args(["--checkpoint", "tests/golden/attention/checkpoint.pth.tar"]);
+    let output = import.args(["--config", "tests/golden/attention/config.json", "--out"]).arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text(&output).contains("after 3 steps"));
+    let initial = muscall::InitialWeights::read(&out).unwrap();
+    assert_eq!(initial.optimizer.unwrap().1, 3);
+    let export = example("import_pytorch").arg("--export").arg(&out).arg("--to").arg(&exported).status().unwrap();
+    assert!(export.success());
+    let weights = muscall::model::weights::read_safetensors(&exported).unwrap();
+    let theirs = root().join("tests/golden/attention/weights.safetensors");
+    let theirs = muscall::model::weights::read_safetensors(&theirs).unwrap();
+    assert!(weights.iter().all(|(name, data)| theirs[name] == *data) && weights.len() > 100);
+    let wrong = example("import_pytorch")
+        .args(["--checkpoint", "README.md", "--config", "tests/golden/attention/config.json", "--out", "x"])
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("README.md"));
+}
+
+#[test]
+fn check_finds_what_is_wrong_with_a_manifest() {
+    let output = example("check").args(["--data", "demo/manifest.jsonl", "--clip-s", "6"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Two of the demo's masters are very loud indeed; nothing else is wrong.
+    let found = text(&output);
+    assert!(found.contains("2 findings") && found.matches("are clipped").count() == 2, "{found}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.jsonl");
+    let audio = root().join("demo/audio/000_0ad_Celtica.ogg");
+    let row = |caption: &str, split: &str| {
+        format!("{{\"audio\": {:?}, \"caption\": \"{caption}\", \"split\": \"{split}\", \"id\": \"{split}\"}}\n", audio)
+    };
+    fs::write(&path, row("folk", "train") + &row("Folk", "val")).unwrap();
+    let output = example("check").arg("--data").arg(&path).args(["--clip-s", "60"]).output().unwrap();
+    let found = text(&output);
+    for part in
+        ["too short", "validation captions are training captions", "validation tracks are training audio", "4 findings"]
+    {
+        assert!(found.contains(part), "{found}");
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use muscall_audio::{ClipConfig, LogMelExtractor};
-use muscall_model::weights::{StateDict, with_state};
+use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall, Temperature};
 
 use crate::TrainError;
@@ -20,6 +20,7 @@ use crate::doctor::{FaultCounts, TrainingDoctor, leakage, mean_pairwise_cosine};
 use crate::ema::Ema;
 use crate::evaluate::{Evaluation, evaluate, subset};
 use crate::event::{Event, StepReport, ValidationReport};
+use crate::initial::InitialWeights;
 use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
@@ -55,17 +56,6 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The averaged weights, if the recipe asks for them; the bundle is in `ema/`.
     pub ema: Option<Muscall>,
-}
-
-/// Weights that a run starts from instead of random ones.
-#[derive(Debug, Clone)]
-pub struct InitialWeights {
-    /// Of the model, complete.
-    pub model: StateDict,
-    /// Moments by parameter, as [`AdamW::state`] gives them, and the steps taken with them.
-    pub optimizer: Option<(StateDict, u64)>,
-    /// What an error message calls them.
-    pub origin: String,
 }
 
 /// Trains a dual encoder.
@@ -206,6 +196,7 @@ impl Run {
             trainee = trainee.with_state(state, "pretrained text encoder")?;
             if let Some(initial) = &learner.initial {
                 trainee.model = with_state(trainee.model, initial.model.clone(), &initial.origin)?;
+                initial.check_moments(&initial.model)?;
                 if let Some((moments, steps)) = initial.optimizer.clone() {
                     optimizer.restore(moments, steps);
                 }

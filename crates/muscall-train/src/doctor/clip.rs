@@ -8,8 +8,8 @@ use muscall_audio::{Clip, Repair};
 const SILENCE: f32 = 1e-5;
 /// Samples from here on are clipped.
 const FULL_SCALE: f32 = 0.999;
-/// Clipped samples are a fault from this share on.
-const CLIPPED_SHARE: f64 = 0.01;
+/// Clipped samples are a fault from this share on: loud masters that went through a lossy codec have a hundredth.
+const CLIPPED_SHARE: f64 = 0.05;
 /// A clip with less than this share of audio, the rest being padding, is too short.
 const SHORT_SHARE: f64 = 0.25;
 
@@ -19,7 +19,7 @@ const SHORT_SHARE: f64 = 0.25;
 pub enum ClipFault {
     /// Nothing can be heard.
     Silent,
-    /// At least one sample in a hundred is at full scale.
+    /// At least one sample in twenty is at full scale.
     Clipped,
     /// More than three quarters are padding.
     TooShort,

@@ -1,0 +1,146 @@
+//! Trains several recipes with several seeds on one data set, and writes the table of the paper.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use muscall::retrieval::{BothDirections, RetrievalMetrics};
+use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use serde::{Deserialize, Serialize};
+
+/// One run after the other, each in --out/<recipe>/seed-<n>. Started again, it goes on where it
+/// was. table.md and table.csv have mean and deviation over the seeds, on the test split (or the
+/// validation split, if there is no other).
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example ablate -- --recipes recipes/table4/*.toml --seeds 0,1,2 --data my/manifest.jsonl --out runs/table4"
+)]
+struct Arguments {
+    /// Recipes, each a row of the table.
+    #[arg(long, required = true, num_args = 1..)]
+    recipes: Vec<PathBuf>,
+    /// Seeds, separated by commas.
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    seeds: Vec<u64>,
+    /// A manifest or a folder, as for `train`.
+    #[arg(long)]
+    data: PathBuf,
+    /// Directory of the runs and of the tables.
+    #[arg(long)]
+    out: PathBuf,
+    /// Replaces what all recipes say, such as model.preset=tiny; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+/// What a run leaves in result.json.
+#[derive(Serialize, Deserialize)]
+struct RunResult {
+    recipe: Recipe,
+    steps: u64,
+    metrics: BothDirections,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let mut recipes: Vec<(String, Recipe)> = Vec::new();
+    for path in &arguments.recipes {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if recipes.iter().any(|(other, _)| *other == name) {
+            return Err(format!("{}: another recipe is called {name} too; rename one", path.display()).into());
+        }
+        recipes.push((name, Recipe::read_with(path, &arguments.settings)?));
+    }
+    let train = Manifest::read(&arguments.data, Split::Train)?;
+    let val = Manifest::read(&arguments.data, Split::Val)?;
+    let test = Manifest::read(&arguments.data, Split::Test).unwrap_or_else(|_| val.clone());
+
+    let mut rows: Vec<(String, Vec<BothDirections>)> = Vec::new();
+    let mut console = console::TrainingConsole::new(10)?;
+    for (name, recipe) in &recipes {
+        rows.push((name.clone(), Vec::new()));
+        for &seed in &arguments.seeds {
+            let recipe = Recipe { seed, ..recipe.clone() };
+            let dir = arguments.out.join(name).join(format!("seed-{seed}"));
+            let file = dir.join("result.json");
+            let result = match fs::read_to_string(&file) {
+                Ok(text) => serde_json::from_str::<RunResult>(&text).map_err(|e| format!("{}: {e}", file.display()))?,
+                Err(_) => {
+                    eprintln!("{name}, seed {seed}: {}", dir.display());
+                    let learner = Learner::new(recipe.clone(), &dir, &Device::default())?;
+                    let learner = learner.with_on_existing(OnExisting::Resume);
+                    let outcome = learner.fit(train.clone(), Some(val.clone()), &mut |event| console.listen(&event))?;
+                    if outcome.interrupted {
+                        println!("Stopped; the same command goes on.");
+                        return Ok(());
+                    }
+                    let metrics = evaluate(&outcome.model, &test)?.metrics;
+                    let result = RunResult { recipe: recipe.clone(), steps: outcome.steps, metrics };
+                    fs::write(&file, serde_json::to_string_pretty(&result)?)?;
+                    result
+                }
+            };
+            if result.recipe != recipe {
+                return Err(format!("{}: that run had another recipe; choose another --out", file.display()).into());
+            }
+            rows.last_mut().expect("a row was pushed").1.push(result.metrics);
+            write_tables(&arguments.out, &rows)?;
+        }
+    }
+    console.finish();
+    println!("{}", fs::read_to_string(arguments.out.join("table.md"))?);
+    Ok(())
+}
+
+/// Names and values of the table's columns.
+fn columns(m: &RetrievalMetrics) -> [(&'static str, f64); 5] {
+    [
+        ("R@1", 100.0 * m.r_at_1),
+        ("R@5", 100.0 * m.r_at_5),
+        ("R@10", 100.0 * m.r_at_10),
+        ("mAP@10", 100.0 * m.map_at_10),
+        ("MedR", m.median_rank),
+    ]
+}
+
+/// Mean, and deviation of the sample; none of a single run.
+fn summary(values: &[f64]) -> (f64, Option<f64>) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt()))
+}
+
+fn write_tables(out: &Path, rows: &[(String, Vec<BothDirections>)]) -> Result<(), Box<dyn Error>> {
+    let names = columns(&rows[0].1[0].text_to_audio).map(|(name, _)| name);
+    let heads: Vec<String> = ["T→A", "A→T"].iter().flat_map(|way| names.map(|name| format!("{way} {name}"))).collect();
+    let mut markdown = format!("| recipe | seeds | {} |\n|---|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    let means = heads.iter().map(|head| format!("{head} mean,{head} sd"));
+    let mut csv = format!("recipe,seeds,{}\n", means.collect::<Vec<_>>().join(","));
+    for (name, runs) in rows.iter().filter(|(_, runs)| !runs.is_empty()) {
+        write!(markdown, "| {name} | {} |", runs.len())?;
+        write!(csv, "{name},{}", runs.len())?;
+        for way in [|m: &BothDirections| columns(&m.text_to_audio), |m: &BothDirections| columns(&m.audio_to_text)] {
+            for column in 0..names.len() {
+                let (mean, sd) = summary(&runs.iter().map(|run| way(run)[column].1).collect::<Vec<_>>());
+                let spread = sd.map(|sd| format!(" ± {sd:.1}")).unwrap_or_default();
+                write!(markdown, " {mean:.1}{spread} |")?;
+                write!(csv, ",{mean:.4},{}", sd.map(|sd| format!("{sd:.4}")).unwrap_or_default())?;
+            }
+        }
+        markdown.push('\n');
+        csv.push('\n');
+    }
+    fs::write(out.join("table.md"), markdown)?;
+    Ok(fs::write(out.join("table.csv"), csv)?)
+}

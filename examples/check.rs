@@ -1,0 +1,77 @@
+//! Looks at a data set before training: files that cannot be read, silent or clipped clips, what
+//! two splits have in common.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use muscall::audio::ClipConfig;
+use muscall::train::doctor::{check_clips, leakage};
+use muscall::{Manifest, Split, TrainError};
+
+/// The data part of the training doctor, on a manifest alone.
+#[derive(Parser)]
+#[command(version, after_help = "Example: cargo run --release --example check -- --data demo/manifest.jsonl")]
+struct Arguments {
+    /// A manifest or a folder, as for `train`.
+    #[arg(long)]
+    data: PathBuf,
+    /// Seconds of a clip, as the recipe says.
+    #[arg(long, default_value_t = 20.0)]
+    clip_s: f64,
+    /// Hz, as the recipe says.
+    #[arg(long, default_value_t = 16_000)]
+    sample_rate: u32,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if !(arguments.clip_s > 0.0 && arguments.clip_s <= 3600.0) {
+        return Err(format!("--clip-s is {}; it must be above 0 and at most 3600", arguments.clip_s).into());
+    }
+    let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
+    let config = ClipConfig { sample_rate: arguments.sample_rate, samples, strict: false };
+    let mut splits: Vec<(&str, Manifest)> = Vec::new();
+    for (name, split) in [("train", Split::Train), ("val", Split::Val), ("test", Split::Test)] {
+        match Manifest::read(&arguments.data, split) {
+            // A manifest without splits is the same for all three.
+            Ok(manifest) if splits.iter().any(|(_, other)| other.rows == manifest.rows) => {}
+            Ok(manifest) => splits.push((name, manifest)),
+            Err(TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. }) if !splits.is_empty() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut found = 0;
+    let mut say = |split: &str, what: &dyn std::fmt::Display| {
+        found += 1;
+        println!("{split}: {what}");
+    };
+    for (name, manifest) in &splits {
+        let bar = ProgressBar::new(manifest.rows.len() as u64).with_style(ProgressStyle::with_template(
+            "{msg} {bar:30.cyan/dim} {pos}/{len} clips · {elapsed} · {eta} left",
+        )?);
+        bar.set_message((*name).to_owned());
+        let checked = check_clips(manifest, &config, |done| bar.set_position(done as u64));
+        bar.finish_and_clear();
+        let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
+        println!("{name}: {} tracks, {captions} captions", manifest.rows.len());
+        checked.unreadable.iter().for_each(|error| say(name, error));
+        checked.diagnoses.iter().for_each(|diagnosis| say(name, diagnosis));
+    }
+    for (i, (first_name, first)) in splits.iter().enumerate() {
+        for (second_name, second) in &splits[i + 1..] {
+            let both = format!("{first_name}, {second_name}");
+            leakage(first, second).iter().for_each(|diagnosis| say(&both, diagnosis));
+        }
+    }
+    println!("{}", if found == 0 { "Nothing to complain about.".to_owned() } else { format!("{found} findings.") });
+    Ok(())
+}
