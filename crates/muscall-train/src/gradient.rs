@@ -11,8 +11,9 @@ use muscall_model::weights::ParameterPath;
 pub struct GradientDict(BTreeMap<String, Vec<f32>>);
 
 impl GradientDict {
-    /// Adds the gradients of a module's parameters.
-    pub fn collect<M: Module>(&mut self, module: &M, gradients: &Gradients) {
+    /// Adds the gradients of a module's parameters, and takes them out of `gradients`: there is one
+    /// copy at a time.
+    pub fn collect<M: Module>(&mut self, module: &M, gradients: &mut Gradients) {
         module.visit(&mut Collector { path: ParameterPath::default(), gradients, into: self });
     }
 
@@ -49,7 +50,7 @@ impl GradientDict {
 
 struct Collector<'a> {
     path: ParameterPath,
-    gradients: &'a Gradients,
+    gradients: &'a mut Gradients,
     into: &'a mut GradientDict,
 }
 
@@ -63,7 +64,7 @@ impl ModuleVisitor for Collector<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
+        if let Some(gradient) = param.val().grad_remove(self.gradients) {
             let values = gradient.into_data().convert::<f32>();
             self.into.add(self.path.name(), values.as_slice::<f32>().expect("converted to f32"));
         }

@@ -107,9 +107,9 @@ impl StepContext<'_> {
         let mut gradients = GradientDict::default();
         // A loss that is not finite is reported, and its gradients are of no use.
         if loss.total.is_finite() {
-            let all = total.backward();
-            gradients.collect(&trainee.model, &all);
-            gradients.collect(&trainee.heads, &all);
+            let mut all = total.backward();
+            gradients.collect(&trainee.model, &mut all);
+            gradients.collect(&trainee.heads, &mut all);
         }
         StepGradients { gradients, loss, audio, text }
     }
@@ -118,9 +118,12 @@ impl StepContext<'_> {
         // The second pass moves the running statistics; the first must not move them too.
         let running = running_statistics(&trainee.model);
         let mut whole = HostOutputs::default();
+        // burn keeps a graph until its backward pass: the first pass must not make one.
+        let without_graph = trainee.clone().no_grad();
         for (i, part) in items.chunks(micro).enumerate() {
-            whole.append(&self.forward(trainee, part, i));
+            whole.append(&self.forward(&without_graph, part, i));
         }
+        drop(without_graph);
         trainee.model = with_running_statistics(trainee.model.clone(), running);
 
         let leaves = whole.leaves(self.device);
@@ -130,10 +133,10 @@ impl StepContext<'_> {
         if !loss.total.is_finite() {
             return StepGradients { gradients, loss, audio, text };
         }
-        let all = total.backward();
+        let mut all = total.backward();
         // Temperature and offset are in the loss itself.
-        gradients.collect(&trainee.model, &all);
-        gradients.collect(&trainee.heads, &all);
+        gradients.collect(&trainee.model, &mut all);
+        gradients.collect(&trainee.heads, &mut all);
         let gradient = |leaf: &Tensor<2>| leaf.grad(&all).map(|gradient| gradient.into_data());
         let [audio_gradient, text_gradient] = [gradient(&leaves.audio), gradient(&leaves.text)];
         let view_gradients = leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]);
@@ -157,9 +160,9 @@ impl StepContext<'_> {
             let Some(surrogate) = terms.into_iter().flatten().reduce(|a, b| a + b) else {
                 continue;
             };
-            let all = surrogate.backward();
-            gradients.collect(&trainee.model, &all);
-            gradients.collect(&trainee.heads, &all);
+            let mut all = surrogate.backward();
+            gradients.collect(&trainee.model, &mut all);
+            gradients.collect(&trainee.heads, &mut all);
         }
         StepGradients { gradients, loss, audio, text }
     }

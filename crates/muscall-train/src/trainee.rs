@@ -108,6 +108,12 @@ impl Trainee {
         Outputs { audio, text, views }
     }
 
+    /// The same network, through which no gradient is followed.
+    #[must_use]
+    pub fn no_grad(self) -> Self {
+        Self { model: self.model.no_grad(), heads: self.heads.no_grad() }
+    }
+
     /// Offset of the sigmoid loss.
     pub fn logit_bias(&self) -> Option<Tensor<1>> {
         self.heads.logit_bias.as_ref().map(Param::val)

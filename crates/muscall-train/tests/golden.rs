@@ -40,9 +40,9 @@ fn training_loss_and_gradients_match() {
     let expected = golden.tensors["train.clip_loss"].1[0];
     assert!((scalar(&loss) - expected).abs() < 1e-5, "{} {expected}", scalar(&loss));
 
-    let gradients = loss.backward();
+    let mut gradients = loss.backward();
     let mut collected = GradientDict::default();
-    collected.collect(&golden.model, &gradients);
+    collected.collect(&golden.model, &mut gradients);
     let data = |(name, values): (&str, &[f32])| (name.to_owned(), TensorData::new(values.to_vec(), [values.len()]));
     let ours = to_released(collected.iter().map(data).collect());
     let expected = read_tensors("attention/gradients.safetensors");
@@ -81,7 +81,7 @@ fn steps_match(folder: &str) {
         let rate = 1e-3 * schedule.factor(step as u64, 2 * steps as u64);
         assert!((rate - golden.tensors["steps.learning_rates"].1[step]).abs() < 1e-12);
         let mut gradients = GradientDict::default();
-        gradients.collect(&model, &loss.backward());
+        gradients.collect(&model, &mut loss.backward());
         model = optimizer.step(&gradients, &|_| rate).apply(model);
     }
     let golden = Golden::read(folder, &Device::flex());
@@ -222,7 +222,7 @@ fn a_checkpoint_goes_on_as_the_released_trainer_would() {
         let loss = loss(&model, golden.mel("steps.audio", step), golden.text("steps.tokens", step));
         assert!((scalar(&loss) - expected).abs() < 1e-4, "step {step}");
         let mut gradients = GradientDict::default();
-        gradients.collect(&model, &loss.backward());
+        gradients.collect(&model, &mut loss.backward());
         let rate = golden.tensors["steps.learning_rates"].1[step];
         model = optimizer.step(&gradients, &|_| rate).apply(model);
     }

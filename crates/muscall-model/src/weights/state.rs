@@ -107,6 +107,7 @@ impl ParameterPath {
 struct Collector {
     path: ParameterPath,
     state: StateDict,
+    only_running: bool,
 }
 
 impl ModuleVisitor for Collector {
@@ -119,8 +120,12 @@ impl ModuleVisitor for Collector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let name = self.path.name();
+        if self.only_running && !(name.ends_with(".running_mean") || name.ends_with(".running_var")) {
+            return;
+        }
         let data = param.val().into_data().convert::<f32>();
-        self.state.insert(self.path.name(), data);
+        self.state.insert(name, data);
     }
 }
 
@@ -150,9 +155,9 @@ impl ModuleMapper for Loader {
 
 /// The running statistics of a module's batch norms.
 pub fn running_statistics<M: Module>(module: &M) -> StateDict {
-    let mut state = state_of(module);
-    state.retain(|name, _| name.ends_with(".running_mean") || name.ends_with(".running_var"));
-    state
+    let mut collector = Collector { only_running: true, ..Collector::default() };
+    module.visit(&mut collector);
+    collector.state
 }
 
 /// The module with running statistics as they were.

@@ -1,0 +1,69 @@
+//! Peak memory of training steps at several sizes of batch and micro-batch.
+//!
+//! Each size runs in a process of its own, whose peak the system counts (Linux only).
+//! `cargo bench --bench memory`
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use std::process::Command;
+
+use muscall::model::{ClipTokenizer, TextFrontend};
+use muscall::train::batcher::LoadedItem;
+use muscall::train::step::StepContext;
+use muscall::train::trainee::Trainee;
+use muscall::{Device, MuscallConfig, Recipe};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const SIZES: [(usize, usize); 6] = [(8, 8), (64, 8), (256, 8), (256, 32), (64, 64), (256, 256)];
+const CHILD: &str = "MUSCALL_MEMORY_BENCH";
+
+fn main() {
+    if let Ok(size) = std::env::var(CHILD) {
+        let (batch, micro) = size.split_once(' ').unwrap();
+        step(batch.parse().unwrap(), micro.parse().unwrap());
+        println!("{}", peak_mb().unwrap_or(0));
+        return;
+    }
+    println!("peak memory of two steps of `tiny` (6 s clips), MB");
+    println!("{:>8} {:>12} {:>8}", "batch", "micro-batch", "peak");
+    for (batch, micro) in SIZES {
+        let this = std::env::current_exe().unwrap();
+        let output = Command::new(this).env(CHILD, format!("{batch} {micro}")).output().unwrap();
+        let peak = String::from_utf8(output.stdout).unwrap();
+        println!("{batch:>8} {micro:>12} {:>8}", peak.trim());
+    }
+}
+
+/// Two steps, optimizer included.
+fn step(batch: usize, micro: usize) {
+    let recipe = Recipe { micro_batch: Some(micro), ..Recipe::new(MuscallConfig::tiny()) };
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let log_mel = &recipe.model.log_mel;
+    let frames = log_mel.frames(recipe.model.clip_samples());
+    let item = |index| LoadedItem {
+        index,
+        mel: (0..log_mel.n_mels * frames).map(|_| rng.random_range(-60.0..20.0)).collect(),
+        valid_frames: frames,
+        views: None,
+        captions: vec![format!("a slow piece of music for piano and strings, number {index}")],
+        faults: Vec::new(),
+    };
+    let items: Vec<_> = (0..batch).map(item).collect();
+    let device = Device::default().autodiff();
+    let mut trainee = Trainee::new(&recipe, &device).unwrap();
+    let captions = TextFrontend::from(ClipTokenizer::new().unwrap());
+    let context = StepContext { recipe: &recipe, captions: &captions, device: &device, seed: 0 };
+    let mut optimizer = recipe.optimizer.init();
+    for _ in 0..2 {
+        let computed = context.gradients(&mut trainee, &items);
+        assert!(computed.loss.total.is_finite());
+        trainee.model = optimizer.step(&computed.gradients, &|_| 1e-4).apply(trainee.model);
+    }
+}
+
+/// Largest resident memory of this process so far.
+fn peak_mb() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<usize>().ok()? / 1024)
+}
