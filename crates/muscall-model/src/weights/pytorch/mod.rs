@@ -1,6 +1,7 @@
 //! Checkpoints of PyTorch, read without executing anything.
 
 mod archive;
+mod constructors;
 mod error;
 mod pickle;
 mod value;

@@ -4,26 +4,23 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::PytorchError;
-use super::value::{ElementType, TensorRef, Value};
+use super::constructors::Constructor;
+use super::value::{ElementType, Value};
 
 /// Most objects of a pickle: a checkpoint has some ten thousand.
 const MOST_OBJECTS: usize = 400_000;
 /// Most values of the result, in which an object that is referred to twice stands twice.
 const MOST_VALUES: usize = 400_000;
-/// Most dimensions of a tensor.
-const MOST_DIMENSIONS: usize = 32;
-/// Longest name of a storage or of a constructor, in bytes.
-const LONGEST_NAME: usize = 1024;
 /// Most bytes of text in the result.
 const MOST_TEXT: usize = 16 << 20;
 /// Deepest nesting.
 const DEPTH: usize = 32;
 
-type Id = usize;
+pub(super) type Id = usize;
 
 /// An object of the machine. Containers hold places in the arena, so that sharing costs nothing.
 #[derive(Debug, Clone)]
-enum Object {
+pub(super) enum Object {
     Plain(Value),
     List(Vec<Id>),
     Tuple(Vec<Id>),
@@ -36,30 +33,7 @@ enum Object {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Constructor {
-    OrderedDict,
-    Tensor,
-    Parameter,
-    Size,
-    Storage(ElementType),
-}
-
-impl Constructor {
-    /// The closed list.
-    fn known(module: &str, name: &str) -> Option<Self> {
-        Some(match (module, name) {
-            ("collections", "OrderedDict") => Self::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Self::Tensor,
-            ("torch._utils", "_rebuild_parameter") => Self::Parameter,
-            ("torch", "Size") => Self::Size,
-            ("torch" | "torch.storage", class) => Self::Storage(ElementType::of_storage(class)?),
-            _ => return None,
-        })
-    }
-}
-
-enum Slot {
+pub(super) enum Slot {
     Mark,
     Object(Id),
 }
@@ -72,12 +46,12 @@ pub(super) fn interpret(path: &Path, bytes: &[u8]) -> Result<Value, PytorchError
     machine.value(root, 0)
 }
 
-struct Machine<'a> {
-    path: &'a Path,
+pub(super) struct Machine<'a> {
+    pub(super) path: &'a Path,
     bytes: &'a [u8],
     at: usize,
-    arena: Vec<Object>,
-    stack: Vec<Slot>,
+    pub(super) arena: Vec<Object>,
+    pub(super) stack: Vec<Slot>,
     memo: HashMap<u32, Id>,
     values: usize,
     text: usize,
@@ -188,7 +162,7 @@ impl Machine<'_> {
         }
     }
 
-    fn error(&self, reason: impl Into<String>) -> PytorchError {
+    pub(super) fn error(&self, reason: impl Into<String>) -> PytorchError {
         PytorchError::Pickle { path: self.path.to_owned(), offset: self.at, reason: reason.into() }
     }
 
@@ -236,11 +210,11 @@ impl Machine<'_> {
         self.push_plain(Value::Int(i64::from_le_bytes(word)))
     }
 
-    fn push_plain(&mut self, value: Value) -> Result<(), PytorchError> {
+    pub(super) fn push_plain(&mut self, value: Value) -> Result<(), PytorchError> {
         self.push(Object::Plain(value))
     }
 
-    fn push(&mut self, object: Object) -> Result<(), PytorchError> {
+    pub(super) fn push(&mut self, object: Object) -> Result<(), PytorchError> {
         if self.arena.len() >= MOST_OBJECTS {
             return Err(self.error(format!("more than {MOST_OBJECTS} objects")));
         }
@@ -249,7 +223,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn pop(&mut self) -> Result<Id, PytorchError> {
+    pub(super) fn pop(&mut self) -> Result<Id, PytorchError> {
         match self.stack.pop() {
             Some(Slot::Object(id)) => Ok(id),
             _ => Err(self.error("an object is missing")),
@@ -269,7 +243,7 @@ impl Machine<'_> {
         Ok(items)
     }
 
-    fn top(&self) -> Result<Id, PytorchError> {
+    pub(super) fn top(&self) -> Result<Id, PytorchError> {
         match self.stack.last() {
             Some(Slot::Object(id)) => Ok(*id),
             _ => Err(self.error("an object is missing")),
@@ -310,102 +284,6 @@ impl Machine<'_> {
         }
         self.stack.push(Slot::Object(id));
         Ok(())
-    }
-
-    fn constructor(&mut self, module: &str, name: &str) -> Result<(), PytorchError> {
-        let Some(constructor) = Constructor::known(module, name) else {
-            return Err(PytorchError::Global { path: self.path.to_owned(), name: format!("{module}.{name}") });
-        };
-        self.push(Object::Constructor(constructor))
-    }
-
-    /// `('storage', class, key, device, elements)`.
-    fn persistent(&mut self) -> Result<(), PytorchError> {
-        let id = self.pop()?;
-        let items = self.tuple(id)?;
-        let [tag, class, key, ..] = items[..] else {
-            return Err(self.error("a reference that is no storage"));
-        };
-        let Object::Constructor(Constructor::Storage(kind)) = self.arena[class] else {
-            return Err(self.error("a storage without a type"));
-        };
-        if self.string(tag)? != "storage" {
-            return Err(self.error("a reference that is no storage"));
-        }
-        let entry = format!("data/{}", self.string(key)?);
-        self.push(Object::Storage { entry, kind })
-    }
-
-    fn reduce(&mut self) -> Result<(), PytorchError> {
-        let (arguments, callee) = (self.pop()?, self.pop()?);
-        let arguments = self.tuple(arguments)?;
-        let Object::Constructor(constructor) = self.arena[callee] else {
-            return Err(self.error("something is called that is no constructor"));
-        };
-        match (constructor, &arguments[..]) {
-            (Constructor::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
-            (Constructor::Parameter, [tensor, ..]) => {
-                self.stack.push(Slot::Object(*tensor));
-                Ok(())
-            }
-            (Constructor::Size, [sizes]) => {
-                let sizes = self.dimensions(*sizes)?;
-                self.push(Object::Tuple(sizes))
-            }
-            (Constructor::Tensor, [storage, offset, shape, strides, ..]) => {
-                let Object::Storage { entry, kind } = self.arena[*storage].clone() else {
-                    return Err(self.error("a tensor without a storage"));
-                };
-                let [shape, strides] = [self.sizes(*shape)?, self.sizes(*strides)?];
-                let offset = self.size(*offset)?;
-                self.push_plain(Value::Tensor(TensorRef { storage: entry, kind, offset, shape, strides }))
-            }
-            _ => Err(self.error("a constructor with other arguments than PyTorch's")),
-        }
-    }
-
-    /// `OrderedDict`s carry attributes, which are not needed.
-    fn build(&mut self) -> Result<(), PytorchError> {
-        self.pop()?;
-        let object = self.top()?;
-        match self.arena[object] {
-            Object::Dict(_) => Ok(()),
-            _ => Err(self.error("attributes are set of what is no dictionary")),
-        }
-    }
-
-    fn tuple(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
-        match &self.arena[id] {
-            Object::Tuple(items) => Ok(items.clone()),
-            _ => Err(self.error("arguments that are no tuple")),
-        }
-    }
-
-    /// What is copied is bounded: a long list may be recalled a thousand times.
-    fn dimensions(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
-        match &self.arena[id] {
-            Object::Tuple(items) | Object::List(items) if items.len() <= MOST_DIMENSIONS => Ok(items.clone()),
-            _ => Err(self.error("a shape is missing, or has too many dimensions")),
-        }
-    }
-
-    fn string(&self, id: Id) -> Result<String, PytorchError> {
-        match &self.arena[id] {
-            Object::Plain(Value::Text(text)) if text.len() <= LONGEST_NAME => Ok(text.clone()),
-            _ => Err(self.error("a name is missing, or too long")),
-        }
-    }
-
-    fn size(&self, id: Id) -> Result<usize, PytorchError> {
-        let size = match &self.arena[id] {
-            Object::Plain(Value::Int(size)) => usize::try_from(*size).ok(),
-            _ => None,
-        };
-        size.ok_or_else(|| self.error("a size that is no natural number"))
-    }
-
-    fn sizes(&self, id: Id) -> Result<Vec<usize>, PytorchError> {
-        self.dimensions(id)?.into_iter().map(|id| self.size(id)).collect()
     }
 
     /// The object as a value, at a depth and in a number that are bounded: an object may refer to

@@ -1,5 +1,8 @@
 //! The training loop.
 
+mod start;
+mod validation;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,27 +10,24 @@ use std::time::Instant;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use muscall_audio::{ClipConfig, LogMelExtractor};
-use muscall_model::weights::with_state;
-use muscall_model::{DualEncoder, Muscall, Temperature};
+use muscall_audio::LogMelExtractor;
+use muscall_model::{Muscall, Temperature};
 
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoadedItem, LoaderConfig};
-use crate::captions::{Captions, pretrained_text};
-use crate::checkpoint::{Checkpoint, Progress};
-use crate::dataset::{DataConfig, Dataset, item_seed};
-use crate::doctor::{FaultCounts, TrainingDoctor, leakage, mean_pairwise_cosine};
+use crate::captions::Captions;
+use crate::checkpoint::Progress;
+use crate::dataset::{Dataset, item_seed};
+use crate::doctor::{FaultCounts, TrainingDoctor, mean_pairwise_cosine};
 use crate::ema::Ema;
-use crate::evaluate::{Evaluation, evaluate, subset};
-use crate::event::{Event, StepReport, ValidationReport};
+use crate::event::{Event, StepReport};
 use crate::initial::InitialWeights;
 use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
-use crate::recipe::{BestBy, Recipe};
+use crate::recipe::Recipe;
 use crate::run_dir;
-use crate::schedule::{PlateauState, Schedule};
-use crate::step::{CaptionSource, StepContext, StepGradients};
+use crate::step::{StepContext, StepGradients};
 use crate::trainee::Trainee;
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
@@ -140,106 +140,6 @@ struct Run {
 type Listener<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
 
 impl Run {
-    fn start(
-        learner: &Learner,
-        train: Manifest,
-        validation: Option<Manifest>,
-        listener: &mut Listener<'_>,
-    ) -> Result<Self, TrainError> {
-        let recipe = learner.recipe.clone();
-        let dir = learner.dir.clone();
-        let tracks = recipe.tracks_per_step();
-        if train.rows.len() < tracks {
-            return Err(TrainError::TooFewRows { path: train.source, rows: train.rows.len(), batch_size: tracks });
-        }
-        let steps = recipe.epochs * (train.rows.len() / tracks) as u64;
-        let steps = steps.min(recipe.max_steps.unwrap_or(u64::MAX));
-        let fresh = Progress {
-            step: 0,
-            epoch: 0,
-            step_in_epoch: 0,
-            best: None,
-            epochs_without_best: 0,
-            best_ema: None,
-            plateau: PlateauState::default(),
-            recipe: recipe.clone(),
-            data_fingerprint: train.fingerprint(),
-        };
-        let resumed = run_dir::open(&dir, learner.on_existing, &fresh)?;
-        if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor) {
-            for diagnosis in leakage(&train, validation) {
-                let _ = listener(Event::Diagnosed(&diagnosis));
-            }
-        }
-        let manifests: Vec<&Manifest> = std::iter::once(&train).chain(&validation).collect();
-        let (captions, unsaved) = Captions::prepare(&recipe, &manifests, &learner.device, |done, total| {
-            let _ = listener(Event::EmbeddingCaptions { done, total });
-        })?;
-        if let Some(error) = unsaved {
-            let _ = listener(Event::Warning(&error));
-        }
-
-        let device = learner.device.clone().autodiff();
-        device.seed(recipe.seed);
-        let mut trainee = Trainee::new(&recipe, &device)?;
-        let mut optimizer = recipe.optimizer.init();
-        let mut progress = fresh;
-        let mut averaged = None;
-        if let Some(checkpoint) = resumed {
-            progress = checkpoint.progress;
-            trainee = trainee.with_state(checkpoint.model, &dir.join("checkpoints").display().to_string())?;
-            optimizer.restore(checkpoint.optimizer, progress.step);
-            averaged = checkpoint.ema;
-        } else {
-            let mut state = trainee.state();
-            state.extend(pretrained_text(&recipe.model.text, &learner.device)?);
-            trainee = trainee.with_state(state, "pretrained text encoder")?;
-            if let Some(initial) = &learner.initial {
-                trainee.model = with_state(trainee.model, initial.model.clone(), &initial.origin)?;
-                initial.check_moments(&initial.model)?;
-                if let Some((moments, steps)) = initial.optimizer.clone() {
-                    optimizer.restore(moments, steps);
-                }
-            }
-        }
-        let ema = recipe.ema.as_ref().map(|ema| match averaged {
-            Some(state) => Ema::restore(ema.decay, state),
-            None => Ema::new(ema.decay, &trainee.model),
-        });
-        let log = RunLog::open(&dir, &progress)?;
-        let log_mel = &recipe.model.log_mel;
-        let data = DataConfig {
-            clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
-            augment: recipe.data.augment.clone(),
-            random_crop: recipe.data.random_crop,
-            captions_per_track: recipe.data.captions_per_track,
-            views: recipe.ssl.as_ref().map(|ssl| ssl.augment.clone()),
-            seed: recipe.seed,
-        };
-        let gallery = recipe.validation.gallery;
-        let warm_up = match recipe.schedule {
-            Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
-            _ => 0,
-        };
-        Ok(Self {
-            validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
-            frontend: Arc::new(log_mel.init()?),
-            dataset: Arc::new(Dataset::new(train, data)?),
-            doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
-            faults: FaultCounts::default(),
-            captions,
-            recipe,
-            dir,
-            device,
-            trainee,
-            ema,
-            optimizer,
-            progress,
-            log,
-            steps,
-        })
-    }
-
     fn finish(mut self, listener: &mut Listener<'_>) -> Result<Outcome, TrainError> {
         let started = Event::Started {
             steps: self.steps,
@@ -401,74 +301,6 @@ impl Run {
         let mut mean = sum.unwrap_or_default();
         mean.divide(count);
         mean
-    }
-
-    /// Scores the weights, and the averaged ones; keeps what is best. The score of the weights.
-    fn validate(&mut self, listener: &mut Listener<'_>) -> Result<Option<f64>, TrainError> {
-        let Some(manifest) = self.validation.clone() else {
-            return Ok(None);
-        };
-        let mut first = None;
-        for (model, is_ema) in [(Some(self.muscall(&self.trainee.model)?), false), (self.averaged()?, true)] {
-            let Some(model) = model else { continue };
-            let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&model, &manifest)?;
-            if !is_ema {
-                for error in &unreadable {
-                    let _ = listener(Event::Skipped(error));
-                }
-            }
-            let found = &metrics.text_to_audio;
-            let score = match self.recipe.validation.best_by {
-                BestBy::RAt10 => [found.r_at_10, found.map_at_10],
-                BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
-            };
-            let best = if is_ema { &mut self.progress.best_ema } else { &mut self.progress.best };
-            let is_best = best.is_none_or(|best| score > best);
-            if is_best {
-                *best = Some(score);
-            }
-            let (step, epoch) = (self.progress.step, self.progress.epoch);
-            let report = ValidationReport { step, epoch, tracks, metrics, is_ema, is_best };
-            self.log.validation(&report)?;
-            let _ = listener(Event::Validated(&report));
-            if is_best {
-                let dir = if is_ema { self.dir.join("ema") } else { self.dir.clone() };
-                model.save(&dir)?;
-                let _ = listener(Event::BundleSaved(&dir));
-            }
-            if !is_ema {
-                self.progress.epochs_without_best = if is_best { 0 } else { self.progress.epochs_without_best + 1 };
-                first = Some(score[0]);
-            }
-        }
-        Ok(first)
-    }
-
-    fn checkpoint(&self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
-        let checkpoint = Checkpoint {
-            progress: self.progress.clone(),
-            model: self.trainee.state(),
-            optimizer: self.optimizer.state(),
-            ema: self.ema.as_ref().map(|ema| ema.state().clone()),
-        };
-        let path = checkpoint.save(&self.dir.join("checkpoints"))?;
-        let _ = listener(Event::CheckpointSaved(&path));
-        Ok(())
-    }
-
-    fn muscall(&self, model: &DualEncoder) -> Result<Muscall, TrainError> {
-        let frontend = self.captions.frontend().clone();
-        Ok(Muscall::new(self.recipe.model.clone(), model, frontend, &self.device)?)
-    }
-
-    /// The model with the averaged weights.
-    fn averaged(&self) -> Result<Option<Muscall>, TrainError> {
-        let Some(ema) = &self.ema else {
-            return Ok(None);
-        };
-        let device = self.device.clone().without_autodiff();
-        let model = with_state(self.recipe.model.init(&device)?, ema.state().clone(), "averaged weights")?;
-        Ok(Some(self.muscall(&model)?))
     }
 }
 

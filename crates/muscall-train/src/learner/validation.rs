@@ -1,0 +1,82 @@
+//! What a run keeps: the best bundles, and checkpoints.
+
+use muscall_model::weights::with_state;
+use muscall_model::{DualEncoder, Muscall};
+
+use super::{Listener, Run};
+use crate::TrainError;
+use crate::checkpoint::Checkpoint;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::event::{Event, ValidationReport};
+use crate::recipe::BestBy;
+use crate::step::CaptionSource;
+
+impl Run {
+    /// Scores the weights, and the averaged ones; keeps what is best. The score of the weights.
+    pub(super) fn validate(&mut self, listener: &mut Listener<'_>) -> Result<Option<f64>, TrainError> {
+        let Some(manifest) = self.validation.clone() else {
+            return Ok(None);
+        };
+        let mut first = None;
+        for (model, is_ema) in [(Some(self.muscall(&self.trainee.model)?), false), (self.averaged()?, true)] {
+            let Some(model) = model else { continue };
+            let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&model, &manifest)?;
+            if !is_ema {
+                for error in &unreadable {
+                    let _ = listener(Event::Skipped(error));
+                }
+            }
+            let found = &metrics.text_to_audio;
+            let score = match self.recipe.validation.best_by {
+                BestBy::RAt10 => [found.r_at_10, found.map_at_10],
+                BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
+            };
+            let best = if is_ema { &mut self.progress.best_ema } else { &mut self.progress.best };
+            let is_best = best.is_none_or(|best| score > best);
+            if is_best {
+                *best = Some(score);
+            }
+            let (step, epoch) = (self.progress.step, self.progress.epoch);
+            let report = ValidationReport { step, epoch, tracks, metrics, is_ema, is_best };
+            self.log.validation(&report)?;
+            let _ = listener(Event::Validated(&report));
+            if is_best {
+                let dir = if is_ema { self.dir.join("ema") } else { self.dir.clone() };
+                model.save(&dir)?;
+                let _ = listener(Event::BundleSaved(&dir));
+            }
+            if !is_ema {
+                self.progress.epochs_without_best = if is_best { 0 } else { self.progress.epochs_without_best + 1 };
+                first = Some(score[0]);
+            }
+        }
+        Ok(first)
+    }
+
+    pub(super) fn checkpoint(&self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
+        let checkpoint = Checkpoint {
+            progress: self.progress.clone(),
+            model: self.trainee.state(),
+            optimizer: self.optimizer.state(),
+            ema: self.ema.as_ref().map(|ema| ema.state().clone()),
+        };
+        let path = checkpoint.save(&self.dir.join("checkpoints"))?;
+        let _ = listener(Event::CheckpointSaved(&path));
+        Ok(())
+    }
+
+    pub(super) fn muscall(&self, model: &DualEncoder) -> Result<Muscall, TrainError> {
+        let frontend = self.captions.frontend().clone();
+        Ok(Muscall::new(self.recipe.model.clone(), model, frontend, &self.device)?)
+    }
+
+    /// The model with the averaged weights.
+    pub(super) fn averaged(&self) -> Result<Option<Muscall>, TrainError> {
+        let Some(ema) = &self.ema else {
+            return Ok(None);
+        };
+        let device = self.device.clone().without_autodiff();
+        let model = with_state(self.recipe.model.init(&device)?, ema.state().clone(), "averaged weights")?;
+        Ok(Some(self.muscall(&model)?))
+    }
+}
