@@ -31,6 +31,10 @@ struct Arguments {
     /// A UTF-8 file with one text a line.
     #[arg(long)]
     texts: Option<PathBuf>,
+    /// Embed whole files instead of their middle `clip_s` seconds, as the bundle's `other_lengths`
+    /// says.
+    #[arg(long)]
+    whole: bool,
     /// Audio files.
     paths: Vec<PathBuf>,
 }
@@ -52,7 +56,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => Vec::new(),
     };
     let model = Muscall::load(&arguments.bundle, &Device::default())?;
-    let audio = model.embed_audio(&arguments.paths)?;
+    let paths = &arguments.paths;
+    let audio = if arguments.whole { model.embed_whole(paths)? } else { model.embed_audio(paths)? };
     let text = model.embed_text(&texts)?;
 
     let paths: Vec<_> = arguments.paths.iter().map(|path| path.to_string_lossy()).collect();

@@ -152,9 +152,12 @@ impl Muscall {
     /// [`ModelError::NotFinite`] if the model has diverged, [`ModelError::Config`] if its text
     /// encoder is too small for the tokenizer.
     pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
-        self.config().text.check_tokens()?;
+        let texts = texts.as_ref();
+        if !texts.is_empty() {
+            self.config().text.check_tokens()?;
+        }
         let mut values = Vec::new();
-        for texts in texts.as_ref().chunks(TEXT_BATCH) {
+        for texts in texts.chunks(TEXT_BATCH) {
             let text = self.text_frontend().batch(texts, self.device());
             append(&mut values, self.model().embed_text(text), "text")?;
         }

@@ -62,6 +62,9 @@ pub struct Outputs {
 
 impl Trainee {
     /// With random weights, as the recipe says.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if the recipe's model is not valid.
     pub fn new(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
         let model = recipe.model.init(device)?;
         let width = recipe.model.audio.output_dim();
@@ -88,7 +91,10 @@ impl Trainee {
         state
     }
 
-    /// With the tensors of a checkpoint.
+    /// With the tensors of a checkpoint; `origin` is what a message calls it.
+    ///
+    /// # Errors
+    /// [`ModelError::Mismatch`] with every tensor that is missing, surplus or misshapen.
     pub fn with_state(self, mut state: StateDict, origin: &str) -> Result<Self, ModelError> {
         let own = state_of(&self.heads);
         let heads = own.keys().filter_map(|name| state.remove_entry(name)).collect();

@@ -3,6 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// Captions, in the form that the text encoder reads.
+// One of these lives as long as a step.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 pub enum TextBatch {
     /// Token ids.
