@@ -31,6 +31,11 @@ pub struct Progress {
     pub best: Option<[f64; 2]>,
     /// Epochs since then.
     pub epochs_without_best: usize,
+    /// Steps of the optimizer: others than `step` where batches were left out, or where it came
+    /// with a history.
+    pub optimizer_steps: u64,
+    /// Sum of this epoch's losses so far, and how many they are.
+    pub epoch_loss: (f64, u64),
     /// The best score of the averaged weights.
     pub best_ema: Option<[f64; 2]>,
     /// Of a schedule that goes by the score.

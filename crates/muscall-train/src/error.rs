@@ -205,12 +205,14 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// The loss is not a number.
-    #[error("step {step}: the loss is {loss}; the last checkpoint is kept: lower the learning rate or set optimizer.clip_norm, and look at the batch: {}", ids.join(", "))]
+    #[error("step {step}: the loss is {loss}, the norm of its gradient {gradient_norm}; the last checkpoint is kept: lower the learning rate or set optimizer.clip_norm, and look at the batch: {}", ids.join(", "))]
     NotFinite {
         /// The step, from 0.
         step: u64,
         /// The loss.
         loss: f64,
+        /// Of all gradients together.
+        gradient_norm: f64,
         /// Ids of the batch's tracks.
         ids: Vec<String>,
     },

@@ -91,13 +91,9 @@ impl AdamW {
     ///
     /// `rate` is the learning rate of a parameter by its name; one of zero leaves it as it is.
     pub fn step<'a>(&'a mut self, gradients: &'a GradientDict, rate: &'a dyn Fn(&str) -> f64) -> Update<'a> {
-        let norm = gradients.norm();
-        let clip = match self.config.clip_norm {
-            Some(limit) if norm > limit => limit / norm,
-            _ => 1.0,
-        };
+        let clip = self.config.clip_norm.map_or(1.0, |limit| (limit / gradients.norm()).min(1.0));
         self.step += 1;
-        Update { optimizer: self, gradients, rate, clip, norm, path: ParameterPath::default() }
+        Update { optimizer: self, gradients, rate, clip, path: ParameterPath::default() }
     }
 
     /// The moments, `first.<parameter>` and `second.<parameter>`.
@@ -131,16 +127,10 @@ pub struct Update<'a> {
     gradients: &'a GradientDict,
     rate: &'a dyn Fn(&str) -> f64,
     clip: f64,
-    norm: f64,
     path: ParameterPath,
 }
 
 impl Update<'_> {
-    /// The norm of all gradients, before clipping.
-    pub fn gradient_norm(&self) -> f64 {
-        self.norm
-    }
-
     /// The module after the step. Parameters without a gradient stay as they are.
     #[must_use]
     pub fn apply<M: Module>(&mut self, module: M) -> M {

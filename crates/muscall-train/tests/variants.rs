@@ -93,6 +93,14 @@ fn checkpoint(run: &Path) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// The moments of a run's last checkpoint.
+fn optimizer_state(run: &Path, scratch: &Path) -> StateDict {
+    let (_, bytes) = checkpoint(run).into_iter().find(|(name, _)| name.starts_with("optimizer")).unwrap();
+    let path = scratch.join("moments.safetensors");
+    fs::write(&path, bytes).unwrap();
+    read_safetensors(&path).unwrap()
+}
+
 #[test]
 fn everything_at_once_resumes_bit_for_bit() {
     let (dir, train, val) = data();
@@ -131,6 +139,32 @@ fn everything_at_once_resumes_bit_for_bit() {
     assert_eq!(Muscall::load(whole.join("ema"), &Device::flex()).unwrap().fingerprint(), ema.fingerprint());
     let scores = fs::read_to_string(whole.join("validation_ema.csv")).unwrap();
     assert_eq!(scores.lines().count(), 5);
+}
+
+#[test]
+fn a_run_with_a_history_and_no_validation_resumes_bit_for_bit() {
+    let (dir, train, _) = data();
+    fit(recipe(), &dir.path().join("first"), &train, None).unwrap();
+    let moments = optimizer_state(&dir.path().join("first"), dir.path());
+    InitialWeights::save_optimizer(&dir.path().join("first"), &moments, 4).unwrap();
+    let mut recipe = Recipe { epochs: 4, seed: 2, ..recipe() };
+    recipe.schedule = Schedule::Plateau { factor: 0.5, patience: 0 };
+    let run = |name: &str, stop_after: u64| {
+        let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let initial = InitialWeights::read(&dir.path().join("first")).unwrap();
+        let learner = Learner::new(recipe.clone(), dir.path().join(name), &Device::flex()).unwrap();
+        let learner = learner.with_initial(initial).with_on_existing(OnExisting::Resume);
+        let listener = &mut |event: Event<'_>| match event {
+            Event::Step(step) if step.step == stop_after => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        learner.fit(train.clone(), None, listener).unwrap();
+    };
+    run("whole", u64::MAX);
+    for stop_after in [1, 3, 5, u64::MAX] {
+        run("stopped", stop_after);
+    }
+    assert_eq!(checkpoint(&dir.path().join("whole")), checkpoint(&dir.path().join("stopped")));
 }
 
 #[test]
@@ -189,13 +223,7 @@ fn a_pretrained_text_branch_is_frozen_or_fine_tuned_at_its_own_rate() {
 fn a_run_starts_from_the_weights_that_it_is_given() {
     let (dir, train, _) = data();
     let first = fit(recipe(), &dir.path().join("first"), &train, None).unwrap();
-    let moments = {
-        let optimizer =
-            checkpoint(&dir.path().join("first")).into_iter().find(|(name, _)| name.starts_with("optimizer"));
-        let path = dir.path().join("moments.safetensors");
-        fs::write(&path, optimizer.unwrap().1).unwrap();
-        read_safetensors(&path).unwrap()
-    };
+    let moments = optimizer_state(&dir.path().join("first"), dir.path());
     InitialWeights::save_optimizer(&dir.path().join("first"), &moments, first.steps).unwrap();
     let initial = InitialWeights::read(&dir.path().join("first")).unwrap();
     assert_eq!(initial.optimizer.as_ref().unwrap(), &(moments, 4));

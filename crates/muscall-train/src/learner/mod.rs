@@ -182,7 +182,6 @@ impl Run {
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
-        let mut losses = Vec::new();
         let mut clock = Instant::now();
         while self.progress.step < self.steps {
             let Some(batch) = loader.next() else { break };
@@ -196,7 +195,8 @@ impl Run {
             self.progress.step_in_epoch += 1;
             if let Some(mut report) = report {
                 report.clips_per_s = batch.items.len() as f64 / clock.elapsed().as_secs_f64();
-                losses.push(report.loss);
+                let (sum, count) = self.progress.epoch_loss;
+                self.progress.epoch_loss = (sum + report.loss, count + 1);
                 self.log.step(&report)?;
                 clock = Instant::now();
                 if listener(Event::Step(&report)).is_break() {
@@ -216,7 +216,8 @@ impl Run {
             }
         }
         let score = self.validate(listener)?;
-        let mean_loss = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
+        let (sum, count) = std::mem::take(&mut self.progress.epoch_loss);
+        let mean_loss = sum / count.max(1) as f64;
         self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
@@ -227,11 +228,12 @@ impl Run {
     fn step(&mut self, items: &[LoadedItem], listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {
         let step = self.progress.step;
         let StepGradients { gradients, loss, audio, text } = self.gradients(items, step);
-        if !loss.total.is_finite() {
+        let gradient_norm = gradients.norm();
+        if !loss.total.is_finite() || !gradient_norm.is_finite() {
             let rows = &self.dataset.manifest().rows;
             let ids: Vec<_> = items.iter().map(|item| rows[item.index].id.clone()).collect();
             run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
-            return Err(TrainError::NotFinite { step, loss: loss.total, ids });
+            return Err(TrainError::NotFinite { step, loss: loss.total, gradient_norm, ids });
         }
         let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
         let base = base * self.progress.plateau.factor;
@@ -245,7 +247,7 @@ impl Run {
         let mut update = self.optimizer.step(&gradients, &rate);
         self.trainee.model = update.apply(self.trainee.model.clone());
         self.trainee.heads = update.apply(self.trainee.heads.clone());
-        let gradient_norm = update.gradient_norm();
+        self.progress.optimizer_steps = self.optimizer.step_count();
         clamp(&mut self.trainee.model.logit_scale);
         if let Some(ema) = &mut self.ema {
             ema.update(&self.trainee.model, step + 1);

@@ -41,6 +41,8 @@ impl Run {
             step_in_epoch: 0,
             best: None,
             epochs_without_best: 0,
+            optimizer_steps: 0,
+            epoch_loss: (0.0, 0),
             best_ema: None,
             plateau: PlateauState::default(),
             recipe: recipe.clone(),
@@ -69,7 +71,7 @@ impl Run {
         if let Some(checkpoint) = resumed {
             progress = checkpoint.progress;
             trainee = trainee.with_state(checkpoint.model, &dir.join("checkpoints").display().to_string())?;
-            optimizer.restore(checkpoint.optimizer, progress.step);
+            optimizer.restore(checkpoint.optimizer, progress.optimizer_steps);
             averaged = checkpoint.ema;
         } else {
             let mut state = trainee.state();
@@ -80,6 +82,7 @@ impl Run {
                 initial.check_moments(&initial.model)?;
                 if let Some((moments, steps)) = initial.optimizer.clone() {
                     optimizer.restore(moments, steps);
+                    progress.optimizer_steps = steps;
                 }
             }
         }
