@@ -2,16 +2,31 @@
 //!
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
 
+mod bootstrap;
+mod comparison;
 mod error;
 mod index;
 mod metrics;
 mod ranking;
+mod ranks;
+mod report;
 mod tagging;
 mod zero_shot;
 
+pub use bootstrap::{Bootstrap, Interval};
+pub use comparison::{Difference, PairedComparison, compare};
 pub use error::RetrievalError;
 pub use index::Index;
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use ranking::{Embeddings, Hit, top_k};
+pub use ranks::Ranks;
+pub use report::{DirectionReport, GalleryReport, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
 pub use zero_shot::{accuracy, class_embeddings, class_scores};
+
+/// Puts numbers in an order that the seed decides.
+pub(crate) fn shuffle(numbers: &mut [usize], seed: u64) {
+    use rand::SeedableRng;
+    use rand::seq::SliceRandom;
+    numbers.shuffle(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed));
+}

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::ranking::{dot, ranks};
+use crate::ranks::Ranks;
 use crate::{Embeddings, RetrievalError};
 
 /// Retrieval metrics of one direction. Recalls and mAP are fractions from 0 to 1.
@@ -62,72 +61,91 @@ impl Pairs {
     }
 }
 
+impl Pairs {
+    /// The captions of each track.
+    pub(crate) fn captions_of(
+        &self,
+        audio: Embeddings<'_>,
+        text: Embeddings<'_>,
+    ) -> Result<Vec<Vec<usize>>, RetrievalError> {
+        if audio.dim() != text.dim() {
+            let (expected, actual) = (audio.dim(), text.dim());
+            return Err(RetrievalError::Dimensions { expected, actual });
+        }
+        let tracks = audio.rows();
+        if tracks == 0 || text.rows() == 0 {
+            return Err(RetrievalError::Empty { what: "pairs" });
+        }
+        if self.text_to_audio.len() != text.rows() {
+            let (given, captions) = (self.text_to_audio.len(), text.rows());
+            return Err(RetrievalError::Pairs { given, captions });
+        }
+        let mut captions = vec![Vec::new(); tracks];
+        for (caption, &track) in self.text_to_audio.iter().enumerate() {
+            match captions.get_mut(track) {
+                Some(captions) => captions.push(caption),
+                None => return Err(RetrievalError::Track { caption, track, tracks }),
+            }
+        }
+        if let Some(track) = captions.iter().position(Vec::is_empty) {
+            return Err(RetrievalError::NoCaption { track });
+        }
+        Ok(captions)
+    }
+}
+
 /// Ranks tracks by captions and captions by tracks.
 ///
-/// The matrix of scores is never held: memory is that of a row a thread.
+/// The matrix of scores is never held.
 ///
 /// # Errors
 /// [`RetrievalError`] if dimensions or pairs do not fit, or if there is nothing to rank.
 /// # Source
 /// Section 5.1 of the paper; ties and several captions as in `docs/PARITY.md`.
 pub fn evaluate(audio: Embeddings<'_>, text: Embeddings<'_>, pairs: &Pairs) -> Result<BothDirections, RetrievalError> {
-    if audio.dim() != text.dim() {
-        let (expected, actual) = (audio.dim(), text.dim());
-        return Err(RetrievalError::Dimensions { expected, actual });
-    }
-    let tracks = audio.rows();
-    if tracks == 0 || text.rows() == 0 {
-        return Err(RetrievalError::Empty { what: "pairs" });
-    }
-    if pairs.text_to_audio.len() != text.rows() {
-        let (given, captions) = (pairs.text_to_audio.len(), text.rows());
-        return Err(RetrievalError::Pairs { given, captions });
-    }
-    let mut captions = vec![Vec::new(); tracks];
-    for (caption, &track) in pairs.text_to_audio.iter().enumerate() {
-        match captions.get_mut(track) {
-            Some(captions) => captions.push(caption),
-            None => return Err(RetrievalError::Track { caption, track, tracks }),
-        }
-    }
-    if let Some(track) = captions.iter().position(Vec::is_empty) {
-        return Err(RetrievalError::NoCaption { track });
-    }
-    let tracks: Vec<Vec<usize>> = pairs.text_to_audio.iter().map(|&track| vec![track]).collect();
+    let ranks = Ranks::new(audio, text, pairs)?;
     Ok(BothDirections {
-        text_to_audio: one_direction(text, audio, &tracks),
-        audio_to_text: one_direction(audio, text, &captions),
+        text_to_audio: RetrievalMetrics::from_ranks(&ranks.text_to_audio, audio.rows()),
+        audio_to_text: RetrievalMetrics::from_ranks(&ranks.audio_to_text, text.rows()),
     })
 }
 
-fn one_direction(queries: Embeddings<'_>, items: Embeddings<'_>, relevant: &[Vec<usize>]) -> RetrievalMetrics {
-    let rank = |query: usize| {
-        let row = queries.row(query);
-        let scores: Vec<f32> = items.iter().map(|item| dot(row, item)).collect();
-        ranks(&scores, &relevant[query])
-    };
-    let ranks: Vec<Vec<usize>> = (0..queries.rows()).into_par_iter().map(rank).collect();
-    let mut best: Vec<usize> = ranks.iter().map(|ranks| ranks[0]).collect();
-    let count = best.len() as f64;
-    let recall = |k| best.iter().filter(|&&rank| rank <= k).count() as f64 / count;
-    let [r_at_1, r_at_5, r_at_10] = [1, 5, 10].map(recall);
-    let mean_rank = best.iter().sum::<usize>() as f64 / count;
-    best.sort_unstable();
-    let (middle, odd) = (best.len() / 2, best.len() % 2 == 1);
-    let median_rank = if odd { best[middle] as f64 } else { (best[middle - 1] + best[middle]) as f64 / 2.0 };
-    RetrievalMetrics {
-        queries: queries.rows(),
-        gallery: items.rows(),
-        r_at_1,
-        r_at_5,
-        r_at_10,
-        map_at_10: ranks.iter().map(|ranks| average_precision_at_10(ranks)).sum::<f64>() / count,
-        median_rank,
-        mean_rank,
+impl RetrievalMetrics {
+    /// From the ranks of what is relevant to each query, in their order, at least one a query.
+    pub fn from_ranks(ranks: &[Vec<usize>], gallery: usize) -> Self {
+        let mut best: Vec<usize> = ranks.iter().map(|ranks| ranks[0]).collect();
+        let count = best.len() as f64;
+        let recall = |k| best.iter().filter(|&&rank| rank <= k).count() as f64 / count;
+        let [r_at_1, r_at_5, r_at_10] = [1, 5, 10].map(recall);
+        let mean_rank = best.iter().sum::<usize>() as f64 / count;
+        Self {
+            queries: ranks.len(),
+            gallery,
+            r_at_1,
+            r_at_5,
+            r_at_10,
+            map_at_10: ranks.iter().map(|ranks| average_precision_at_10(ranks)).sum::<f64>() / count,
+            median_rank: median(&mut best),
+            mean_rank,
+        }
     }
 }
 
-fn average_precision_at_10(ranks: &[usize]) -> f64 {
+/// The middle one, or the mean of the middle two.
+pub(crate) fn median(ranks: &mut [usize]) -> f64 {
+    let middle = ranks.len() / 2;
+    let odd = ranks.len() % 2 == 1;
+    let (below, upper, _) = ranks.select_nth_unstable(middle);
+    let upper = *upper as f64;
+    if odd {
+        return upper;
+    }
+    // The lower one of the middle two is the largest below.
+    let lower = below.iter().copied().max().unwrap_or_default();
+    (lower as f64 + upper) / 2.0
+}
+
+pub(crate) fn average_precision_at_10(ranks: &[usize]) -> f64 {
     let found = ranks.iter().enumerate().filter(|(_, rank)| **rank <= 10);
     let precisions: f64 = found.map(|(before, &rank)| (before + 1) as f64 / rank as f64).sum();
     precisions / ranks.len().min(10) as f64

@@ -1,7 +1,5 @@
 //! Scores, hits and ranks, with ties defined.
 
-use std::cmp::Ordering;
-
 use crate::RetrievalError;
 
 /// A view of rows, `[rows, dim]`, all finite.
@@ -70,6 +68,28 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
+/// Inner products of one row with four, each as [`dot`] gives it: independent sums keep the
+/// processor busy.
+pub(crate) fn dot4(a: &[f32], others: [&[f32]; 4]) -> [f32; 4] {
+    const LANES: usize = 8;
+    let mut sums = [[0.0_f32; LANES]; 4];
+    let whole = a.len() / LANES * LANES;
+    let others = others.map(|other| &other[..a.len()]);
+    for at in (0..whole).step_by(LANES) {
+        let a = &a[at..at + LANES];
+        for (sums, other) in sums.iter_mut().zip(&others) {
+            let other = &other[at..at + LANES];
+            for lane in 0..LANES {
+                sums[lane] += a[lane] * other[lane];
+            }
+        }
+    }
+    std::array::from_fn(|i| {
+        let tail: f32 = a[whole..].iter().zip(&others[i][whole..]).map(|(x, y)| x * y).sum();
+        sums[i].iter().sum::<f32>() + tail
+    })
+}
+
 /// The `k` items most similar to the query, best first; of equal scores the earlier item first.
 ///
 /// # Errors
@@ -99,13 +119,14 @@ pub fn top_k(query: &[f32], items: Embeddings<'_>, k: usize) -> Result<Vec<Hit>,
 ///
 /// Pessimistic: an item that is not relevant and scores the same comes first. Relevant items do
 /// not push each other out: of two with the same score, one simply follows the other.
+#[cfg(test)]
 pub(crate) fn ranks(scores: &[f32], relevant: &[usize]) -> Vec<usize> {
     let mut ordered = relevant.to_vec();
     ordered.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
     let better = ordered.iter().enumerate().map(|(position, &item)| {
         let score = scores[item];
         // Written so that a score that is not a number ranks last, not first.
-        let reaches = |other: f32| !matches!(other.partial_cmp(&score), Some(Ordering::Less));
+        let reaches = |other: f32| !matches!(other.partial_cmp(&score), Some(std::cmp::Ordering::Less));
         let others = scores.iter().filter(|&&other| reaches(other)).count();
         let own = ordered.iter().filter(|&&other| reaches(scores[other])).count();
         others - own + position + 1

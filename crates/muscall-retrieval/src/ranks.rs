@@ -1,0 +1,122 @@
+//! The ranks of all pairs, in both directions, in one pass over the scores.
+
+use rayon::prelude::*;
+
+use crate::metrics::Pairs;
+use crate::ranking::{dot, dot4};
+use crate::{Embeddings, RetrievalError};
+
+/// Captions whose scores are computed while a few tracks are in the cache.
+const BLOCK: usize = 256;
+
+/// Ranks of what is relevant to each query, from 1, in their order.
+///
+/// Pessimistic: an item that is not relevant and scores the same comes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranks {
+    /// Of each caption's track.
+    pub text_to_audio: Vec<Vec<usize>>,
+    /// Of each track's captions.
+    pub audio_to_text: Vec<Vec<usize>>,
+}
+
+impl Ranks {
+    /// Ranks tracks by captions and captions by tracks. A score is computed once for both
+    /// directions and forgotten: memory is that of the counts.
+    ///
+    /// # Errors
+    /// [`RetrievalError`] if dimensions or pairs do not fit, or if there is nothing to rank.
+    pub fn new(audio: Embeddings<'_>, text: Embeddings<'_>, pairs: &Pairs) -> Result<Self, RetrievalError> {
+        let captions = pairs.captions_of(audio, text)?;
+        let owners = &pairs.text_to_audio;
+        // What a score must reach to come before the caption's own pair.
+        let own: Vec<f32> = (0..owners.len()).map(|caption| dot(text.row(caption), audio.row(owners[caption]))).collect();
+
+        let rows: Vec<usize> = (0..audio.rows()).collect();
+        let count = |tracks: &[usize]| {
+            let mut by_caption = vec![0_u32; owners.len()];
+            let mut by_track = vec![Vec::new(); tracks.len()];
+            for (reached, &track) in by_track.iter_mut().zip(tracks) {
+                *reached = vec![0_u32; captions[track].len()];
+            }
+            for start in (0..owners.len()).step_by(BLOCK) {
+                let block = start..(start + BLOCK).min(owners.len());
+                for (reached, &track) in by_track.iter_mut().zip(tracks) {
+                    let row = audio.row(track);
+                    let mut score = |caption: usize, score: f32| {
+                        by_caption[caption] += u32::from(score >= own[caption]);
+                        for (reached, &relevant) in reached.iter_mut().zip(&captions[track]) {
+                            *reached += u32::from(score >= own[relevant]);
+                        }
+                    };
+                    let mut caption = block.start;
+                    while caption + 4 <= block.end {
+                        let scores = dot4(row, [0, 1, 2, 3].map(|i| text.row(caption + i)));
+                        scores.into_iter().enumerate().for_each(|(i, found)| score(caption + i, found));
+                        caption += 4;
+                    }
+                    (caption..block.end).for_each(|caption| score(caption, dot(row, text.row(caption))));
+                }
+            }
+            (by_caption, by_track)
+        };
+        // Counts are integers: the order of summation does not matter.
+        let (by_caption, by_track) = rows.par_chunks(32).map(count).reduce(
+            || (vec![0; owners.len()], Vec::new()),
+            |(mut sums, mut tracks), (more, others)| {
+                sums.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
+                tracks.extend(others);
+                (sums, tracks)
+            },
+        );
+        let audio_to_text = by_track.iter().zip(&captions).map(|(reached, relevant)| ordered(reached, relevant, &own));
+        Ok(Self {
+            text_to_audio: by_caption.into_iter().map(|rank| vec![rank as usize]).collect(),
+            audio_to_text: audio_to_text.collect(),
+        })
+    }
+}
+
+/// Ranks of one track's captions: relevant items do not push each other out; of two with the same
+/// score one simply follows the other.
+fn ordered(reached: &[u32], relevant: &[usize], own: &[f32]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..relevant.len()).collect();
+    order.sort_unstable_by(|&a, &b| own[relevant[b]].total_cmp(&own[relevant[a]]).then(a.cmp(&b)));
+    let rank = |(position, &i): (usize, &usize)| {
+        let among_own = relevant.iter().filter(|&&other| own[other] >= own[relevant[i]]).count();
+        reached[i] as usize - among_own + position + 1
+    };
+    order.iter().enumerate().map(rank).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ranking::ranks;
+
+    #[test]
+    fn one_pass_gives_what_whole_rows_give() {
+        // Few distinct values, so that ties abound; several captions a track, tail of a block.
+        let (tracks, dim) = (37, 12);
+        let mut state = 7_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 30) as f32 - 1.0
+        };
+        let audio: Vec<f32> = (0..tracks * dim).map(|_| next()).collect();
+        let owners: Vec<usize> = (0..tracks).flat_map(|track| vec![track; 1 + track % 3]).collect();
+        let text: Vec<f32> = (0..owners.len() * dim).map(|_| next()).collect();
+        let (audio, text) = (Embeddings::new(&audio, dim).unwrap(), Embeddings::new(&text, dim).unwrap());
+        let found = Ranks::new(audio, text, &Pairs { text_to_audio: owners.clone() }).unwrap();
+        for (caption, owner) in owners.iter().enumerate() {
+            let scores: Vec<f32> = audio.iter().map(|track| dot(text.row(caption), track)).collect();
+            assert_eq!(found.text_to_audio[caption], ranks(&scores, &[*owner]));
+        }
+        for track in 0..tracks {
+            let scores: Vec<f32> = text.iter().map(|caption| dot(audio.row(track), caption)).collect();
+            let relevant: Vec<usize> = (0..owners.len()).filter(|&caption| owners[caption] == track).collect();
+            assert_eq!(found.audio_to_text[track], ranks(&scores, &relevant));
+        }
+    }
+}
