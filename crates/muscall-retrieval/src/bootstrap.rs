@@ -47,11 +47,8 @@ impl Bootstrap {
             let drawn: Vec<usize> = (0..queries).map(|_| rng.random_range(0..queries)).collect();
             statistics(&drawn)
         };
-        let drawn: Vec<[f64; N]> = if queries == 0 {
-            Vec::new()
-        } else {
-            (0..self.resamples.max(1)).into_par_iter().map(draw).collect()
-        };
+        let drawn: Vec<[f64; N]> =
+            if queries == 0 { Vec::new() } else { (0..self.resamples.max(1)).into_par_iter().map(draw).collect() };
         std::array::from_fn(|i| {
             let mut values: Vec<f64> = drawn.iter().map(|row| row[i]).collect();
             values.sort_unstable_by(f64::total_cmp);

@@ -2,7 +2,9 @@
 //!
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
 
+mod analysis;
 mod bootstrap;
+mod classification;
 mod comparison;
 mod error;
 mod index;
@@ -13,7 +15,9 @@ mod report;
 mod tagging;
 mod zero_shot;
 
+pub use analysis::{BINS, JointSpace, joint_space};
 pub use bootstrap::{Bootstrap, Interval};
+pub use classification::{ClassificationMetrics, classification};
 pub use comparison::{Difference, PairedComparison, compare};
 pub use error::RetrievalError;
 pub use index::Index;

@@ -68,28 +68,6 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + tail
 }
 
-/// Inner products of one row with four, each as [`dot`] gives it: independent sums keep the
-/// processor busy.
-pub(crate) fn dot4(a: &[f32], others: [&[f32]; 4]) -> [f32; 4] {
-    const LANES: usize = 8;
-    let mut sums = [[0.0_f32; LANES]; 4];
-    let whole = a.len() / LANES * LANES;
-    let others = others.map(|other| &other[..a.len()]);
-    for at in (0..whole).step_by(LANES) {
-        let a = &a[at..at + LANES];
-        for (sums, other) in sums.iter_mut().zip(&others) {
-            let other = &other[at..at + LANES];
-            for lane in 0..LANES {
-                sums[lane] += a[lane] * other[lane];
-            }
-        }
-    }
-    std::array::from_fn(|i| {
-        let tail: f32 = a[whole..].iter().zip(&others[i][whole..]).map(|(x, y)| x * y).sum();
-        sums[i].iter().sum::<f32>() + tail
-    })
-}
-
 /// The `k` items most similar to the query, best first; of equal scores the earlier item first.
 ///
 /// # Errors

@@ -3,11 +3,14 @@
 use rayon::prelude::*;
 
 use crate::metrics::Pairs;
-use crate::ranking::{dot, dot4};
 use crate::{Embeddings, RetrievalError};
 
-/// Captions whose scores are computed while a few tracks are in the cache.
-const BLOCK: usize = 256;
+/// Captions side by side in a panel: their scores are lanes of a vector.
+const LANES: usize = 8;
+/// Tracks that share a panel's loads.
+const TRACKS: usize = 4;
+/// Tracks a task.
+const TASK: usize = 32;
 
 /// Ranks of what is relevant to each query, from 1, in their order.
 ///
@@ -30,38 +33,33 @@ impl Ranks {
         let captions = pairs.captions_of(audio, text)?;
         let owners = &pairs.text_to_audio;
         // What a score must reach to come before the caption's own pair.
-        let own: Vec<f32> = (0..owners.len()).map(|caption| dot(text.row(caption), audio.row(owners[caption]))).collect();
-
+        let own: Vec<f32> =
+            (0..owners.len()).map(|caption| sum(text.row(caption), audio.row(owners[caption]))).collect();
+        let panels = panels(text);
         let rows: Vec<usize> = (0..audio.rows()).collect();
         let count = |tracks: &[usize]| {
             let mut by_caption = vec![0_u32; owners.len()];
-            let mut by_track = vec![Vec::new(); tracks.len()];
-            for (reached, &track) in by_track.iter_mut().zip(tracks) {
-                *reached = vec![0_u32; captions[track].len()];
-            }
-            for start in (0..owners.len()).step_by(BLOCK) {
-                let block = start..(start + BLOCK).min(owners.len());
-                for (reached, &track) in by_track.iter_mut().zip(tracks) {
-                    let row = audio.row(track);
-                    let mut score = |caption: usize, score: f32| {
-                        by_caption[caption] += u32::from(score >= own[caption]);
-                        for (reached, &relevant) in reached.iter_mut().zip(&captions[track]) {
-                            *reached += u32::from(score >= own[relevant]);
+            let mut by_track: Vec<Vec<u32>> = tracks.iter().map(|&track| vec![0; captions[track].len()]).collect();
+            for (panel, first) in panels.chunks_exact(text.dim()).zip((0..owners.len()).step_by(LANES)) {
+                let lanes = LANES.min(owners.len() - first);
+                for start in (0..tracks.len()).step_by(TRACKS) {
+                    // Of fewer than four tracks the last one is computed again and not looked at.
+                    let group = &tracks[start..(start + TRACKS).min(tracks.len())];
+                    let scores = sums([0, 1, 2, 3].map(|i| audio.row(group[i.min(group.len() - 1)])), panel);
+                    for ((i, &track), scores) in group.iter().enumerate().zip(&scores) {
+                        for (lane, &score) in scores[..lanes].iter().enumerate() {
+                            by_caption[first + lane] += u32::from(score >= own[first + lane]);
+                            for (reached, &relevant) in by_track[start + i].iter_mut().zip(&captions[track]) {
+                                *reached += u32::from(score >= own[relevant]);
+                            }
                         }
-                    };
-                    let mut caption = block.start;
-                    while caption + 4 <= block.end {
-                        let scores = dot4(row, [0, 1, 2, 3].map(|i| text.row(caption + i)));
-                        scores.into_iter().enumerate().for_each(|(i, found)| score(caption + i, found));
-                        caption += 4;
                     }
-                    (caption..block.end).for_each(|caption| score(caption, dot(row, text.row(caption))));
                 }
             }
             (by_caption, by_track)
         };
         // Counts are integers: the order of summation does not matter.
-        let (by_caption, by_track) = rows.par_chunks(32).map(count).reduce(
+        let (by_caption, by_track) = rows.par_chunks(TASK).map(count).reduce(
             || (vec![0; owners.len()], Vec::new()),
             |(mut sums, mut tracks), (more, others)| {
                 sums.iter_mut().zip(more).for_each(|(sum, x)| *sum += x);
@@ -75,6 +73,35 @@ impl Ranks {
             audio_to_text: audio_to_text.collect(),
         })
     }
+}
+
+/// Inner product, one addition after the other: what a lane of [`sums`] computes, bit by bit, so
+/// that equal rows have equal scores.
+fn sum(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + x * y)
+}
+
+/// Eight captions side by side, dimension by dimension; zeros where there are no more.
+fn panels(text: Embeddings<'_>) -> Vec<[f32; LANES]> {
+    let mut panels = vec![[0.0; LANES]; text.rows().div_ceil(LANES) * text.dim()];
+    for (caption, row) in text.iter().enumerate() {
+        let panel = &mut panels[caption / LANES * text.dim()..][..text.dim()];
+        panel.iter_mut().zip(row).for_each(|(lanes, &x)| lanes[caption % LANES] = x);
+    }
+    panels
+}
+
+/// Inner products of four rows with the eight of a panel.
+fn sums([a, b, c, d]: [&[f32]; TRACKS], panel: &[[f32; LANES]]) -> [[f32; LANES]; TRACKS] {
+    let mut sums = [[0.0_f32; LANES]; TRACKS];
+    for ((((lanes, &a), &b), &c), &d) in panel.iter().zip(a).zip(b).zip(c).zip(d) {
+        for (sums, x) in sums.iter_mut().zip([a, b, c, d]) {
+            for lane in 0..LANES {
+                sums[lane] += x * lanes[lane];
+            }
+        }
+    }
+    sums
 }
 
 /// Ranks of one track's captions: relevant items do not push each other out; of two with the same
@@ -93,7 +120,7 @@ fn ordered(reached: &[u32], relevant: &[usize], own: &[f32]) -> Vec<usize> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::ranking::ranks;
+    use crate::ranking::{dot, ranks};
 
     #[test]
     fn one_pass_gives_what_whole_rows_give() {

@@ -45,8 +45,7 @@ impl DirectionReport {
             let precision = drawn.iter().map(|&query| precisions[query]).sum::<f64>() / count;
             [recall(1), recall(5), recall(10), precision, median(&mut drawn_ranks), mean_rank]
         };
-        let [r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank] =
-            bootstrap.intervals(ranks.len(), statistics);
+        let [r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank] = bootstrap.intervals(ranks.len(), statistics);
         let metrics = RetrievalMetrics::from_ranks(ranks, gallery);
         Self { metrics, r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank }
     }
@@ -122,7 +121,8 @@ pub fn galleries(
         crate::shuffle(&mut order, seed.wrapping_add(repetition as u64));
         order.truncate(tracks);
         let own_audio: Vec<f32> = order.iter().flat_map(|&track| audio.row(track)).copied().collect();
-        let own_captions = || order.iter().enumerate().flat_map(|(i, &track)| captions[track].iter().map(move |c| (i, *c)));
+        let own_captions =
+            || order.iter().enumerate().flat_map(|(i, &track)| captions[track].iter().map(move |c| (i, *c)));
         let own_text: Vec<f32> = own_captions().flat_map(|(_, caption)| text.row(caption)).copied().collect();
         let pairs = Pairs { text_to_audio: own_captions().map(|(track, _)| track).collect() };
         let (audio, text) = (Embeddings::new(&own_audio, audio.dim())?, Embeddings::new(&own_text, text.dim())?);
