@@ -1,14 +1,18 @@
-//! Retrieval metrics of a bundle on a manifest.
+//! Retrieval metrics of a bundle on a manifest, with their uncertainty.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
 
 use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use muscall::retrieval::{Bootstrap, RetrievalReport, chance, compare, galleries};
 use muscall::{Device, Manifest, Muscall, Split, evaluate};
+use serde_json::json;
 
 #[derive(Clone, Copy, ValueEnum)]
 enum SplitName {
@@ -17,7 +21,8 @@ enum SplitName {
     Test,
 }
 
-/// Ranks every track by every caption and the other way round.
+/// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
+/// queries.
 #[derive(Parser)]
 #[command(
     version,
@@ -33,7 +38,16 @@ struct Arguments {
     /// Which rows.
     #[arg(long, value_enum, default_value = "val")]
     split: SplitName,
-    /// Print JSON instead of a table.
+    /// Another model, on the same queries: is it better?
+    #[arg(long)]
+    compare: Option<PathBuf>,
+    /// Also draw ten galleries of so many tracks.
+    #[arg(long)]
+    gallery: Option<usize>,
+    /// Write every query with the tracks that were found, a JSON object a line.
+    #[arg(long)]
+    queries: Option<PathBuf>,
+    /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
 }
@@ -43,21 +57,60 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let model = Muscall::load(&arguments.bundle, &Device::default())?;
     let split = match arguments.split {
         SplitName::Train => Split::Train,
         SplitName::Val => Split::Val,
         SplitName::Test => Split::Test,
     };
     let manifest = Manifest::read(&arguments.data, split)?;
-    let result = evaluate(&model, &manifest)?;
+    let result = evaluate(&Muscall::load(&arguments.bundle, &Device::default())?, &manifest)?;
     for error in &result.unreadable {
         eprintln!("left out: {error}");
     }
+    let bootstrap = Bootstrap::default();
+    let report = RetrievalReport::new(&result.ranks, &bootstrap);
+    let drawn = match arguments.gallery {
+        Some(tracks) => Some(galleries(result.audio()?, result.text()?, result.pairs(), [tracks, 10], 0)?),
+        None => None,
+    };
+    let other = match &arguments.compare {
+        Some(bundle) => Some(evaluate(&Muscall::load(bundle, &Device::default())?, &manifest)?),
+        None => None,
+    };
+    let compared = match &other {
+        Some(other) => Some(compare(&result.ranks.text_to_audio, &other.ranks.text_to_audio, &bootstrap)?),
+        None => None,
+    };
+    if let Some(path) = &arguments.queries {
+        let mut file = BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?);
+        for query in result.queries(&manifest, 10)? {
+            writeln!(file, "{}", serde_json::to_string(&query)?)?;
+        }
+        file.flush()?;
+    }
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&result.metrics)?);
-    } else {
-        println!("{} tracks, {} captions\n{}", result.tracks, result.captions, console::table(&result.metrics));
+        let mut whole = serde_json::to_value(&report)?;
+        whole["galleries"] = json!(drawn);
+        whole["comparison"] = json!(compared);
+        println!("{}", serde_json::to_string_pretty(&whole)?);
+        return Ok(());
+    }
+    println!("{} tracks, {} captions\n{}", result.tracks, result.captions, console::report_table(&report));
+    println!("chance        {}", chance(result.tracks));
+    if let Some(drawn) = drawn {
+        let percent = |spread: muscall::retrieval::Spread| {
+            format!("{:.1} ± {:.1}", 100.0 * spread.mean, 100.0 * spread.deviation)
+        };
+        let [r1, r10, map] = [drawn.r_at_1, drawn.r_at_10, drawn.map_at_10].map(percent);
+        println!("{} galleries of {}: R@1 {r1}  R@10 {r10}  mAP@10 {map}", drawn.galleries, drawn.tracks);
+    }
+    if let (Some(bundle), Some(c)) = (&arguments.compare, compared) {
+        println!("\n{} against that, text → music:", bundle.display());
+        for (name, d) in [("R@1", c.r_at_1), ("R@5", c.r_at_5), ("R@10", c.r_at_10), ("mAP@10", c.map_at_10)] {
+            let [mean, low, high] = [d.mean, d.interval.low, d.interval.high].map(|x| 100.0 * x);
+            println!("  {name:<7}{mean:+6.1} [{low:+.1}, {high:+.1}]");
+        }
+        println!("  rank better {}, worse {}, same {}; sign test p = {:.3}", c.better, c.worse, c.same, c.sign_test_p);
     }
     Ok(())
 }

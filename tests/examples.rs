@@ -198,3 +198,36 @@ fn check_finds_what_is_wrong_with_a_manifest() {
         assert!(found.contains(part), "{found}");
     }
 }
+
+#[test]
+fn evaluate_gives_intervals_queries_and_a_comparison() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, queries) = (dir.path().join("model"), dir.path().join("queries.jsonl"));
+    bundle(&model);
+    let evaluate = |more: &[&str]| {
+        let mut command = example("evaluate");
+        command.arg("--bundle").arg(&model).args(["--data", "demo/manifest.jsonl", "--gallery", "6", "--compare"]);
+        let output = command.arg(&model).arg("--queries").arg(&queries).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        text(&output)
+    };
+    let whole: Value = serde_json::from_str(&evaluate(&["--json"])).unwrap();
+    let found = &whole["text_to_audio"];
+    let (value, interval) = (found["r_at_10"].as_f64().unwrap(), &found["intervals"]["r_at_10"]);
+    assert!(interval["low"].as_f64().unwrap() <= value && value <= interval["high"].as_f64().unwrap());
+    assert_eq!((&found["gallery"], &whole["galleries"]["tracks"]), (&12.into(), &6.into()));
+    // A model is as good as itself.
+    assert_eq!((&whole["comparison"]["same"], &whole["comparison"]["sign_test_p"]), (&12.into(), &1.0.into()));
+    let lines = fs::read_to_string(&queries).unwrap();
+    let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), 12);
+    for row in &rows {
+        let place = row["found"].as_array().unwrap().iter().position(|hit| hit["track"] == row["track"]);
+        let rank = row["rank"].as_u64().unwrap() as usize;
+        assert!(place.is_none_or(|place| place < rank), "{row}");
+    }
+    let table = evaluate(&[]);
+    assert!(table.contains("text → music") && table.contains("10 galleries of 6"), "{table}");
+    // Numbers are the same from run to run.
+    assert_eq!(table, evaluate(&[]));
+}

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use muscall::Event;
-use muscall::retrieval::{BothDirections, RetrievalMetrics, chance};
+use muscall::retrieval::{BothDirections, DirectionReport, Interval, RetrievalMetrics, RetrievalReport, chance};
 
 /// A training run on the terminal: a bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.
@@ -111,6 +111,25 @@ pub fn table(metrics: &BothDirections) -> String {
     row("text → music", &metrics.text_to_audio);
     row("music → text", &metrics.audio_to_text);
     row("chance", &chance(metrics.text_to_audio.gallery));
+    table
+}
+
+/// Both directions, each number with its 95 % interval.
+#[allow(dead_code)]
+pub fn report_table(report: &RetrievalReport) -> String {
+    let mut table = format!("{:<14}{:>22}{:>22}{:>22}{:>22}{:>18}", "", "R@1", "R@5", "R@10", "mAP@10", "MedR");
+    let mut row = |name: &str, r: &DirectionReport| {
+        let percent = |value: f64, Interval { low, high }: Interval| {
+            format!("{:.1} [{:.1}, {:.1}]", 100.0 * value, 100.0 * low, 100.0 * high)
+        };
+        let (m, i) = (&r.metrics, &r.intervals);
+        let [r1, r5] = [percent(m.r_at_1, i.r_at_1), percent(m.r_at_5, i.r_at_5)];
+        let [r10, map] = [percent(m.r_at_10, i.r_at_10), percent(m.map_at_10, i.map_at_10)];
+        let median = format!("{} [{:.1}, {:.1}]", m.median_rank, i.median_rank.low, i.median_rank.high);
+        let _ = write!(table, "\n{name:<14}{r1:>22}{r5:>22}{r10:>22}{map:>22}{median:>18}");
+    };
+    row("text → music", &report.text_to_audio);
+    row("music → text", &report.audio_to_text);
     table
 }
 

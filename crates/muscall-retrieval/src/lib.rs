@@ -24,7 +24,7 @@ pub use index::Index;
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use ranking::{Embeddings, Hit, top_k};
 pub use ranks::Ranks;
-pub use report::{DirectionReport, GalleryReport, RetrievalReport, Spread, galleries};
+pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
 pub use zero_shot::{accuracy, class_embeddings, class_scores};
 

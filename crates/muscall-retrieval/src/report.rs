@@ -17,7 +17,15 @@ use crate::{Embeddings, RetrievalError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DirectionReport {
     /// Of all queries.
+    #[serde(flatten)]
     pub metrics: RetrievalMetrics,
+    /// Where each lies.
+    pub intervals: MetricIntervals,
+}
+
+/// 95 % intervals of [`RetrievalMetrics`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MetricIntervals {
     /// Of R@1.
     pub r_at_1: Interval,
     /// Of R@5.
@@ -47,7 +55,8 @@ impl DirectionReport {
         };
         let [r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank] = bootstrap.intervals(ranks.len(), statistics);
         let metrics = RetrievalMetrics::from_ranks(ranks, gallery);
-        Self { metrics, r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank }
+        let intervals = MetricIntervals { r_at_1, r_at_5, r_at_10, map_at_10, median_rank, mean_rank };
+        Self { metrics, intervals }
     }
 }
 

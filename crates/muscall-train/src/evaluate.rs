@@ -1,15 +1,16 @@
 //! Retrieval on a manifest, both ways.
 
 use muscall_audio::{CropPosition, load_clip};
-use muscall_model::{AudioEmbedding, Muscall};
-use muscall_retrieval::{BothDirections, Embeddings, Pairs};
+use muscall_model::Muscall;
+use muscall_retrieval::{BothDirections, Embeddings, Pairs, Ranks, RetrievalMetrics, top_k};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::TrainError;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Row};
 
 /// Tracks decoded and embedded together.
 const TRACKS: usize = 32;
@@ -19,12 +20,91 @@ const TRACKS: usize = 32;
 pub struct Evaluation {
     /// Recall, mAP and ranks in both directions.
     pub metrics: BothDirections,
+    /// Of every query: for intervals and comparisons.
+    pub ranks: Ranks,
     /// Tracks that were ranked.
     pub tracks: usize,
     /// Captions that were ranked.
     pub captions: usize,
     /// Tracks that could not be read, and are not in the gallery.
     pub unreadable: Vec<TrainError>,
+    /// Rows of the manifest that were ranked.
+    rows: Vec<usize>,
+    /// The track of each caption.
+    pairs: Pairs,
+    dim: usize,
+    /// `[tracks, dim]`.
+    audio: Vec<f32>,
+    /// `[captions, dim]`.
+    text: Vec<f32>,
+}
+
+/// One caption, and what was found for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueryResult {
+    /// The query.
+    pub caption: String,
+    /// Id of the track that it describes.
+    pub track: String,
+    /// Rank of that track, from 1.
+    pub rank: usize,
+    /// The best tracks.
+    pub found: Vec<FoundTrack>,
+}
+
+/// A track among the best ones for a query.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FoundTrack {
+    /// Its id.
+    pub track: String,
+    /// Cosine.
+    pub score: f32,
+    /// Its first caption.
+    pub caption: String,
+}
+
+impl Evaluation {
+    /// Track embeddings, `[tracks, dim]`.
+    ///
+    /// # Errors
+    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    pub fn audio(&self) -> Result<Embeddings<'_>, TrainError> {
+        Ok(Embeddings::new(&self.audio, self.dim)?)
+    }
+
+    /// Caption embeddings, `[captions, dim]`.
+    ///
+    /// # Errors
+    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    pub fn text(&self) -> Result<Embeddings<'_>, TrainError> {
+        Ok(Embeddings::new(&self.text, self.dim)?)
+    }
+
+    /// Which caption belongs to which track.
+    pub fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
+    /// Every caption with its best `k` tracks, in the order of the manifest that was evaluated.
+    ///
+    /// # Errors
+    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    pub fn queries(&self, manifest: &Manifest, k: usize) -> Result<Vec<QueryResult>, TrainError> {
+        let audio = self.audio()?;
+        let row = |track: usize| &manifest.rows[self.rows[track]];
+        let captions = self.rows.iter().flat_map(|&row| &manifest.rows[row].captions);
+        let query = |((caption, (own, ranks)), embedding): ((&String, (&usize, &Vec<usize>)), &[f32])| {
+            let found = top_k(embedding, audio, k)?.into_iter().map(|hit| FoundTrack {
+                track: row(hit.index).id.clone(),
+                score: hit.score,
+                caption: row(hit.index).captions[0].clone(),
+            });
+            let (caption, track) = (caption.clone(), row(*own).id.clone());
+            Ok(QueryResult { caption, track, rank: ranks[0], found: found.collect() })
+        };
+        let owners = self.pairs.text_to_audio.iter().zip(&self.ranks.text_to_audio);
+        captions.zip(owners).zip(self.text()?.iter()).map(query).collect()
+    }
 }
 
 /// Embeds the central clip of every track and all captions, and ranks each by the other.
@@ -35,37 +115,37 @@ pub struct Evaluation {
 /// Section 5.1 of the paper.
 pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
     let config = model.clip_config();
-    let mut audio = Vec::new();
-    let mut captions = Vec::new();
-    let mut text_to_audio = Vec::new();
-    let mut unreadable = Vec::new();
-    for rows in manifest.rows.chunks(TRACKS) {
-        let clips: Vec<_> = rows.par_iter().map(|row| load_clip(&row.audio, CropPosition::Central, &config)).collect();
+    let (mut audio, mut rows, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for (chunk, tracks) in manifest.rows.chunks(TRACKS).enumerate() {
+        let load = |row: &Row| load_clip(&row.audio, CropPosition::Central, &config);
+        let clips: Vec<_> = tracks.par_iter().map(load).collect();
         let mut readable = Vec::new();
-        for (row, clip) in rows.iter().zip(clips) {
+        for (i, clip) in clips.into_iter().enumerate() {
             match clip {
                 Ok(clip) => {
-                    let track = audio.len() / model.config().projection_dim + readable.len();
-                    text_to_audio.extend(row.captions.iter().map(|_| track));
-                    captions.extend(row.captions.iter().map(String::as_str));
+                    rows.push(chunk * TRACKS + i);
                     readable.push(clip);
                 }
                 Err(error) => unreadable.push(error.into()),
             }
         }
-        let batch: AudioEmbedding = model.embed_loaded(&readable)?;
-        audio.extend_from_slice(batch.values());
+        audio.extend_from_slice(model.embed_loaded(&readable)?.values());
     }
-    let dim = model.config().projection_dim;
-    let tracks = audio.len() / dim;
-    if tracks == 0 {
+    if rows.is_empty() {
         return Err(TrainError::NothingToEvaluate { path: manifest.source.clone(), rows: manifest.rows.len() });
     }
-    let text = model.embed_text(&captions)?;
-    let pairs = Pairs { text_to_audio };
-    let metrics =
-        muscall_retrieval::evaluate(Embeddings::new(&audio, dim)?, Embeddings::new(text.values(), dim)?, &pairs)?;
-    Ok(Evaluation { metrics, tracks, captions: captions.len(), unreadable })
+    let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
+    let owners =
+        rows.iter().enumerate().flat_map(|(track, &row)| manifest.rows[row].captions.iter().map(move |_| track));
+    let pairs = Pairs { text_to_audio: owners.collect() };
+    let (text, dim) = (model.embed_text(&captions)?.values().to_vec(), model.config().projection_dim);
+    let ranks = Ranks::new(Embeddings::new(&audio, dim)?, Embeddings::new(&text, dim)?, &pairs)?;
+    let metrics = BothDirections {
+        text_to_audio: RetrievalMetrics::from_ranks(&ranks.text_to_audio, rows.len()),
+        audio_to_text: RetrievalMetrics::from_ranks(&ranks.audio_to_text, captions.len()),
+    };
+    let (tracks, captions) = (rows.len(), captions.len());
+    Ok(Evaluation { metrics, ranks, tracks, captions, unreadable, rows, pairs, dim, audio, text })
 }
 
 /// At most `tracks` rows, the same ones for the same seed, in their order.

@@ -27,7 +27,7 @@ pub mod trainee;
 
 pub use captions::Captions;
 pub use error::TrainError;
-pub use evaluate::{Evaluation, evaluate, subset};
+pub use evaluate::{Evaluation, FoundTrack, QueryResult, evaluate, subset};
 pub use event::{Event, StepReport, ValidationReport};
 pub use initial::InitialWeights;
 pub use learner::{Learner, OnExisting, Outcome};
