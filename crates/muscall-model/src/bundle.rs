@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
-use crate::{DualEncoder, ModelError, MuscallConfig};
+use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -93,6 +93,16 @@ impl Muscall {
     /// [`ModelError::Io`] with the file that cannot be written.
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
         save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
+    }
+
+    /// The same model with another way of taking audio that is not `clip_s` long.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for a hop out of range.
+    pub fn with_other_lengths(mut self, other_lengths: OtherLengths) -> Result<Self, ModelError> {
+        self.config.other_lengths = other_lengths;
+        self.config.validate()?;
+        Ok(self)
     }
 
     /// The configuration.

@@ -164,6 +164,30 @@ impl Muscall {
         Ok(TextEmbedding::new(values, self.config().projection_dim))
     }
 
+    /// How well labels describe files, as cosines: the whole of each file against the prompt
+    /// "A {label} track".
+    ///
+    /// # Shapes
+    /// - returns `[files, labels]`, row by row.
+    /// # Errors
+    /// As [`embed_audio`](Self::embed_audio) and [`embed_text`](Self::embed_text).
+    /// # Source
+    /// Section 5.3 of the paper.
+    pub fn classify<P: AsRef<Path> + Sync, S: AsRef<str>>(
+        &self,
+        paths: impl AsRef<[P]>,
+        labels: impl AsRef<[S]>,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let prompts: Vec<String> = labels.as_ref().iter().map(|label| format!("A {} track", label.as_ref())).collect();
+        let (audio, text) = (self.embed_whole(paths)?, self.embed_text(&prompts)?);
+        let dim = self.config().projection_dim;
+        let values = muscall_retrieval::class_scores(
+            muscall_retrieval::Embeddings::new(audio.values(), dim)?,
+            muscall_retrieval::Embeddings::new(text.values(), dim)?,
+        )?;
+        Ok(values.chunks(prompts.len().max(1)).map(<[f32]>::to_vec).collect())
+    }
+
     /// How files become clips for this model: rate, length, repairs allowed.
     pub fn clip_config(&self) -> ClipConfig {
         ClipConfig {

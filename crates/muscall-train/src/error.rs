@@ -109,6 +109,20 @@ pub enum TrainError {
         /// The audio file of the earlier row.
         other: PathBuf,
     },
+    /// Too little of a data set is there.
+    #[error(
+        "{path}: {found} of {expected} audio files are there ({first} is not); expected at least half: check the folder, or complete the copy"
+    )]
+    BenchmarkIncomplete {
+        /// The data set's folder.
+        path: PathBuf,
+        /// Files that are there.
+        found: usize,
+        /// Files that the lists name.
+        expected: usize,
+        /// The first that is not.
+        first: PathBuf,
+    },
     /// An audio file, with the row that names it.
     #[error(transparent)]
     Audio(#[from] muscall_audio::AudioError),

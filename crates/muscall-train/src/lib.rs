@@ -4,6 +4,7 @@
 //! happens, and leaves a bundle behind. [`evaluate`] measures retrieval.
 
 pub mod batcher;
+pub mod benchmark;
 mod captions;
 pub mod checkpoint;
 pub mod dataset;

@@ -1,0 +1,68 @@
+//! MTG-Jamendo: tags of genre, instrument, mood and theme.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{Benchmark, BenchmarkData, Task, present, read_text};
+use crate::TrainError;
+use crate::manifest::Split;
+
+/// Full tracks; official split 0 of any of the subsets (`autotagging`, `autotagging_top50tags` …).
+///
+/// # Source
+/// Bogdanov et al. 2019.
+#[derive(Debug, Clone, Copy)]
+pub struct Jamendo;
+
+impl Benchmark for Jamendo {
+    fn name(&self) -> &'static str {
+        "jamendo"
+    }
+
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        let suffix = match split {
+            Split::Train => "-train.tsv",
+            Split::Val => "-validation.tsv",
+            Split::Test => "-test.tsv",
+        };
+        let path = find_list(root, suffix)?;
+        let text = read_text(&path)?;
+        let mut rows: Vec<(PathBuf, Vec<String>)> = Vec::new();
+        for (number, line) in text.lines().enumerate().skip(1) {
+            // A row has as many fields as the track has tags: no table that a CSV reader takes.
+            let fields: Vec<&str> = line.trim_end().split('\t').collect();
+            let [_, _, _, file, _, tags @ ..] = fields.as_slice() else {
+                let found = format!("{} fields", fields.len());
+                let (key, expected) = ("TAGS".to_owned(), "TRACK_ID, ARTIST_ID, ALBUM_ID, PATH, DURATION and tags");
+                return Err(TrainError::WrongType { path, row: number + 1, key, found, expected });
+            };
+            let places = [root.join(file), root.join("audio").join(file)];
+            let place = places.iter().find(|path| path.exists()).unwrap_or(&places[0]);
+            // `genre---rock`, `mood/theme---happy`.
+            let names = tags.iter().map(|tag| tag.split("---").last().unwrap_or(tag).to_owned());
+            rows.push((place.clone(), names.collect()));
+        }
+        let tags: Vec<String> =
+            rows.iter().flat_map(|(_, tags)| tags).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        let clips = rows.into_iter().map(|(path, own)| (path, tags.iter().map(|tag| own.contains(tag)).collect()));
+        let (clips, missing) = present(root, clips.collect())?;
+        Ok(BenchmarkData { task: Task::Tagging { tags, clips }, missing })
+    }
+}
+
+/// The split's list: official repositories have it under `data/splits/split-0`, copies elsewhere.
+fn find_list(root: &Path, suffix: &str) -> Result<PathBuf, TrainError> {
+    let folders = ["data/splits/split-0", "splits/split-0", ""].map(|folder| root.join(folder));
+    for folder in &folders {
+        let mut lists: Vec<PathBuf> =
+            std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        lists.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(suffix)));
+        // The shortest name is the subset with all tags.
+        lists.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+        if let Some(list) = lists.into_iter().next() {
+            return Ok(list);
+        }
+    }
+    let source = std::io::Error::new(std::io::ErrorKind::NotFound, format!("no autotagging*{suffix} in it"));
+    Err(TrainError::Io { path: folders[1].clone(), source })
+}

@@ -1,0 +1,35 @@
+//! Song Describer: several captions a track.
+
+use std::path::Path;
+
+use super::music_caps::{read_table, retrieval};
+use super::{Benchmark, BenchmarkData};
+use crate::TrainError;
+use crate::manifest::Split;
+
+/// 1,106 captions of 706 tracks of two minutes; all of it is a test set.
+///
+/// # Source
+/// Manco et al. 2023.
+#[derive(Debug, Clone, Copy)]
+pub struct SongDescriber;
+
+impl Benchmark for SongDescriber {
+    fn name(&self) -> &'static str {
+        "song_describer"
+    }
+
+    fn read(&self, root: &Path, _: Split) -> Result<BenchmarkData, TrainError> {
+        let path = root.join("song_describer.csv");
+        let rows = read_table(&path, ["track_id", "path", "caption"])?;
+        let row = |[id, file, caption]: [String; 3]| {
+            // The list names `74/1004074.mp3`, the archive has `74/1004074.2min.mp3`.
+            let file = Path::new(&file);
+            let short = file.with_extension("2min.mp3");
+            let places = [&short, file].map(|file| root.join("audio").join(file));
+            let place = places.iter().find(|path| path.exists()).unwrap_or(&places[0]).clone();
+            (place, (id, caption))
+        };
+        retrieval(root, &path, rows.into_iter().map(row).collect())
+    }
+}

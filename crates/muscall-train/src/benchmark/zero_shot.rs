@@ -1,0 +1,158 @@
+//! Classes and tags described in words, against audio.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use muscall_audio::{ClipConfig, load_whole};
+use muscall_model::{Muscall, OtherLengths, WindowPooling};
+use muscall_retrieval::{
+    ClassificationMetrics, Embeddings, TaggingMetrics, class_embeddings, class_scores, classification, tagging,
+};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+
+/// Clips decoded and embedded together.
+const CLIPS: usize = 16;
+
+/// How classes are put into words.
+///
+/// ```toml
+/// templates = ["A {} track", "{} music"]
+/// [words]
+/// hiphop = ["hip hop", "rap"]
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassPrompts {
+    /// `{}` stands for the class. Several are an ensemble: their embeddings are averaged.
+    pub templates: Vec<String>,
+    /// Words for a class, where its name is not the best one.
+    pub words: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for ClassPrompts {
+    fn default() -> Self {
+        Self { templates: vec!["A {} track".to_owned()], words: BTreeMap::new() }
+    }
+}
+
+impl ClassPrompts {
+    /// Reads a TOML file.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::RecipeFile`], or [`TrainError::Recipe`] without a template.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+        let parse = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
+        let prompts: Self = toml::from_str(&text).map_err(parse)?;
+        TrainError::check(!prompts.templates.is_empty(), "templates", "empty", "at least one, such as \"A {} track\"")?;
+        Ok(prompts)
+    }
+
+    /// The prompts of a class.
+    pub fn prompts(&self, class: &str) -> Vec<String> {
+        let own = [class.to_owned()];
+        let words = self.words.get(class).filter(|words| !words.is_empty()).map_or(&own[..], Vec::as_slice);
+        words.iter().flat_map(|word| self.templates.iter().map(move |template| template.replace("{}", word))).collect()
+    }
+
+    /// One vector a class, `[classes, dim]`.
+    fn embed(&self, model: &Muscall, classes: &[String]) -> Result<Vec<f32>, TrainError> {
+        let mut vectors = Vec::new();
+        for class in classes {
+            let prompts = self.prompts(class);
+            let embedded = model.embed_text(&prompts)?;
+            vectors.extend(class_embeddings(Embeddings::new(embedded.values(), embedded.dim())?, prompts.len())?);
+        }
+        Ok(vectors)
+    }
+}
+
+/// Zero-shot classification: each clip, as a whole, against every class. The second result are
+/// files that cannot be read, which are left out.
+///
+/// # Errors
+/// [`TrainError::NothingToEvaluate`] if no file can be read.
+/// # Source
+/// Section 5.3 of the paper.
+pub fn zero_shot_classification(
+    model: &Muscall,
+    classes: &[String],
+    clips: &[(PathBuf, usize)],
+    prompts: &ClassPrompts,
+) -> Result<(ClassificationMetrics, Vec<TrainError>), TrainError> {
+    let (scores, readable, unreadable) = scores(model, classes, clips, prompts)?;
+    let truth: Vec<usize> = readable.iter().map(|&clip| clips[clip].1).collect();
+    Ok((classification(&scores, &truth)?, unreadable))
+}
+
+/// Zero-shot tagging.
+#[derive(Debug)]
+pub struct TaggingReport {
+    /// Macro and per tag, in the order of the tags.
+    pub metrics: TaggingMetrics,
+    /// Tags that have no positive or no negative clip, and are in no average.
+    pub undefined: Vec<String>,
+    /// Files that cannot be read, which are left out.
+    pub unreadable: Vec<TrainError>,
+}
+
+/// Each clip, as a whole, against every tag.
+///
+/// # Errors
+/// [`TrainError::NothingToEvaluate`] if no file can be read.
+/// # Source
+/// Section 5.3 of the paper.
+pub fn zero_shot_tagging(
+    model: &Muscall,
+    tags: &[String],
+    clips: &[(PathBuf, Vec<bool>)],
+    prompts: &ClassPrompts,
+) -> Result<TaggingReport, TrainError> {
+    let (scores, readable, unreadable) = scores(model, tags, clips, prompts)?;
+    let labels: Vec<bool> = readable.iter().flat_map(|&clip| clips[clip].1.iter().copied()).collect();
+    let metrics = tagging(&scores, &labels, tags.len())?;
+    let undefined = tags.iter().zip(&metrics.roc_auc).filter(|(_, auc)| auc.is_none());
+    let undefined = undefined.map(|(tag, _)| tag.clone()).collect();
+    Ok(TaggingReport { metrics, undefined, unreadable })
+}
+
+/// Scores of the clips that can be read, `[readable, classes]`, and which those are.
+fn scores<T: Sync>(
+    model: &Muscall,
+    classes: &[String],
+    clips: &[(PathBuf, T)],
+    prompts: &ClassPrompts,
+) -> Result<(Vec<f32>, Vec<usize>, Vec<TrainError>), TrainError> {
+    // Clips are longer than what the model was trained on: windows, half over one another.
+    let hop_s = model.config().clip_s / 2.0;
+    let windows = OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean };
+    let model = &model.clone().with_other_lengths(windows)?;
+    let config: ClipConfig = model.clip_config();
+    let vectors = prompts.embed(model, classes)?;
+    let (mut audio, mut readable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    for (chunk, files) in clips.chunks(CLIPS).enumerate() {
+        let loaded: Vec<_> = files.par_iter().map(|(path, _)| load_whole(path, &config)).collect();
+        let mut whole = Vec::new();
+        for (i, clip) in loaded.into_iter().enumerate() {
+            match clip {
+                Ok(clip) => {
+                    readable.push(chunk * CLIPS + i);
+                    whole.push(clip);
+                }
+                Err(error) => unreadable.push(error.into()),
+            }
+        }
+        audio.extend_from_slice(model.embed_loaded(&whole)?.values());
+    }
+    if readable.is_empty() {
+        let path = clips.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        return Err(TrainError::NothingToEvaluate { path, rows: clips.len() });
+    }
+    let dim = model.config().projection_dim;
+    let scores = class_scores(Embeddings::new(&audio, dim)?, Embeddings::new(&vectors, dim)?)?;
+    Ok((scores, readable, unreadable))
+}

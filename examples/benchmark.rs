@@ -1,0 +1,118 @@
+//! Evaluates a bundle on a public data set, as it lies on the disk.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
+use muscall::train::benchmark::{
+    BenchmarkData, ClassPrompts, Task, benchmarks, zero_shot_classification, zero_shot_tagging,
+};
+use muscall::{Device, Muscall, Split, evaluate};
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SplitName {
+    Train,
+    Val,
+    Test,
+}
+
+/// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
+/// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example benchmark -- --bundle runs/mine --name gtzan --data ~/data/GTZAN"
+)]
+struct Arguments {
+    /// A trained model.
+    #[arg(long)]
+    bundle: PathBuf,
+    /// gtzan, magnatagatune, song_describer, musiccaps or jamendo.
+    #[arg(long)]
+    name: String,
+    /// Folder of the data set.
+    #[arg(long)]
+    data: PathBuf,
+    /// Which rows.
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitName,
+    /// A TOML file with prompt templates and words for classes.
+    #[arg(long)]
+    prompts: Option<PathBuf>,
+    /// Go on even if more than half of the audio is missing.
+    #[arg(long)]
+    allow_incomplete: bool,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let all = benchmarks();
+    let Some(benchmark) = all.iter().find(|benchmark| benchmark.name() == arguments.name) else {
+        let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
+        return Err(format!("no data set is called {}; there are {}", arguments.name, names.join(", ")).into());
+    };
+    let split = match arguments.split {
+        SplitName::Train => Split::Train,
+        SplitName::Val => Split::Val,
+        SplitName::Test => Split::Test,
+    };
+    let data = benchmark.read(&arguments.data, split)?;
+    let BenchmarkData { task, missing } = &data;
+    println!("{}: {} files, {} of the list are missing", arguments.name, data.found(), missing.len());
+    for path in missing.iter().take(5) {
+        eprintln!("missing: {}", path.display());
+    }
+    if !arguments.allow_incomplete {
+        data.check_half(&arguments.data)?;
+    }
+    let model = Muscall::load(&arguments.bundle, &Device::default())?;
+    let prompts =
+        arguments.prompts.as_ref().map_or_else(|| Ok(ClassPrompts::default()), |path| ClassPrompts::read(path))?;
+    let unreadable = match task {
+        Task::Retrieval(manifest) => {
+            let result = evaluate(&model, manifest)?;
+            println!("{} tracks, {} captions", result.tracks, result.captions);
+            println!("{}", console::report_table(&RetrievalReport::new(&result.ranks, &Bootstrap::default())));
+            println!("chance        {}", chance(result.tracks));
+            result.unreadable
+        }
+        Task::Classification { classes, clips } => {
+            let (found, unreadable) = zero_shot_classification(&model, classes, clips, &prompts)?;
+            let [all, balanced, top] = [found.accuracy, found.balanced_accuracy, found.top_5].map(|x| 100.0 * x);
+            println!("accuracy {all:.1} % (balanced {balanced:.1} %, top five {top:.1} %) over {} clips", found.clips);
+            println!("true class: clips taken for each of {}", classes.join(", "));
+            for (class, row) in classes.iter().zip(&found.confusion) {
+                let cells: String = row.iter().map(|count| format!("{count:>5}")).collect();
+                println!("{class:<12}{cells}");
+            }
+            unreadable
+        }
+        Task::Tagging { tags, clips } => {
+            let found = zero_shot_tagging(&model, tags, clips, &prompts)?;
+            let [roc, pr] = [found.metrics.roc_auc_macro, found.metrics.pr_auc_macro].map(|x| 100.0 * x);
+            println!("macro ROC-AUC {roc:.1} %, PR-AUC {pr:.1} % over {} tags", tags.len() - found.undefined.len());
+            if !found.undefined.is_empty() {
+                println!("without positives or negatives, left out: {}", found.undefined.join(", "));
+            }
+            for (i, tag) in tags.iter().enumerate() {
+                if let (Some(roc), Some(ap)) = (found.metrics.roc_auc[i], found.metrics.average_precision[i]) {
+                    println!("  {tag:<24}ROC-AUC {:>5.1} %  AP {:>5.1} %", 100.0 * roc, 100.0 * ap);
+                }
+            }
+            found.unreadable
+        }
+        _ => return Err("this task has no evaluation yet".into()),
+    };
+    for error in &unreadable {
+        eprintln!("left out: {error}");
+    }
+    Ok(())
+}
