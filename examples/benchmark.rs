@@ -7,19 +7,12 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, benchmarks, zero_shot_classification, zero_shot_tagging,
 };
-use muscall::{Device, Muscall, Split, evaluate};
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SplitName {
-    Train,
-    Val,
-    Test,
-}
+use muscall::{Device, Muscall, evaluate};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
@@ -40,7 +33,7 @@ struct Arguments {
     data: PathBuf,
     /// Which rows.
     #[arg(long, value_enum, default_value = "test")]
-    split: SplitName,
+    split: console::SplitName,
     /// A TOML file with prompt templates and words for classes.
     #[arg(long)]
     prompts: Option<PathBuf>,
@@ -59,12 +52,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
         return Err(format!("no data set is called {}; there are {}", arguments.name, names.join(", ")).into());
     };
-    let split = match arguments.split {
-        SplitName::Train => Split::Train,
-        SplitName::Val => Split::Val,
-        SplitName::Test => Split::Test,
-    };
-    let data = benchmark.read(&arguments.data, split)?;
+    let data = benchmark.read(&arguments.data, arguments.split.into())?;
     let BenchmarkData { task, missing } = &data;
     println!("{}: {} files, {} of the list are missing", arguments.name, data.found(), missing.len());
     for path in missing.iter().take(5) {

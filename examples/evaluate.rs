@@ -9,17 +9,10 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, compare, galleries};
-use muscall::{Device, Manifest, Muscall, Split, evaluate};
+use muscall::{Device, Manifest, Muscall, evaluate};
 use serde_json::json;
-
-#[derive(Clone, Copy, ValueEnum)]
-enum SplitName {
-    Train,
-    Val,
-    Test,
-}
 
 /// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
 /// queries.
@@ -37,7 +30,7 @@ struct Arguments {
     data: PathBuf,
     /// Which rows.
     #[arg(long, value_enum, default_value = "val")]
-    split: SplitName,
+    split: console::SplitName,
     /// Another model, on the same queries: is it better?
     #[arg(long)]
     compare: Option<PathBuf>,
@@ -57,12 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let split = match arguments.split {
-        SplitName::Train => Split::Train,
-        SplitName::Val => Split::Val,
-        SplitName::Test => Split::Test,
-    };
-    let manifest = Manifest::read(&arguments.data, split)?;
+    let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
     let result = evaluate(&Muscall::load(&arguments.bundle, &Device::default())?, &manifest)?;
     for error in &result.unreadable {
         eprintln!("left out: {error}");

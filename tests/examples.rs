@@ -231,3 +231,39 @@ fn evaluate_gives_intervals_queries_and_a_comparison() {
     // Numbers are the same from run to run.
     assert_eq!(table, evaluate(&[]));
 }
+
+#[test]
+fn report_and_benchmark_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (model, out) = (dir.path().join("model"), dir.path().join("report"));
+    bundle(&model);
+    let report = example("report").arg(&model).arg("demo/manifest.jsonl").arg("--out").arg(&out).output().unwrap();
+    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+    let metrics: Value = serde_json::from_slice(&fs::read(out.join("metrics.json")).unwrap()).unwrap();
+    assert_eq!(metrics["retrieval"]["text_to_audio"]["gallery"], 12);
+    assert_eq!(metrics["joint_space"]["matching"].as_array().unwrap().len(), 100);
+    assert_eq!(fs::read_to_string(out.join("queries.jsonl")).unwrap().lines().count(), 12);
+    let html = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(html.contains("The worst failures") && !html.contains("http"), "{html}");
+
+    let song_describer = dir.path().join("song_describer");
+    fs::create_dir_all(song_describer.join("audio/00")).unwrap();
+    let mut table = "track_id,caption,path\n".to_owned();
+    for (track, name) in ["000_0ad_Celtica.ogg", "007_0ad_Taiko_1.ogg"].iter().enumerate() {
+        table +=
+            &format!("{track},a song,00/{track}.mp3\n{track},another song,00/{track}.mp3\n9{track},gone,00/9.mp3\n");
+        let place = song_describer.join(format!("audio/00/{track}.2min.mp3"));
+        fs::copy(root().join("demo/audio").join(name), place).unwrap();
+    }
+    fs::write(song_describer.join("song_describer.csv"), table).unwrap();
+    let benchmark = |name: &str| {
+        let mut command = example("benchmark");
+        command.arg("--bundle").arg(&model).args(["--name", name, "--data"]).arg(&song_describer).output().unwrap()
+    };
+    let found = benchmark("song_describer");
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    assert!(text(&found).contains("2 tracks, 4 captions"), "{}", text(&found));
+    let wrong = benchmark("gtzam");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("gtzan"));
+}

@@ -7,9 +7,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use muscall::Event;
 use muscall::retrieval::{BothDirections, DirectionReport, Interval, RetrievalMetrics, RetrievalReport, chance};
+use muscall::{Event, Split};
+
+/// A split on the command line.
+#[allow(dead_code)]
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SplitName {
+    Train,
+    Val,
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Val => Self::Val,
+            SplitName::Test => Self::Test,
+        }
+    }
+}
 
 /// A training run on the terminal: a bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.

@@ -90,20 +90,19 @@ impl Evaluation {
     /// # Errors
     /// [`TrainError::Retrieval`], which would be a defect of this library.
     pub fn queries(&self, manifest: &Manifest, k: usize) -> Result<Vec<QueryResult>, TrainError> {
-        let audio = self.audio()?;
+        let (audio, text) = (self.audio()?, self.text()?);
         let row = |track: usize| &manifest.rows[self.rows[track]];
-        let captions = self.rows.iter().flat_map(|&row| &manifest.rows[row].captions);
-        let query = |((caption, (own, ranks)), embedding): ((&String, (&usize, &Vec<usize>)), &[f32])| {
-            let found = top_k(embedding, audio, k)?.into_iter().map(|hit| FoundTrack {
+        let captions: Vec<&String> = self.rows.iter().flat_map(|&row| &manifest.rows[row].captions).collect();
+        let query = |(i, caption): (usize, &&String)| {
+            let found = top_k(text.row(i), audio, k)?.into_iter().map(|hit| FoundTrack {
                 track: row(hit.index).id.clone(),
                 score: hit.score,
                 caption: row(hit.index).captions[0].clone(),
             });
-            let (caption, track) = (caption.clone(), row(*own).id.clone());
-            Ok(QueryResult { caption, track, rank: ranks[0], found: found.collect() })
+            let (caption, track) = ((*caption).clone(), row(self.pairs.text_to_audio[i]).id.clone());
+            Ok(QueryResult { caption, track, rank: self.ranks.text_to_audio[i][0], found: found.collect() })
         };
-        let owners = self.pairs.text_to_audio.iter().zip(&self.ranks.text_to_audio);
-        captions.zip(owners).zip(self.text()?.iter()).map(query).collect()
+        captions.iter().enumerate().map(query).collect()
     }
 }
 

@@ -97,8 +97,11 @@ impl BenchmarkData {
     }
 }
 
+/// Files with what is known of them.
+type Labelled<T> = Vec<(PathBuf, T)>;
+
 /// Parts clips into those that are there and those that are not.
-fn present<T>(root: &Path, clips: Vec<(PathBuf, T)>) -> Result<(Vec<(PathBuf, T)>, Vec<PathBuf>), TrainError> {
+fn present<T>(root: &Path, clips: Labelled<T>) -> Result<(Labelled<T>, Vec<PathBuf>), TrainError> {
     let expected = clips.len();
     // A file of no bytes is as good as none; some archives have them.
     let is_there = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);

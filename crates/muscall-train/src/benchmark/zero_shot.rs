@@ -84,7 +84,7 @@ pub fn zero_shot_classification(
     clips: &[(PathBuf, usize)],
     prompts: &ClassPrompts,
 ) -> Result<(ClassificationMetrics, Vec<TrainError>), TrainError> {
-    let (scores, readable, unreadable) = scores(model, classes, clips, prompts)?;
+    let Scores { scores, readable, unreadable } = scores(model, classes, clips, prompts)?;
     let truth: Vec<usize> = readable.iter().map(|&clip| clips[clip].1).collect();
     Ok((classification(&scores, &truth)?, unreadable))
 }
@@ -112,7 +112,7 @@ pub fn zero_shot_tagging(
     clips: &[(PathBuf, Vec<bool>)],
     prompts: &ClassPrompts,
 ) -> Result<TaggingReport, TrainError> {
-    let (scores, readable, unreadable) = scores(model, tags, clips, prompts)?;
+    let Scores { scores, readable, unreadable } = scores(model, tags, clips, prompts)?;
     let labels: Vec<bool> = readable.iter().flat_map(|&clip| clips[clip].1.iter().copied()).collect();
     let metrics = tagging(&scores, &labels, tags.len())?;
     let undefined = tags.iter().zip(&metrics.roc_auc).filter(|(_, auc)| auc.is_none());
@@ -120,13 +120,22 @@ pub fn zero_shot_tagging(
     Ok(TaggingReport { metrics, undefined, unreadable })
 }
 
-/// Scores of the clips that can be read, `[readable, classes]`, and which those are.
+/// Clips against classes.
+struct Scores {
+    /// `[readable, classes]`.
+    scores: Vec<f32>,
+    /// Which clips could be read.
+    readable: Vec<usize>,
+    /// Which could not, and why.
+    unreadable: Vec<TrainError>,
+}
+
 fn scores<T: Sync>(
     model: &Muscall,
     classes: &[String],
     clips: &[(PathBuf, T)],
     prompts: &ClassPrompts,
-) -> Result<(Vec<f32>, Vec<usize>, Vec<TrainError>), TrainError> {
+) -> Result<Scores, TrainError> {
     // Clips are longer than what the model was trained on: windows, half over one another.
     let hop_s = model.config().clip_s / 2.0;
     let windows = OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean };
@@ -154,5 +163,5 @@ fn scores<T: Sync>(
     }
     let dim = model.config().projection_dim;
     let scores = class_scores(Embeddings::new(&audio, dim)?, Embeddings::new(&vectors, dim)?)?;
-    Ok((scores, readable, unreadable))
+    Ok(Scores { scores, readable, unreadable })
 }
