@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::benchmark::{
-    BenchmarkData, ClassPrompts, Task, benchmarks, zero_shot_classification, zero_shot_tagging,
+    BenchmarkData, ClassPrompts, Task, benchmarks, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
-use muscall::{Device, Muscall, evaluate};
+use muscall::{Device, Muscall, Split, evaluate};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
@@ -37,6 +37,9 @@ struct Arguments {
     /// A TOML file with prompt templates and words for classes.
     #[arg(long)]
     prompts: Option<PathBuf>,
+    /// Also fit a linear classifier on the training split's embeddings (data sets of classes).
+    #[arg(long)]
+    probe: bool,
     /// Go on even if more than half of the audio is missing.
     #[arg(long)]
     allow_incomplete: bool,
@@ -80,6 +83,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             for (class, row) in classes.iter().zip(&found.confusion) {
                 let cells: String = row.iter().map(|count| format!("{count:>5}")).collect();
                 println!("{class:<12}{cells}");
+            }
+            if arguments.probe {
+                let Task::Classification { clips: train, .. } = benchmark.read(&arguments.data, Split::Train)?.task
+                else {
+                    return Err("the training split is another task".into());
+                };
+                let (probed, _) = linear_probe(&model, classes.len(), &train, clips)?;
+                println!(
+                    "linear probe: accuracy {:.1} % after {} training clips",
+                    100.0 * probed.accuracy,
+                    train.len()
+                );
             }
             unreadable
         }

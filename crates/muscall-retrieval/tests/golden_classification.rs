@@ -1,9 +1,9 @@
-//! Classification and tagging against scikit-learn, with ties, a missing class and undefined tags.
+//! Classification, tagging and the linear probe against scikit-learn, with ties, a missing class and undefined tags.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::path::Path;
 
-use muscall_retrieval::{classification, tagging};
+use muscall_retrieval::{Embeddings, LinearProbe, classification, tagging};
 use serde_json::Value;
 
 fn read() -> Value {
@@ -50,4 +50,21 @@ fn tagging_is_scikit_learns_and_leaves_undefined_tags_out() {
         let macro_mean = expected.values().map(|x| x.as_f64().unwrap()).sum::<f64>() / expected.len() as f64;
         assert!((mean - macro_mean).abs() < 1e-12);
     }
+}
+
+#[test]
+fn the_linear_probe_is_scikit_learns() {
+    let case = &read()["probe"];
+    let x = floats(&case["x"]);
+    let x = Embeddings::new(&x, 6).unwrap();
+    let y: Vec<usize> = case["y"].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as usize).collect();
+    let probe = LinearProbe::fit(x, &y, 4, 1.0).unwrap();
+    let expected = case["probabilities"].as_array().unwrap();
+    for (logits, expected) in probe.scores(x).unwrap().chunks_exact(4).zip(expected) {
+        let sum: f32 = logits.iter().map(|logit| logit.exp()).sum();
+        for (logit, expected) in logits.iter().zip(expected.as_array().unwrap()) {
+            assert!((f64::from(logit.exp() / sum) - expected.as_f64().unwrap()).abs() < 1e-5, "{logits:?} {expected}");
+        }
+    }
+    assert!(LinearProbe::fit(x, &y[1..], 4, 1.0).is_err() && LinearProbe::fit(x, &y, 2, 1.0).is_err());
 }

@@ -11,8 +11,8 @@ use muscall_model::audio::ResNetConfig;
 use muscall_model::text::TransformerConfig;
 use muscall_model::{ClipTokenizer, Muscall, MuscallConfig};
 use muscall_train::benchmark::{
-    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MusicCaps, SongDescriber, Task, zero_shot_classification,
-    zero_shot_tagging,
+    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MusicCaps, SongDescriber, Task, linear_probe,
+    zero_shot_classification, zero_shot_tagging,
 };
 use muscall_train::{Split, TrainError, evaluate};
 use wav::write_wav;
@@ -22,6 +22,7 @@ fn model() -> Muscall {
     let text = TransformerConfig::new(1).with_width(8, 2);
     let config = MuscallConfig { audio: audio.into(), text: text.into(), clip_s: 1.0, ..MuscallConfig::tiny() };
     let device = Device::flex();
+    device.seed(1);
     let model = config.init(&device).unwrap();
     Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &device).unwrap()
 }
@@ -67,6 +68,31 @@ fn gtzan_names_its_broken_file_and_goes_on() {
             assert!(unreadable.iter().all(|error| error.to_string().contains("jazz.00054")));
         }
     }
+}
+
+#[test]
+fn a_linear_probe_learns_what_zero_shot_does_not_know() {
+    let dir = tempfile::tempdir().unwrap();
+    // Tones are one class, noise is the other: even a network with random weights hears that.
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 17) as i16 - 16_384
+    };
+    let clips: Vec<_> = (0..24_u32)
+        .map(|i| {
+            let path = dir.path().join(format!("{i}.wav"));
+            if i % 2 == 0 {
+                tone(&path, i);
+            } else {
+                write_wav(&path, (0..24_000).map(|_| noise()));
+            }
+            (path, (i % 2) as usize)
+        })
+        .collect();
+    let (found, unreadable) = linear_probe(&model(), 2, &clips[..16], &clips[16..]).unwrap();
+    assert_eq!((found.clips, unreadable.len()), (8, 0));
+    assert!(found.accuracy > 0.9, "{found:?}");
 }
 
 #[test]

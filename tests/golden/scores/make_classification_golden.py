@@ -6,6 +6,7 @@ Run with `python make_classification_golden.py` (NumPy, scikit-learn).
 import json
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
@@ -46,6 +47,15 @@ cases["tagging"] = {
     "roc_auc": {str(t): roc_auc_score(labels[:, t], scores[:, t]) for t in defined},
     "average_precision": {str(t): average_precision_score(labels[:, t], scores[:, t]) for t in defined},
 }
+
+# Logistic regression on rows of unit norm.
+rows, dim, classes = 120, 6, 4
+x = rng.normal(size=(rows, dim))
+y = rng.integers(0, classes, size=rows)
+x[np.arange(rows), y] += 1
+x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+probe = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000).fit(x.astype(np.float64), y)
+cases["probe"] = {"x": x.tolist(), "y": y.tolist(), "probabilities": probe.predict_proba(x.astype(np.float64)).tolist()}
 
 with open("classification.json", "w") as file:
     json.dump(cases, file)

@@ -7,6 +7,7 @@ mod gtzan;
 mod jamendo;
 mod magnatagatune;
 mod music_caps;
+mod probe;
 mod song_describer;
 mod zero_shot;
 
@@ -14,6 +15,7 @@ pub use gtzan::Gtzan;
 pub use jamendo::Jamendo;
 pub use magnatagatune::MagnaTagATune;
 pub use music_caps::MusicCaps;
+pub use probe::linear_probe;
 pub use song_describer::SongDescriber;
 pub use zero_shot::{ClassPrompts, TaggingReport, zero_shot_classification, zero_shot_tagging};
 

@@ -136,12 +136,30 @@ fn scores<T: Sync>(
     clips: &[(PathBuf, T)],
     prompts: &ClassPrompts,
 ) -> Result<Scores, TrainError> {
+    let vectors = prompts.embed(model, classes)?;
+    let EmbeddedFiles { audio, readable, unreadable } = embed_files(model, clips)?;
+    let dim = model.config().projection_dim;
+    let scores = class_scores(Embeddings::new(&audio, dim)?, Embeddings::new(&vectors, dim)?)?;
+    Ok(Scores { scores, readable, unreadable })
+}
+
+/// Files as a whole.
+pub(super) struct EmbeddedFiles {
+    /// `[readable, dim]`.
+    pub(super) audio: Vec<f32>,
+    /// Which could be read.
+    pub(super) readable: Vec<usize>,
+    /// Which could not, and why.
+    pub(super) unreadable: Vec<TrainError>,
+}
+
+/// Embeds the whole of each file in windows that overlap by half.
+pub(super) fn embed_files<T: Sync>(model: &Muscall, clips: &[(PathBuf, T)]) -> Result<EmbeddedFiles, TrainError> {
     // Clips are longer than what the model was trained on: windows, half over one another.
     let hop_s = model.config().clip_s / 2.0;
     let windows = OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean };
     let model = &model.clone().with_other_lengths(windows)?;
     let config: ClipConfig = model.clip_config();
-    let vectors = prompts.embed(model, classes)?;
     let (mut audio, mut readable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     for (chunk, files) in clips.chunks(CLIPS).enumerate() {
         let loaded: Vec<_> = files.par_iter().map(|(path, _)| load_whole(path, &config)).collect();
@@ -161,7 +179,5 @@ fn scores<T: Sync>(
         let path = clips.first().map(|(path, _)| path.clone()).unwrap_or_default();
         return Err(TrainError::NothingToEvaluate { path, rows: clips.len() });
     }
-    let dim = model.config().projection_dim;
-    let scores = class_scores(Embeddings::new(&audio, dim)?, Embeddings::new(&vectors, dim)?)?;
-    Ok(Scores { scores, readable, unreadable })
+    Ok(EmbeddedFiles { audio, readable, unreadable })
 }
