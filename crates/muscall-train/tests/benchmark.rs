@@ -5,10 +5,12 @@ mod wav;
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::TransformerConfig;
+use muscall_model::weights::state_of;
 use muscall_model::{ClipTokenizer, Muscall, MuscallConfig};
 use muscall_train::benchmark::{
     Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MusicCaps, SongDescriber, Task, linear_probe,
@@ -17,13 +19,18 @@ use muscall_train::benchmark::{
 use muscall_train::{Split, TrainError, evaluate};
 use wav::write_wav;
 
+static ONE_DRAW: Mutex<()> = Mutex::new(());
+
 fn model() -> Muscall {
     let audio = ResNetConfig::new(2).with_hidden(8);
     let text = TransformerConfig::new(1).with_width(8, 2);
     let config = MuscallConfig { audio: audio.into(), text: text.into(), clip_s: 1.0, ..MuscallConfig::tiny() };
     let device = Device::flex();
+    // Weights are drawn from the state of the process when they are first looked at.
+    let _one_draw = ONE_DRAW.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(1);
     let model = config.init(&device).unwrap();
+    let _ = state_of(&model);
     Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &device).unwrap()
 }
 
