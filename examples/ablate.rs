@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::retrieval::{BothDirections, RetrievalMetrics};
+use muscall::retrieval::{BothDirections, RetrievalMetrics, Spread};
 use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 use serde::{Deserialize, Serialize};
 
@@ -113,14 +113,6 @@ fn columns(m: &RetrievalMetrics) -> [(&'static str, f64); 5] {
     ]
 }
 
-/// Mean, and deviation of the sample; none of a single run.
-fn summary(values: &[f64]) -> (f64, Option<f64>) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt()))
-}
-
 fn write_tables(out: &Path, rows: &[(String, Vec<BothDirections>)]) -> Result<(), Box<dyn Error>> {
     let names = columns(&rows[0].1[0].text_to_audio).map(|(name, _)| name);
     let heads: Vec<String> = ["T→A", "A→T"].iter().flat_map(|way| names.map(|name| format!("{way} {name}"))).collect();
@@ -132,7 +124,10 @@ fn write_tables(out: &Path, rows: &[(String, Vec<BothDirections>)]) -> Result<()
         write!(csv, "{name},{}", runs.len())?;
         for way in [|m: &BothDirections| columns(&m.text_to_audio), |m: &BothDirections| columns(&m.audio_to_text)] {
             for column in 0..names.len() {
-                let (mean, sd) = summary(&runs.iter().map(|run| way(run)[column].1).collect::<Vec<_>>());
+                let Spread { mean, deviation } =
+                    Spread::of(&runs.iter().map(|run| way(run)[column].1).collect::<Vec<_>>());
+                // A single run has no deviation.
+                let sd = (runs.len() > 1).then_some(deviation);
                 let spread = sd.map(|sd| format!(" ± {sd:.1}")).unwrap_or_default();
                 write!(markdown, " {mean:.1}{spread} |")?;
                 write!(csv, ",{mean:.4},{}", sd.map(|sd| format!("{sd:.4}")).unwrap_or_default())?;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::retrieval::{Bootstrap, DirectionReport, Interval, JointSpace, RetrievalReport, chance, joint_space};
+use muscall::retrieval::{Bootstrap, JointSpace, RetrievalReport, chance, joint_space};
 use muscall::train::QueryResult;
 use muscall::{Device, Manifest, Muscall, evaluate};
 use serde_json::json;
@@ -98,18 +98,7 @@ fn escape(text: &str) -> String {
 }
 
 fn metrics(report: &RetrievalReport) -> Table {
-    let mut rows = vec![row(["", "R@1", "R@5", "R@10", "mAP@10", "median rank"])];
-    let percent = |x: f64, Interval { low, high }: Interval| {
-        format!("{:.1} [{:.1}, {:.1}]", 100.0 * x, 100.0 * low, 100.0 * high)
-    };
-    let directions: [(&str, &DirectionReport); 2] =
-        [("text → music", &report.text_to_audio), ("music → text", &report.audio_to_text)];
-    for (name, DirectionReport { metrics: m, intervals: i }) in directions {
-        let [r1, r5] = [percent(m.r_at_1, i.r_at_1), percent(m.r_at_5, i.r_at_5)];
-        let [r10, map] = [percent(m.r_at_10, i.r_at_10), percent(m.map_at_10, i.map_at_10)];
-        let median = format!("{} [{:.1}, {:.1}]", m.median_rank, i.median_rank.low, i.median_rank.high);
-        rows.push(vec![name.to_owned(), r1, r5, r10, map, median]);
-    }
+    let mut rows: Vec<Vec<String>> = console::report_rows(report).map(Vec::from).to_vec();
     let m = chance(report.text_to_audio.metrics.gallery);
     let [r1, r5, r10, map] = [m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10].map(|x| format!("{:.1}", 100.0 * x));
     rows.push(vec!["chance".to_owned(), r1, r5, r10, map, m.median_rank.to_string()]);

@@ -1,39 +1,25 @@
-//! What the examples share: a progress bar, a table, an exit code.
+//! What the examples share: a progress bar, tables, splits, an exit code.
+
+// No example uses all of it.
+#![allow(dead_code, unused_imports)]
+
+mod split;
+mod tables;
+
+pub use split::SplitName;
+pub use tables::{report_rows, report_table, table};
 
 use std::error::Error;
-use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use muscall::retrieval::{BothDirections, DirectionReport, Interval, RetrievalMetrics, RetrievalReport, chance};
-use muscall::{Event, Split};
-
-/// A split on the command line.
-#[allow(dead_code)]
-#[derive(Clone, Copy, ValueEnum)]
-pub enum SplitName {
-    Train,
-    Val,
-    Test,
-}
-
-impl From<SplitName> for Split {
-    fn from(name: SplitName) -> Self {
-        match name {
-            SplitName::Train => Self::Train,
-            SplitName::Val => Self::Val,
-            SplitName::Test => Self::Test,
-        }
-    }
-}
+use muscall::Event;
 
 /// A training run on the terminal: a bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.
-#[allow(dead_code)]
 pub struct TrainingConsole {
     bar: ProgressBar,
     stop: Arc<AtomicBool>,
@@ -41,7 +27,6 @@ pub struct TrainingConsole {
     every: u64,
 }
 
-#[allow(dead_code)]
 impl TrainingConsole {
     /// Prints every `every`-th validation.
     pub fn new(every: u64) -> Result<Self, ctrlc::Error> {
@@ -120,41 +105,7 @@ impl TrainingConsole {
     }
 }
 
-/// Both directions against chance.
-#[allow(dead_code)]
-pub fn table(metrics: &BothDirections) -> String {
-    let mut table = format!("{:<14}{:>7}{:>8}{:>8}{:>9}{:>7}", "", "R@1", "R@5", "R@10", "mAP@10", "MedR");
-    let mut row = |name: &str, m: &RetrievalMetrics| {
-        let [r1, r5, r10, map] = [m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10].map(|x| 100.0 * x);
-        let _ = write!(table, "\n{name:<14}{r1:>7.1}{r5:>8.1}{r10:>8.1}{map:>9.1}{:>7}", m.median_rank);
-    };
-    row("text → music", &metrics.text_to_audio);
-    row("music → text", &metrics.audio_to_text);
-    row("chance", &chance(metrics.text_to_audio.gallery));
-    table
-}
-
-/// Both directions, each number with its 95 % interval.
-#[allow(dead_code)]
-pub fn report_table(report: &RetrievalReport) -> String {
-    let mut table = format!("{:<14}{:>22}{:>22}{:>22}{:>22}{:>18}", "", "R@1", "R@5", "R@10", "mAP@10", "MedR");
-    let mut row = |name: &str, r: &DirectionReport| {
-        let percent = |value: f64, Interval { low, high }: Interval| {
-            format!("{:.1} [{:.1}, {:.1}]", 100.0 * value, 100.0 * low, 100.0 * high)
-        };
-        let (m, i) = (&r.metrics, &r.intervals);
-        let [r1, r5] = [percent(m.r_at_1, i.r_at_1), percent(m.r_at_5, i.r_at_5)];
-        let [r10, map] = [percent(m.r_at_10, i.r_at_10), percent(m.map_at_10, i.map_at_10)];
-        let median = format!("{} [{:.1}, {:.1}]", m.median_rank, i.median_rank.low, i.median_rank.high);
-        let _ = write!(table, "\n{name:<14}{r1:>22}{r5:>22}{r10:>22}{map:>22}{median:>18}");
-    };
-    row("text → music", &report.text_to_audio);
-    row("music → text", &report.audio_to_text);
-    table
-}
-
 /// Prints an error with its causes; exit code 2.
-#[allow(dead_code)]
 pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
-use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths};
+use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths, WindowPooling};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -95,14 +95,13 @@ impl Muscall {
         save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
     }
 
-    /// The same model with another way of taking audio that is not `clip_s` long.
-    ///
-    /// # Errors
-    /// [`ModelError::Config`] for a hop out of range.
-    pub fn with_other_lengths(mut self, other_lengths: OtherLengths) -> Result<Self, ModelError> {
-        self.config.other_lengths = other_lengths;
-        self.config.validate()?;
-        Ok(self)
+    /// The same model, taking audio that is not `clip_s` long in windows that overlap by half.
+    #[must_use]
+    pub fn in_windows(&self) -> Self {
+        let hop_s = self.config.clip_s / 2.0;
+        let config =
+            self.config.clone().with_other_lengths(OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean });
+        Self { config, ..self.clone() }
     }
 
     /// The configuration.

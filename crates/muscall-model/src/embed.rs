@@ -164,8 +164,8 @@ impl Muscall {
         Ok(TextEmbedding::new(values, self.config().projection_dim))
     }
 
-    /// How well labels describe files, as cosines: the whole of each file against the prompt
-    /// "A {label} track".
+    /// How well labels describe files, as cosines: the whole of each file, in windows that overlap
+    /// by half, against the prompt "A {label} track".
     ///
     /// # Shapes
     /// - returns `[files, labels]`, row by row.
@@ -179,7 +179,7 @@ impl Muscall {
         labels: impl AsRef<[S]>,
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let prompts: Vec<String> = labels.as_ref().iter().map(|label| format!("A {} track", label.as_ref())).collect();
-        let (audio, text) = (self.embed_whole(paths)?, self.embed_text(&prompts)?);
+        let (audio, text) = (self.in_windows().embed_whole(paths)?, self.embed_text(&prompts)?);
         let dim = self.config().projection_dim;
         let values = muscall_retrieval::class_scores(
             muscall_retrieval::Embeddings::new(audio.values(), dim)?,

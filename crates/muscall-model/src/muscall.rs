@@ -234,15 +234,7 @@ impl DualEncoder {
     /// # Shapes
     /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
     pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
-        self.project_audio(self.audio.forward(audio))
-    }
-
-    /// From what the audio encoder gives into the joint space.
-    ///
-    /// # Shapes
-    /// - features: `[batch, output_dim]`; returns `[batch, projection_dim]`, unit norm.
-    pub fn project_audio(&self, features: Tensor<2>) -> Tensor<2> {
-        normalise(project(&self.audio_projection, features))
+        normalise(project(&self.audio_projection, self.audio.forward(audio)))
     }
 
     /// # Shapes

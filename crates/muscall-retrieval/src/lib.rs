@@ -28,11 +28,4 @@ pub use ranking::{Embeddings, Hit, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
-pub use zero_shot::{accuracy, class_embeddings, class_scores};
-
-/// Puts numbers in an order that the seed decides.
-pub(crate) fn shuffle(numbers: &mut [usize], seed: u64) {
-    use rand::SeedableRng;
-    use rand::seq::SliceRandom;
-    numbers.shuffle(&mut rand_chacha::ChaCha8Rng::seed_from_u64(seed));
-}
+pub use zero_shot::{class_embeddings, class_scores};

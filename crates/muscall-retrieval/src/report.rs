@@ -1,5 +1,8 @@
 //! Retrieval metrics with their uncertainty.
 
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Interval};
@@ -80,13 +83,23 @@ impl RetrievalReport {
     }
 }
 
-/// A metric over galleries that were drawn: its mean, and the deviation of one from another.
+/// A number that was measured several times: its mean, and the deviation of one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// Of all galleries.
+    /// Of all.
     pub mean: f64,
-    /// Of the sample; zero for a single gallery.
+    /// Of the sample; zero for a single one.
     pub deviation: f64,
+}
+
+impl Spread {
+    /// Of these values.
+    pub fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        Self { mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
+    }
 }
 
 /// Metrics of one direction over drawn galleries.
@@ -127,7 +140,7 @@ pub fn galleries(
     let mut found = Vec::with_capacity(repetitions);
     for repetition in 0..repetitions {
         let mut order: Vec<usize> = (0..audio.rows()).collect();
-        crate::shuffle(&mut order, seed.wrapping_add(repetition as u64));
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(repetition as u64)));
         order.truncate(tracks);
         let own_audio: Vec<f32> = order.iter().flat_map(|&track| audio.row(track)).copied().collect();
         let own_captions =
@@ -137,12 +150,7 @@ pub fn galleries(
         let (audio, text) = (Embeddings::new(&own_audio, audio.dim())?, Embeddings::new(&own_text, text.dim())?);
         found.push(RetrievalMetrics::from_ranks(&Ranks::new(audio, text, &pairs)?.text_to_audio, tracks));
     }
-    let spread = |value: &dyn Fn(&RetrievalMetrics) -> f64| {
-        let count = found.len() as f64;
-        let mean = found.iter().map(value).sum::<f64>() / count;
-        let squares: f64 = found.iter().map(|metrics| (value(metrics) - mean).powi(2)).sum();
-        Spread { mean, deviation: (squares / (count - 1.0).max(1.0)).sqrt() }
-    };
+    let spread = |value: &dyn Fn(&RetrievalMetrics) -> f64| Spread::of(&found.iter().map(value).collect::<Vec<_>>());
     Ok(GalleryReport {
         tracks,
         galleries: repetitions,

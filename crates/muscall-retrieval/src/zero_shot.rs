@@ -42,32 +42,11 @@ pub fn class_scores(audio: Embeddings<'_>, classes: Embeddings<'_>) -> Result<Ve
     Ok(audio.iter().flat_map(|clip| classes.iter().map(move |class| dot(clip, class))).collect())
 }
 
-/// Share of clips whose best class is the true one; of equal scores the other class wins.
-///
-/// # Shapes
-/// - scores: `[clips, classes]`; truth: `[clips]`.
-/// # Errors
-/// [`RetrievalError::Shape`] if they do not fit, or name a class that is not there.
-pub fn accuracy(scores: &[f32], truth: &[usize]) -> Result<f64, RetrievalError> {
-    let values = scores.len();
-    if truth.is_empty() || values == 0 || !values.is_multiple_of(truth.len()) {
-        return Err(RetrievalError::Shape { values, dim: truth.len() });
-    }
-    let classes = values / truth.len();
-    if let Some(&class) = truth.iter().find(|&&class| class >= classes) {
-        return Err(RetrievalError::Track { caption: class, track: class, tracks: classes });
-    }
-    let right = scores.chunks_exact(classes).zip(truth).filter(|(row, truth)| {
-        let own = row[**truth];
-        row.iter().enumerate().all(|(class, &score)| class == **truth || score < own)
-    });
-    Ok(right.count() as f64 / truth.len() as f64)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::classification;
 
     #[test]
     fn an_ensemble_is_the_normalised_mean() {
@@ -78,9 +57,9 @@ mod tests {
         let scores =
             class_scores(Embeddings::new(&[1.0, 0.0, 0.0, 1.0], 2).unwrap(), Embeddings::new(&classes, 2).unwrap())
                 .unwrap();
-        assert_eq!(accuracy(&scores, &[0, 1]).unwrap(), 1.0);
-        assert_eq!(accuracy(&scores, &[1, 1]).unwrap(), 0.5);
-        assert_eq!(accuracy(&[0.5, 0.5], &[0]).unwrap(), 0.0);
-        assert!(accuracy(&scores, &[0, 2]).is_err());
+        assert_eq!(classification(&scores, &[0, 1]).unwrap().accuracy, 1.0);
+        assert_eq!(classification(&scores, &[1, 1]).unwrap().accuracy, 0.5);
+        assert_eq!(classification(&[0.5, 0.5], &[0]).unwrap().accuracy, 0.0);
+        assert!(classification(&scores, &[0, 2]).is_err());
     }
 }

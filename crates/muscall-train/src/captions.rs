@@ -14,6 +14,9 @@ use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::step::CaptionSource;
 
+/// Where the parameters of a text branch that is fine-tuned begin.
+pub(crate) const PRETRAINED: &str = "text.encoder.";
+
 /// A text frontend, and a sentence encoder where the loss is weighted by it. Sentence vectors are
 /// computed once and kept beside the manifest.
 #[derive(Debug, Clone)]
@@ -53,7 +56,7 @@ impl Captions {
         let mut frontend = TextFrontend::for_training(&recipe.model.text, captions.iter().copied(), device)?;
         let mut unsaved = None;
         let mut learn = |encoder: &mut SentenceEncoder| {
-            let file = vectors_file(manifests[0], &encoder.fingerprint());
+            let file = vectors_file(manifests[0], encoder.fingerprint());
             if let Err(error) = encoder.learn(&captions, &file, &mut progress) {
                 unsaved = Some(TrainError::from(error));
             }
@@ -100,7 +103,7 @@ pub(crate) fn pretrained_text(config: &TextEncoderConfig, device: &Device) -> Re
         TextEncoderConfig::Sentence(tower) if tower.fine_tune => {
             let encoder = SentenceEncoder::with_config(&find(&tower.model)?, tower.encoder.clone(), device)?;
             let renamed = state_of(encoder.model()).into_iter();
-            Ok(renamed.map(|(name, data)| (format!("text.encoder.{name}"), data)).collect())
+            Ok(renamed.map(|(name, data)| (format!("{PRETRAINED}{name}"), data)).collect())
         }
         _ => Ok(StateDict::new()),
     }

@@ -1,6 +1,5 @@
 //! A moving average of the weights.
 
-use burn::tensor::TensorData;
 use muscall_model::DualEncoder;
 use muscall_model::weights::{StateDict, state_of};
 
@@ -39,13 +38,5 @@ impl Ema {
     /// The averaged tensors by name.
     pub fn state(&self) -> &StateDict {
         &self.state
-    }
-
-    /// Largest difference to a model's tensors.
-    pub fn distance(&self, model: &DualEncoder) -> f32 {
-        let values = |data: &TensorData| data.as_slice::<f32>().expect("states are f32").to_vec();
-        let own = self.state.values().flat_map(values);
-        let other = state_of(model);
-        own.zip(other.values().flat_map(values)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     }
 }

@@ -1,19 +1,18 @@
 //! Retrieval on a manifest, both ways.
 
+use std::path::Path;
+
 use muscall_audio::{CropPosition, load_clip};
 use muscall_model::Muscall;
 use muscall_retrieval::{BothDirections, Embeddings, Pairs, Ranks, RetrievalMetrics, top_k};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::TrainError;
-use crate::manifest::{Manifest, Row};
-
-/// Tracks decoded and embedded together.
-const TRACKS: usize = 32;
+use crate::embed_files::{EmbeddedFiles, embed_files};
+use crate::manifest::Manifest;
 
 /// The result of [`evaluate`].
 #[derive(Debug)]
@@ -114,25 +113,9 @@ impl Evaluation {
 /// Section 5.1 of the paper.
 pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
     let config = model.clip_config();
-    let (mut audio, mut rows, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    for (chunk, tracks) in manifest.rows.chunks(TRACKS).enumerate() {
-        let load = |row: &Row| load_clip(&row.audio, CropPosition::Central, &config);
-        let clips: Vec<_> = tracks.par_iter().map(load).collect();
-        let mut readable = Vec::new();
-        for (i, clip) in clips.into_iter().enumerate() {
-            match clip {
-                Ok(clip) => {
-                    rows.push(chunk * TRACKS + i);
-                    readable.push(clip);
-                }
-                Err(error) => unreadable.push(error.into()),
-            }
-        }
-        audio.extend_from_slice(model.embed_loaded(&readable)?.values());
-    }
-    if rows.is_empty() {
-        return Err(TrainError::NothingToEvaluate { path: manifest.source.clone(), rows: manifest.rows.len() });
-    }
+    let files: Vec<&Path> = manifest.rows.iter().map(|row| row.audio.as_path()).collect();
+    let load = |path: &Path| load_clip(path, CropPosition::Central, &config);
+    let EmbeddedFiles { audio, readable: rows, unreadable } = embed_files(model, &files, &manifest.source, load)?;
     let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
     let owners =
         rows.iter().enumerate().flat_map(|(track, &row)| manifest.rows[row].captions.iter().map(move |_| track));

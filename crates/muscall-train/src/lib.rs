@@ -10,6 +10,7 @@ pub mod checkpoint;
 pub mod dataset;
 pub mod doctor;
 pub mod ema;
+mod embed_files;
 mod error;
 mod evaluate;
 mod event;

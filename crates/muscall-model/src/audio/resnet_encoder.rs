@@ -78,16 +78,11 @@ impl ResNetConfig {
         ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
     }
 
-    /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames.
-    ///
-    /// # Errors
-    /// As [`validate`](Self::validate), and [`ModelError::Config`] for a spectrogram too small.
-    pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<ResNetEncoder, ModelError> {
-        self.validate()?;
+    /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames, which are
+    /// enough.
+    pub(super) fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<ResNetEncoder, ModelError> {
         let bands = n_mels >= 32 && n_mels.is_multiple_of(32);
         ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 32")?;
-        let long = frames >= ResNet::MIN_FRAMES;
-        ModelError::check(long, "clip_s", frames, "at least 31 frames of log-mel (1 s)")?;
         let resnet = ResNet::new(self.width, self.frozen_norms, device);
         let channels = 32 * self.width;
         let pool = match self.pooling {

@@ -16,8 +16,8 @@ use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_sa
 
 /// Captions that go through the network together.
 const BATCH: usize = 32;
-pub(crate) const WEIGHTS: &str = "model.safetensors";
-pub(crate) const TOKENIZER: &str = "tokenizer.json";
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Ours and those of the published checkpoints, as parts of a name.
 const NAMES: &[(&str, &str)] = &[
@@ -57,6 +57,7 @@ pub struct SentenceEncoder {
     model: MiniLm,
     device: Device,
     known: Known,
+    fingerprint: String,
 }
 
 impl SentenceEncoder {
@@ -80,7 +81,8 @@ impl SentenceEncoder {
         let state = from_published(read_safetensors(&weights)?);
         let model = with_state(config.init(&device)?, state, &weights.display().to_string())?;
         let tokenizer = WordPiece::from_file(&dir.join(TOKENIZER), config.vocabulary, config.context)?;
-        Ok(Self { config, tokenizer, model: model.valid(), device, known: Known::default() })
+        let fingerprint = crate::weights::fingerprint(&state_of(&model), &format!("{config:?}"));
+        Ok(Self { config, tokenizer, model: model.valid(), device, known: Known::default(), fingerprint })
     }
 
     /// Writes `model.safetensors`, with the published names, and `tokenizer.json`.
@@ -120,8 +122,7 @@ impl SentenceEncoder {
         file: &Path,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<(), ModelError> {
-        let fingerprint = self.fingerprint();
-        self.known = Known::read(file, &fingerprint);
+        self.known = Known::read(file, &self.fingerprint);
         let new: BTreeSet<&str> =
             texts.iter().map(AsRef::as_ref).filter(|text| self.known.get(text).is_none()).collect();
         let new: Vec<&str> = new.into_iter().collect();
@@ -132,7 +133,7 @@ impl SentenceEncoder {
         for (text, vector) in new.iter().zip(values.chunks_exact(self.config.width)) {
             self.known.insert(text, vector);
         }
-        self.known.write(file, &fingerprint)
+        self.known.write(file, &self.fingerprint)
     }
 
     /// Embeds captions.
@@ -169,8 +170,8 @@ impl SentenceEncoder {
     }
 
     /// Identifies the encoder, 16 hexadecimal digits over its weights.
-    pub fn fingerprint(&self) -> String {
-        crate::weights::fingerprint(&state_of(&self.model), &format!("{:?}", self.config))
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 }
 

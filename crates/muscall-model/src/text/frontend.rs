@@ -46,6 +46,8 @@ impl TextFrontend {
     ///
     /// # Errors
     /// [`ModelError`] with the file that is missing or damaged, or does not fit the configuration.
+    // Only a sentence encoder computes here.
+    #[cfg_attr(not(feature = "sentence"), allow(unused_variables))]
     pub fn for_training<'a>(
         config: &TextEncoderConfig,
         captions: impl Iterator<Item = &'a str>,
@@ -70,8 +72,6 @@ impl TextFrontend {
                 Ok(Self::WordVectors(Arc::new(vectors)))
             }
         }
-        // Without the feature `sentence` nothing computes here.
-        .inspect(|_| _ = device)
     }
 
     /// Captions as a batch.
@@ -105,8 +105,7 @@ impl TextFrontend {
                 }
                 encoder.save(&dir)?;
                 replace(&stamp, |path| {
-                    std::fs::write(path, &fingerprint)
-                        .map_err(|source| ModelError::Io { path: path.to_owned(), source })
+                    std::fs::write(path, fingerprint).map_err(|source| ModelError::Io { path: path.to_owned(), source })
                 })
             }
             Self::WordVectors(vectors) => replace(&dir.join(WORD_VECTORS), |path| vectors.save(path)),
@@ -114,6 +113,7 @@ impl TextFrontend {
     }
 
     /// Reads its part of a bundle.
+    #[cfg_attr(not(feature = "sentence"), allow(unused_variables))]
     pub(crate) fn load(dir: &Path, config: &TextEncoderConfig, device: &Device) -> Result<Self, ModelError> {
         match config {
             TextEncoderConfig::Transformer(_) => Ok(ClipTokenizer::from_file(&dir.join(TOKENIZER))?.into()),
@@ -134,7 +134,6 @@ impl TextFrontend {
                 Ok(Self::WordVectors(Arc::new(vectors)))
             }
         }
-        .inspect(|_| _ = device)
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use muscall_model::Muscall;
 use muscall_retrieval::{ClassificationMetrics, Embeddings, LinearProbe, classification};
 
-use super::zero_shot::{EmbeddedFiles, embed_files};
+use super::zero_shot::embed_whole_files;
 use crate::TrainError;
+use crate::embed_files::EmbeddedFiles;
 
 /// Fits logistic regression on one split and scores another. The second result are files that
 /// cannot be read, which are left out.
@@ -23,9 +24,9 @@ pub fn linear_probe(
     let labels = |clips: &[(PathBuf, usize)], readable: &[usize]| -> Vec<usize> {
         readable.iter().map(|&clip| clips[clip].1).collect()
     };
-    let EmbeddedFiles { audio, readable, mut unreadable } = embed_files(model, train)?;
+    let EmbeddedFiles { audio, readable, mut unreadable } = embed_whole_files(model, train)?;
     let probe = LinearProbe::fit(Embeddings::new(&audio, dim)?, &labels(train, &readable), classes, 1.0)?;
-    let EmbeddedFiles { audio, readable, unreadable: more } = embed_files(model, test)?;
+    let EmbeddedFiles { audio, readable, unreadable: more } = embed_whole_files(model, test)?;
     unreadable.extend(more);
     let scores = probe.scores(Embeddings::new(&audio, dim)?)?;
     Ok((classification(&scores, &labels(test, &readable))?, unreadable))

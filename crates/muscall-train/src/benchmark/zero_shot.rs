@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::{ClipConfig, load_whole};
-use muscall_model::{Muscall, OtherLengths, WindowPooling};
+use muscall_audio::load_whole;
+use muscall_model::Muscall;
 use muscall_retrieval::{
     ClassificationMetrics, Embeddings, TaggingMetrics, class_embeddings, class_scores, classification, tagging,
 };
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-
-/// Clips decoded and embedded together.
-const CLIPS: usize = 16;
+use crate::embed_files::{EmbeddedFiles, embed_files};
 
 /// How classes are put into words.
 ///
@@ -130,54 +127,24 @@ struct Scores {
     unreadable: Vec<TrainError>,
 }
 
-fn scores<T: Sync>(
+fn scores<T>(
     model: &Muscall,
     classes: &[String],
     clips: &[(PathBuf, T)],
     prompts: &ClassPrompts,
 ) -> Result<Scores, TrainError> {
     let vectors = prompts.embed(model, classes)?;
-    let EmbeddedFiles { audio, readable, unreadable } = embed_files(model, clips)?;
+    let EmbeddedFiles { audio, readable, unreadable } = embed_whole_files(model, clips)?;
     let dim = model.config().projection_dim;
     let scores = class_scores(Embeddings::new(&audio, dim)?, Embeddings::new(&vectors, dim)?)?;
     Ok(Scores { scores, readable, unreadable })
 }
 
-/// Files as a whole.
-pub(super) struct EmbeddedFiles {
-    /// `[readable, dim]`.
-    pub(super) audio: Vec<f32>,
-    /// Which could be read.
-    pub(super) readable: Vec<usize>,
-    /// Which could not, and why.
-    pub(super) unreadable: Vec<TrainError>,
-}
-
 /// Embeds the whole of each file in windows that overlap by half.
-pub(super) fn embed_files<T: Sync>(model: &Muscall, clips: &[(PathBuf, T)]) -> Result<EmbeddedFiles, TrainError> {
-    // Clips are longer than what the model was trained on: windows, half over one another.
-    let hop_s = model.config().clip_s / 2.0;
-    let windows = OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean };
-    let model = &model.clone().with_other_lengths(windows)?;
-    let config: ClipConfig = model.clip_config();
-    let (mut audio, mut readable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-    for (chunk, files) in clips.chunks(CLIPS).enumerate() {
-        let loaded: Vec<_> = files.par_iter().map(|(path, _)| load_whole(path, &config)).collect();
-        let mut whole = Vec::new();
-        for (i, clip) in loaded.into_iter().enumerate() {
-            match clip {
-                Ok(clip) => {
-                    readable.push(chunk * CLIPS + i);
-                    whole.push(clip);
-                }
-                Err(error) => unreadable.push(error.into()),
-            }
-        }
-        audio.extend_from_slice(model.embed_loaded(&whole)?.values());
-    }
-    if readable.is_empty() {
-        let path = clips.first().map(|(path, _)| path.clone()).unwrap_or_default();
-        return Err(TrainError::NothingToEvaluate { path, rows: clips.len() });
-    }
-    Ok(EmbeddedFiles { audio, readable, unreadable })
+pub(super) fn embed_whole_files<T>(model: &Muscall, clips: &[(PathBuf, T)]) -> Result<EmbeddedFiles, TrainError> {
+    let model = model.in_windows();
+    let config = model.clip_config();
+    let files: Vec<&Path> = clips.iter().map(|(path, _)| path.as_path()).collect();
+    let source = files.first().copied().unwrap_or(Path::new(""));
+    embed_files(&model, &files, source, |path| load_whole(path, &config))
 }

@@ -15,7 +15,7 @@ use muscall_model::{Muscall, Temperature};
 
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoadedItem, LoaderConfig};
-use crate::captions::Captions;
+use crate::captions::{Captions, PRETRAINED};
 use crate::checkpoint::Progress;
 use crate::dataset::{Dataset, item_seed};
 use crate::doctor::{FaultCounts, TrainingDoctor, mean_pairwise_cosine};
@@ -241,7 +241,7 @@ impl Run {
         let pretrained = self.recipe.optimizer.pretrained_rate;
         let rate = |name: &str| match name {
             "logit_scale" if is_fixed => 0.0,
-            name if name.starts_with("text.encoder.") => base * pretrained,
+            name if name.starts_with(PRETRAINED) => base * pretrained,
             _ => base,
         };
         let mut update = self.optimizer.step(&gradients, &rate);

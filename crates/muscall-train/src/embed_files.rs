@@ -1,0 +1,53 @@
+//! Embeddings of the files that can be read.
+
+use std::path::Path;
+
+use muscall_audio::{AudioError, Clip};
+use muscall_model::Muscall;
+use rayon::prelude::*;
+
+use crate::TrainError;
+
+/// Files decoded and embedded together.
+const FILES: usize = 32;
+
+/// Files, some of which could not be read.
+pub(crate) struct EmbeddedFiles {
+    /// `[readable, dim]`.
+    pub(crate) audio: Vec<f32>,
+    /// Which could be read.
+    pub(crate) readable: Vec<usize>,
+    /// Which could not, and why.
+    pub(crate) unreadable: Vec<TrainError>,
+}
+
+/// Embeds what `load` makes of each file.
+///
+/// # Errors
+/// [`TrainError::NothingToEvaluate`] with `source` if no file can be read.
+pub(crate) fn embed_files(
+    model: &Muscall,
+    files: &[&Path],
+    source: &Path,
+    load: impl Fn(&Path) -> Result<Clip, AudioError> + Sync,
+) -> Result<EmbeddedFiles, TrainError> {
+    let mut found = EmbeddedFiles { audio: Vec::new(), readable: Vec::new(), unreadable: Vec::new() };
+    for (chunk, files) in files.chunks(FILES).enumerate() {
+        let loaded: Vec<_> = files.par_iter().map(|path| load(path)).collect();
+        let mut clips = Vec::new();
+        for (i, clip) in loaded.into_iter().enumerate() {
+            match clip {
+                Ok(clip) => {
+                    found.readable.push(chunk * FILES + i);
+                    clips.push(clip);
+                }
+                Err(error) => found.unreadable.push(error.into()),
+            }
+        }
+        found.audio.extend_from_slice(model.embed_loaded(&clips)?.values());
+    }
+    if found.readable.is_empty() {
+        return Err(TrainError::NothingToEvaluate { path: source.to_owned(), rows: files.len() });
+    }
+    Ok(found)
+}

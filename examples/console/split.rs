@@ -1,0 +1,22 @@
+//! A split on the command line.
+
+use clap::ValueEnum;
+use muscall::Split;
+
+/// A split on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SplitName {
+    Train,
+    Val,
+    Test,
+}
+
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Val => Self::Val,
+            SplitName::Test => Self::Test,
+        }
+    }
+}
