@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::retrieval::{Bootstrap, RetrievalReport, chance, compare, galleries};
+use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
 use muscall::{Device, Manifest, Muscall, evaluate};
 use serde_json::json;
 
@@ -31,9 +31,6 @@ struct Arguments {
     /// Which rows.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
-    /// Another model, on the same queries: is it better?
-    #[arg(long)]
-    compare: Option<PathBuf>,
     /// Also draw ten galleries of so many tracks.
     #[arg(long)]
     gallery: Option<usize>,
@@ -61,14 +58,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Some(tracks) => Some(galleries(result.audio()?, result.text()?, result.pairs(), [tracks, 10], 0)?),
         None => None,
     };
-    let other = match &arguments.compare {
-        Some(bundle) => Some(evaluate(&Muscall::load(bundle, &Device::default())?, &manifest)?),
-        None => None,
-    };
-    let compared = match &other {
-        Some(other) => Some(compare(&result.ranks.text_to_audio, &other.ranks.text_to_audio, &bootstrap)?),
-        None => None,
-    };
     if let Some(path) = &arguments.queries {
         let mut file = BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?);
         for query in result.queries(&manifest, 10)? {
@@ -79,7 +68,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.json {
         let mut whole = serde_json::to_value(&report)?;
         whole["galleries"] = json!(drawn);
-        whole["comparison"] = json!(compared);
         println!("{}", serde_json::to_string_pretty(&whole)?);
         return Ok(());
     }
@@ -91,14 +79,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         };
         let [r1, r10, map] = [drawn.r_at_1, drawn.r_at_10, drawn.map_at_10].map(percent);
         println!("{} galleries of {}: R@1 {r1}  R@10 {r10}  mAP@10 {map}", drawn.galleries, drawn.tracks);
-    }
-    if let (Some(bundle), Some(c)) = (&arguments.compare, compared) {
-        println!("\n{} against that, text → music:", bundle.display());
-        for (name, d) in [("R@1", c.r_at_1), ("R@5", c.r_at_5), ("R@10", c.r_at_10), ("mAP@10", c.map_at_10)] {
-            let [mean, low, high] = [d.mean, d.interval.low, d.interval.high].map(|x| 100.0 * x);
-            println!("  {name:<7}{mean:+6.1} [{low:+.1}, {high:+.1}]");
-        }
-        println!("  rank better {}, worse {}, same {}; sign test p = {:.3}", c.better, c.worse, c.same, c.sign_test_p);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use muscall_report::{Report, ReportConfig};
 
 const QUERIES: [&str; 3] = [
     "heavy metal with distorted electric guitar",
@@ -53,7 +54,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 
     let mut rows = train.rows;
-    rows.extend(held_out.rows);
+    rows.extend(held_out.rows.clone());
     let paths: Vec<_> = rows.iter().map(|row| &row.audio).collect();
     let music = model.embed_audio(&paths)?;
     let words = model.embed_text(QUERIES)?;
@@ -65,7 +66,10 @@ fn run() -> Result<(), Box<dyn Error>> {
             println!("  {:.2}  {}  ({})", hit.score, row.id, row.captions[0]);
         }
     }
-    println!("\nThe model is in runs/quickstart. Search a folder of your own with it:");
+    let config = ReportConfig::new("The quickstart on clips it never heard").with_run(&out);
+    Report::of_manifest(&model, &held_out, &config)?.write(&out.join("report"))?;
+    println!("\nPictures and what it gets wrong: runs/quickstart/report/index.html");
+    println!("The model is in runs/quickstart. Search a folder of your own with it:");
     println!("  cargo run --release --example search -- --bundle runs/quickstart --music ~/Music \"calm solo piano\"");
     println!("and train on your own music with:");
     println!("  cargo run --release --example train -- --help");

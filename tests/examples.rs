@@ -200,24 +200,22 @@ fn check_finds_what_is_wrong_with_a_manifest() {
 }
 
 #[test]
-fn evaluate_gives_intervals_queries_and_a_comparison() {
+fn evaluate_gives_intervals_and_queries_whatever_the_threads() {
     let dir = tempfile::tempdir().unwrap();
     let (model, queries) = (dir.path().join("model"), dir.path().join("queries.jsonl"));
     bundle(&model);
-    let evaluate = |more: &[&str]| {
+    let evaluate = |threads: &str, more: &[&str]| {
         let mut command = example("evaluate");
-        command.arg("--bundle").arg(&model).args(["--data", "demo/manifest.jsonl", "--gallery", "6", "--compare"]);
-        let output = command.arg(&model).arg("--queries").arg(&queries).args(more).output().unwrap();
+        command.env("RAYON_NUM_THREADS", threads).args(["--data", "demo/manifest.jsonl", "--gallery", "6"]);
+        let output = command.arg("--bundle").arg(&model).arg("--queries").arg(&queries).args(more).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         text(&output)
     };
-    let whole: Value = serde_json::from_str(&evaluate(&["--json"])).unwrap();
+    let whole: Value = serde_json::from_str(&evaluate("2", &["--json"])).unwrap();
     let found = &whole["text_to_audio"];
     let (value, interval) = (found["r_at_10"].as_f64().unwrap(), &found["intervals"]["r_at_10"]);
     assert!(interval["low"].as_f64().unwrap() <= value && value <= interval["high"].as_f64().unwrap());
     assert_eq!((&found["gallery"], &whole["galleries"]["tracks"]), (&12.into(), &6.into()));
-    // A model is as good as itself.
-    assert_eq!((&whole["comparison"]["same"], &whole["comparison"]["sign_test_p"]), (&12.into(), &1.0.into()));
     let lines = fs::read_to_string(&queries).unwrap();
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 12);
@@ -226,10 +224,13 @@ fn evaluate_gives_intervals_queries_and_a_comparison() {
         let rank = row["rank"].as_u64().unwrap() as usize;
         assert!(place.is_none_or(|place| place < rank), "{row}");
     }
-    let table = evaluate(&[]);
+    let table = evaluate("2", &[]);
     assert!(table.contains("text → music") && table.contains("10 galleries of 6"), "{table}");
-    // Numbers are the same from run to run.
-    assert_eq!(table, evaluate(&[]));
+    // From run to run, and on one thread, to the last digit.
+    assert_eq!(table, evaluate("2", &[]));
+    assert_eq!(table, evaluate("1", &[]));
+    assert_eq!(whole, serde_json::from_str::<Value>(&evaluate("1", &["--json"])).unwrap());
+    assert_eq!(lines, fs::read_to_string(&queries).unwrap());
 }
 
 #[test]
@@ -245,6 +246,13 @@ fn report_and_benchmark_run() {
     assert_eq!(fs::read_to_string(out.join("queries.jsonl")).unwrap().lines().count(), 12);
     let html = fs::read_to_string(out.join("index.html")).unwrap();
     assert!(html.contains("The worst failures") && !html.contains("http"), "{html}");
+
+    for name in ["recall", "density", "tsne-modality", "tsne-label", "pca", "confusion", "classes", "moments"] {
+        for end in ["light.svg", "light.png", "dark.svg", "dark.png"] {
+            assert!(out.join(format!("{name}-{end}")).exists(), "{name}-{end}");
+        }
+    }
+    assert_eq!(html.matches("<svg").count(), 2 * 8);
 
     let song_describer = dir.path().join("song_describer");
     fs::create_dir_all(song_describer.join("audio/00")).unwrap();
@@ -266,4 +274,112 @@ fn report_and_benchmark_run() {
     let wrong = benchmark("gtzam");
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("gtzan"));
+}
+
+#[test]
+fn compare_and_plot_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("one"), dir.path().join("other"));
+    bundle(&one);
+    bundle(&other);
+    let compare = |a: &Path, b: &Path| {
+        let output = example("compare").arg(a).arg(b).args(["demo/manifest.jsonl", "--json"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str::<Value>(&text(&output)).unwrap()
+    };
+    let itself = compare(&one, &one);
+    // A model is as good as itself.
+    let own = &itself["text_to_audio"];
+    assert_eq!((&own["same"], &own["r_at_1"]["mean"], &own["sign_test_p"]), (&12.into(), &0.0.into(), &1.0.into()));
+    let (there, back) = (compare(&one, &other), compare(&other, &one));
+    assert_eq!(there["text_to_audio"]["better"], back["text_to_audio"]["worse"]);
+
+    fs::write(dir.path().join("steps.csv"), "step,epoch,loss\n1,0,3.5\n2,0,2.5\n3,0,2.").unwrap();
+    let plot = example("plot").arg(dir.path()).output().unwrap();
+    assert!(text(&plot).starts_with("step 2, loss 2.500"), "{}", text(&plot));
+    assert!(dir.path().join("training-dark.svg").exists());
+    let nothing = example("plot").arg(&one).output().unwrap();
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&nothing.stderr).contains("steps.csv"));
+}
+
+/// A SoundFont with one instrument: a sine of a hundred samples a period.
+fn soundfont() -> Vec<u8> {
+    let chunk = |id: &[u8; 4], body: &[u8]| [id, &(body.len() as u32).to_le_bytes()[..], body].concat();
+    let list = |kind: &[u8; 4], chunks: &[Vec<u8>]| chunk(b"LIST", &[&kind[..], &chunks.concat()].concat());
+    let words = |values: &[u16]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let name = |text: &str| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(20, 0);
+        bytes
+    };
+    let wave: Vec<u8> = (0..1046)
+        .flat_map(|i| {
+            let sample = if i < 1000 { 20_000.0 * (std::f64::consts::TAU * f64::from(i) / 100.0).sin() } else { 0.0 };
+            (sample as i16).to_le_bytes()
+        })
+        .collect();
+    let info =
+        list(b"INFO", &[chunk(b"ifil", &words(&[2, 1])), chunk(b"isng", b"EMU8000\0"), chunk(b"INAM", b"sine\0\0")]);
+    let preset = |text: &str, bag: u16| [name(text), words(&[0, 0, bag]), vec![0; 12]].concat();
+    let instrument = |text: &str, bag: u16| [name(text), words(&[bag])].concat();
+    let header = |text: &str, range: [u32; 4], rate: u32| {
+        let numbers: Vec<u8> = range.iter().chain(&[rate]).flat_map(|x| x.to_le_bytes()).collect();
+        [name(text), numbers, vec![60, 0], words(&[0, 1])].concat()
+    };
+    let pdta = list(
+        b"pdta",
+        &[
+            chunk(b"phdr", &[preset("sine", 0), preset("EOP", 1)].concat()),
+            chunk(b"pbag", &words(&[0, 0, 1, 0])),
+            chunk(b"pmod", &[0; 10]),
+            // 41: the instrument; 54: loops; 53: the sample.
+            chunk(b"pgen", &words(&[41, 0, 0, 0])),
+            chunk(b"inst", &[instrument("sine", 0), instrument("EOI", 1)].concat()),
+            chunk(b"ibag", &words(&[0, 0, 2, 0])),
+            chunk(b"imod", &[0; 10]),
+            chunk(b"igen", &words(&[54, 1, 53, 0, 0, 0])),
+            chunk(b"shdr", &[header("sine", [0, 1000, 100, 900], 26_163), header("EOS", [0; 4], 0)].concat()),
+        ],
+    );
+    let body = [&b"sfbk"[..], &info, &list(b"sdta", &[chunk(b"smpl", &wave)]), &pdta].concat();
+    chunk(b"RIFF", &body)
+}
+
+#[test]
+fn midi_is_rendered_once_and_bad_files_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("sine.sf2"), soundfont()).unwrap();
+    // One track: A4 for 480 ticks of 1/480 quarter, which is half a second.
+    let events = [0, 0x90, 69, 100, 0x83, 0x60, 0x80, 69, 0, 0, 0xff, 0x2f, 0];
+    let mut midi = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk\0\0\0".to_vec();
+    midi.push(events.len() as u8);
+    midi.extend(events);
+    fs::create_dir(at("lmd")).unwrap();
+    fs::write(at("lmd/a.mid"), midi).unwrap();
+    fs::write(at("lmd/b.mid"), "no MIDI").unwrap();
+    let list = |lines: &str| fs::write(at("captions.json"), lines).unwrap();
+    list("{\"location\": \"lmd/a.mid\", \"caption\": \"a tone\"}\n{\"location\": \"lmd/b.mid\", \"caption\": \"-\"}\n");
+    let render =
+        || example("render_midi").arg(at("captions.json")).arg("--soundfont").arg(at("sine.sf2")).output().unwrap();
+    let output = render();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text(&output).starts_with("1 of 2 pieces"), "{}", text(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("b.mid"));
+    let wav = at("rendered/lmd/a.wav");
+    let heard = muscall::audio::decode(&wav, &muscall::audio::DecodeOptions::default()).unwrap().waveform;
+    assert_eq!(heard.sample_rate(), 16_000);
+    assert!((1.4..1.7).contains(&heard.duration_s()) && heard.peak() > 0.01, "{} {}", heard.duration_s(), heard.peak());
+    // 440 Hz: half of its zero crossings a second.
+    let middle = &heard.samples()[2_000..6_000];
+    let crossings = middle.windows(2).filter(|pair| (pair[0] < 0.0) != (pair[1] < 0.0)).count();
+    assert!((210..=230).contains(&crossings), "{crossings}");
+    let written = fs::metadata(&wav).unwrap().modified().unwrap();
+    render();
+    assert_eq!(fs::metadata(&wav).unwrap().modified().unwrap(), written);
+    list("{\"location\": \"../a.mid\"}");
+    let outside = render();
+    assert_eq!(outside.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&outside.stderr).contains("leaves the folder"));
 }

@@ -79,6 +79,11 @@ impl Evaluation {
         Ok(Embeddings::new(&self.text, self.dim)?)
     }
 
+    /// Rows of the manifest that were ranked, in the order of the tracks.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
     /// Which caption belongs to which track.
     pub fn pairs(&self) -> &Pairs {
         &self.pairs

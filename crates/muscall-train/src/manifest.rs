@@ -21,6 +21,8 @@ pub struct Row {
     pub audio: PathBuf,
     /// At least one; trimmed, not empty.
     pub captions: Vec<String>,
+    /// A class such as a genre, for reports; training does not look at it.
+    pub label: Option<String>,
 }
 
 /// A part of a data set.
@@ -68,8 +70,8 @@ impl Manifest {
     /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, or a folder in the released layout
     /// (`dataset_{train,val,test}.json` and `audio/`). A row has `audio` (or `audio_path`, `file`,
     /// `file_name`, `path`), `caption` or `captions` (in tables also `caption_1`, `caption_2` …),
-    /// and maybe `id` (or `audio_id`) and `split`; other keys are left alone. Paths are relative to
-    /// the manifest. Rows with the same id are one track with several captions. A manifest without
+    /// and maybe `id` (or `audio_id`), `split` and `label`; other keys are left alone. Paths are
+    /// relative to the manifest. Rows with the same id are one track with several captions. A manifest without
     /// splits gives all its rows, whatever split is asked for.
     ///
     /// # Errors
@@ -120,7 +122,7 @@ impl Manifest {
             match by_id.get(&row.id) {
                 None => {
                     by_id.insert(row.id.clone(), rows.len());
-                    rows.push(Row { id: row.id, audio, captions: row.captions });
+                    rows.push(Row { id: row.id, audio, captions: row.captions, label: row.label });
                 }
                 Some(&earlier) if rows[earlier].audio == audio => rows[earlier].captions.extend(row.captions),
                 Some(&earlier) => {

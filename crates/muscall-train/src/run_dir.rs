@@ -22,7 +22,7 @@ pub(crate) fn open(dir: &Path, on_existing: OnExisting, fresh: &Progress) -> Res
         OnExisting::Refuse if checkpoints.exists() => return Err(TrainError::RunExists { path: dir.to_owned() }),
         OnExisting::Refuse => {}
         OnExisting::Replace => {
-            for old in [&checkpoints, &dir.join("ema")] {
+            for old in [&checkpoints, &dir.join("ema"), &dir.join("tensorboard")] {
                 if old.exists() {
                     fs::remove_dir_all(old).map_err(io(old))?;
                 }

@@ -13,7 +13,7 @@ use muscall_model::text::TransformerConfig;
 use muscall_model::weights::state_of;
 use muscall_model::{ClipTokenizer, Muscall, MuscallConfig};
 use muscall_train::benchmark::{
-    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MusicCaps, SongDescriber, Task, linear_probe,
+    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MidiCaps, MusicCaps, SongDescriber, Task, linear_probe,
     zero_shot_classification, zero_shot_tagging,
 };
 use muscall_train::{Split, TrainError, evaluate};
@@ -223,4 +223,38 @@ fn prompts_come_from_a_small_file() {
         fs::write(&path, text).unwrap();
         assert!(ClassPrompts::read(&path).unwrap_err().to_string().contains(part));
     }
+}
+
+#[test]
+fn midicaps_wants_its_music_rendered() {
+    let dir = tempfile::tempdir().unwrap();
+    let row = |name: &str, caption: &str, test: bool| {
+        format!(
+            r#"{{"location": "lmd_full/1/{name}.mid", "caption": "{caption}", "genre": ["electronic", "pop"], "tempo": 120, "test_set": {test}}}"#
+        )
+    };
+    let lines = [
+        row("a", "A “quoted” synth\\tline", true),
+        row("b", "Drums", true),
+        row("c", "Piano", false),
+        row("d", "", true),
+        row("e", "Never rendered", true),
+    ];
+    fs::write(dir.path().join("captions.json"), lines.join("\n") + "\n\n").unwrap();
+    let nothing = MidiCaps.read(dir.path(), Split::Test).unwrap_err();
+    assert!(matches!(nothing, TrainError::BenchmarkIncomplete { found: 0, expected: 3, .. }), "{nothing}");
+    for (i, name) in ["a.wav", "b.flac", "c.wav"].iter().enumerate() {
+        tone(&dir.path().join("rendered/lmd_full/1").join(name), i as u32);
+    }
+    assert!(MidiCaps.is_at(dir.path()) && !Gtzan.is_at(dir.path()));
+    let data = MidiCaps.read(dir.path(), Split::Test).unwrap();
+    assert_eq!((data.found(), data.missing.len()), (2, 1));
+    data.check_half(dir.path()).unwrap();
+    let Task::Retrieval(manifest) = &data.task else { panic!("{:?}", data.task) };
+    assert_eq!(manifest.rows[0].captions, ["A “quoted” synth\tline"]);
+    assert_eq!(manifest.rows[0].label.as_deref(), Some("electronic"));
+    assert_eq!(evaluate(&model(), manifest).unwrap().tracks, 2);
+    fs::write(dir.path().join("captions.json"), r#"{"location": 3}"#).unwrap();
+    let error = MidiCaps.read(dir.path(), Split::Test).unwrap_err().to_string();
+    assert!(error.contains("captions.json") && error.contains("row 1"), "{error}");
 }

@@ -97,6 +97,7 @@ fn manifest(dir: &Path, name: &str, rows: &[(&str, &str)]) -> Manifest {
         id: (*audio).to_owned(),
         audio: dir.join(audio),
         captions: vec![(*caption).to_owned()],
+        label: None,
     };
     Manifest { rows: rows.iter().map(row).collect(), source: PathBuf::from(name) }
 }

@@ -22,6 +22,10 @@ impl Benchmark for Gtzan {
         "gtzan"
     }
 
+    fn is_at(&self, root: &Path) -> bool {
+        FOLDERS.iter().any(|folder| root.join(folder).join("blues").is_dir())
+    }
+
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
         let list = match split {
             Split::Train => include_str!("../../assets/gtzan/train_filtered.txt"),

@@ -19,6 +19,10 @@ impl Benchmark for Jamendo {
         "jamendo"
     }
 
+    fn is_at(&self, root: &Path) -> bool {
+        find_list(root, "-test.tsv").is_ok()
+    }
+
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
         let suffix = match split {
             Split::Train => "-train.tsv",

@@ -21,6 +21,10 @@ impl Benchmark for MagnaTagATune {
         "magnatagatune"
     }
 
+    fn is_at(&self, root: &Path) -> bool {
+        root.join("annotations_final.csv").is_file()
+    }
+
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
         let path = root.join("annotations_final.csv");
         let csv = |source| TrainError::Csv { path: path.clone(), source };

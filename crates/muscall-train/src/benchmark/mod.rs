@@ -6,6 +6,7 @@
 mod gtzan;
 mod jamendo;
 mod magnatagatune;
+mod midi_caps;
 mod music_caps;
 mod probe;
 mod song_describer;
@@ -14,6 +15,7 @@ mod zero_shot;
 pub use gtzan::Gtzan;
 pub use jamendo::Jamendo;
 pub use magnatagatune::MagnaTagATune;
+pub use midi_caps::MidiCaps;
 pub use music_caps::MusicCaps;
 pub use probe::linear_probe;
 pub use song_describer::SongDescriber;
@@ -30,6 +32,9 @@ pub trait Benchmark {
     /// As on the command line.
     fn name(&self) -> &'static str;
 
+    /// Whether a folder looks like this data set.
+    fn is_at(&self, root: &Path) -> bool;
+
     /// Reads the layout under `root`. Audio that is not there is counted and named; see
     /// [`BenchmarkData::check_half`].
     ///
@@ -40,8 +45,15 @@ pub trait Benchmark {
 }
 
 /// All of them.
-pub fn benchmarks() -> [Box<dyn Benchmark>; 5] {
-    [Box::new(Gtzan), Box::new(MagnaTagATune), Box::new(SongDescriber), Box::new(MusicCaps), Box::new(Jamendo)]
+pub fn benchmarks() -> [Box<dyn Benchmark>; 6] {
+    [
+        Box::new(Gtzan),
+        Box::new(MagnaTagATune),
+        Box::new(SongDescriber),
+        Box::new(MusicCaps),
+        Box::new(Jamendo),
+        Box::new(MidiCaps),
+    ]
 }
 
 /// What a data set asks of a model.

@@ -22,6 +22,10 @@ impl Benchmark for MusicCaps {
         "musiccaps"
     }
 
+    fn is_at(&self, root: &Path) -> bool {
+        root.join("musiccaps-public.csv").is_file()
+    }
+
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
         let path = root.join("musiccaps-public.csv");
         let rows = read_table(&path, ["ytid", "is_audioset_eval", "caption"])?;
@@ -82,7 +86,7 @@ pub(super) fn retrieval(
             Some(&row) => rows[row].captions.push(caption),
             None => {
                 by_id.insert(id.clone(), rows.len());
-                rows.push(Row { id, audio, captions: vec![caption] });
+                rows.push(Row { id, audio, captions: vec![caption], label: None });
             }
         }
     }

@@ -19,6 +19,10 @@ impl Benchmark for SongDescriber {
         "song_describer"
     }
 
+    fn is_at(&self, root: &Path) -> bool {
+        root.join("song_describer.csv").is_file()
+    }
+
     fn read(&self, root: &Path, _: Split) -> Result<BenchmarkData, TrainError> {
         let path = root.join("song_describer.csv");
         let rows = read_table(&path, ["track_id", "path", "caption"])?;

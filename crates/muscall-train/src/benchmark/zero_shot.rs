@@ -56,8 +56,13 @@ impl ClassPrompts {
         words.iter().flat_map(|word| self.templates.iter().map(move |template| template.replace("{}", word))).collect()
     }
 
-    /// One vector a class, `[classes, dim]`.
-    fn embed(&self, model: &Muscall, classes: &[String]) -> Result<Vec<f32>, TrainError> {
+    /// One vector a class.
+    ///
+    /// # Shapes
+    /// - returns `[classes, dim]`, unit norm.
+    /// # Errors
+    /// [`TrainError::Model`], which would be a defect of this library.
+    pub fn embed(&self, model: &Muscall, classes: &[String]) -> Result<Vec<f32>, TrainError> {
         let mut vectors = Vec::new();
         for class in classes {
             let prompts = self.prompts(class);

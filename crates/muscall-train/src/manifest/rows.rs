@@ -21,6 +21,7 @@ pub(super) struct RawRow {
     pub(super) audio: String,
     pub(super) captions: Vec<String>,
     pub(super) split: Option<String>,
+    pub(super) label: Option<String>,
 }
 
 pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
@@ -75,7 +76,10 @@ fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
     if captions.is_empty() || captions.iter().any(String::is_empty) {
         return Err(TrainError::EmptyCaption { path: path.to_owned(), row: number });
     }
-    Ok(RawRow { number, id, audio, captions, split })
+    // Some manifests have something else under this name, which is theirs to keep.
+    let label = object.get("label").and_then(Value::as_str).map(str::trim).filter(|label| !label.is_empty());
+    let label = label.map(str::to_owned);
+    Ok(RawRow { number, id, audio, captions, split, label })
 }
 
 /// The first of the keys that is there and not null; numbers, common as ids, become text.

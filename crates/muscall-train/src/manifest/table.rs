@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
         found: header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
     };
     let audio = column(&AUDIO_KEYS).ok_or_else(|| missing("audio"))?;
-    let (id, split) = (column(&ID_KEYS), column(&["split"]));
+    let (id, split, label) = (column(&ID_KEYS), column(&["split"]), column(&["label"]));
     // Data sets also have `caption_id`, `caption_source` and the like.
     let is_numbered = |name: &str| {
         name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
@@ -63,6 +63,7 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
             audio,
             captions,
             split: text(split),
+            label: text(label),
         });
     }
     Ok(rows)

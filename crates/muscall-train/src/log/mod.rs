@@ -1,4 +1,7 @@
-//! The log of a run: `log.jsonl` with everything, `steps.csv` and `validation.csv` for plotting.
+//! The log of a run: `log.jsonl` with everything, `steps.csv` and `validation.csv` for plotting,
+//! `tensorboard/` for TensorBoard.
+
+mod tensorboard;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -6,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
+use tensorboard::EventFile;
 
 use crate::TrainError;
 use crate::checkpoint::Progress;
@@ -22,6 +26,7 @@ pub struct RunLog {
     steps: Writer,
     validation: Writer,
     validation_ema: Option<Writer>,
+    events: EventFile,
 }
 
 impl RunLog {
@@ -52,6 +57,7 @@ impl RunLog {
                 Some(_) => Some(Writer::open(dir.join("validation_ema.csv"), Some(VALIDATION_HEADER), validation)?),
                 None => None,
             },
+            events: EventFile::create(&dir.join("tensorboard"), progress.step)?,
         })
     }
 
@@ -59,6 +65,17 @@ impl RunLog {
     /// [`TrainError::Io`] with the file.
     pub fn step(&mut self, r: &StepReport) -> Result<(), TrainError> {
         self.jsonl.json("step", r)?;
+        let ssl_loss = r.ssl_loss.map(|loss| ("train/ssl_loss", loss));
+        let values = [
+            ("train/loss", r.loss),
+            ("train/pair_loss", r.pair_loss),
+            ("train/learning_rate", r.learning_rate),
+            ("train/gradient_norm", r.gradient_norm),
+            ("train/scale", r.scale),
+            ("train/clips_per_s", r.clips_per_s),
+        ];
+        let values: Vec<_> = values.into_iter().chain(ssl_loss).collect();
+        self.events.scalars(r.step, &values)?;
         self.steps.line(&format!(
             "{},{},{:.6},{:.4e},{:.4e},{:.4},{:.2},{:.6},{}",
             r.step,
@@ -77,6 +94,13 @@ impl RunLog {
     /// [`TrainError::Io`] with the file.
     pub fn validation(&mut self, r: &ValidationReport) -> Result<(), TrainError> {
         self.jsonl.json("validation", r)?;
+        for (direction, m) in [("t2a", &r.metrics.text_to_audio), ("a2t", &r.metrics.audio_to_text)] {
+            let of = if r.is_ema { "validation_ema" } else { "validation" };
+            let names = ["r1", "r5", "r10", "map10", "median_rank"].map(|name| format!("{of}/{direction}_{name}"));
+            let values = [m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10, m.median_rank];
+            let scalars: Vec<_> = names.iter().map(String::as_str).zip(values).collect();
+            self.events.scalars(r.step, &scalars)?;
+        }
         let directions = [&r.metrics.text_to_audio, &r.metrics.audio_to_text];
         let cells = directions
             .map(|m| format!("{:.6},{:.6},{:.6},{:.6},{}", m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10, m.median_rank));

@@ -1,0 +1,70 @@
+//! Is one model better than another?
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muscall::retrieval::{Bootstrap, compare};
+use muscall::{Device, Manifest, Muscall, evaluate};
+
+/// Asks two models the same captions. A difference whose 95 % interval holds zero is none.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example compare -- runs/new runs/old demo/manifest.jsonl"
+)]
+struct Arguments {
+    /// A trained model.
+    bundle: PathBuf,
+    /// What it is compared with.
+    other: PathBuf,
+    /// A manifest or a folder, as for `train`.
+    data: PathBuf,
+    /// Which rows.
+    #[arg(long, value_enum, default_value = "val")]
+    split: console::SplitName,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
+    let evaluated = |bundle: &PathBuf| -> Result<_, Box<dyn Error>> {
+        Ok(evaluate(&Muscall::load(bundle, &Device::default())?, &manifest)?)
+    };
+    let (one, other) = (evaluated(&arguments.bundle)?, evaluated(&arguments.other)?);
+    for error in &one.unreadable {
+        eprintln!("left out: {error}");
+    }
+    let bootstrap = Bootstrap::default();
+    let directions = [
+        ("text → music", compare(&one.ranks.text_to_audio, &other.ranks.text_to_audio, &bootstrap)?),
+        ("music → text", compare(&one.ranks.audio_to_text, &other.ranks.audio_to_text, &bootstrap)?),
+    ];
+    if arguments.json {
+        let [(_, to_audio), (_, to_text)] = directions;
+        let both = serde_json::json!({ "text_to_audio": to_audio, "audio_to_text": to_text });
+        println!("{}", serde_json::to_string_pretty(&both)?);
+        return Ok(());
+    }
+    println!("{}:\n{}\n", arguments.bundle.display(), console::table(&one.metrics));
+    println!("{}:\n{}", arguments.other.display(), console::table(&other.metrics));
+    for (name, c) in directions {
+        println!("\nThe first against the second, {name}, with 95 % intervals:");
+        for (name, d) in [("R@1", c.r_at_1), ("R@5", c.r_at_5), ("R@10", c.r_at_10), ("mAP@10", c.map_at_10)] {
+            let [mean, low, high] = [d.mean, d.interval.low, d.interval.high].map(|x| 100.0 * x);
+            println!("  {name:<7}{mean:+6.1} [{low:+.1}, {high:+.1}]");
+        }
+        println!("  rank better {}, worse {}, same {}; sign test p = {:.3}", c.better, c.worse, c.same, c.sign_test_p);
+    }
+    Ok(())
+}
