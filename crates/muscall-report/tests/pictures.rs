@@ -133,9 +133,9 @@ fn confusion_of_few_and_of_many_classes() {
 #[test]
 fn bars_of_fifty_tags() {
     let bar = |i: usize| Bar {
-        name: if i % 9 == 0 { LONG.to_owned() } else { format!("tag {i}") },
+        name: if i.is_multiple_of(9) { LONG.to_owned() } else { format!("tag {i}") },
         value: i as f64 / 50.0,
-        interval: (i % 2 == 0).then(|| Interval { low: 0.2, high: 0.9 }),
+        interval: i.is_multiple_of(2).then_some(Interval { low: 0.2, high: 0.9 }),
     };
     check("bars", &Bars { title: LONG.to_owned(), bars: (0..=50).map(bar).collect(), chance: Some(0.5) });
     check("bars", &Bars { title: String::new(), bars: Vec::new(), chance: None });
