@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
 use serde::{Deserialize, Serialize};
 
+use crate::inference::PackedEncoders;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
 use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths, WindowPooling};
@@ -39,6 +40,10 @@ pub struct Muscall {
     text_frontend: TextFrontend,
     frontend: std::sync::Arc<LogMelExtractor>,
     device: Device,
+    /// Packed when it is first needed, and shared by clones.
+    packed: std::sync::Arc<std::sync::OnceLock<PackedEncoders>>,
+    /// Whether the kernels may be used.
+    kernels: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,7 +73,8 @@ impl Muscall {
         let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
         let model = model.valid().to_device(&device);
-        Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device })
+        let (packed, kernels) = (std::sync::Arc::default(), true);
+        Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
     }
 
     /// Reads a bundle.
@@ -102,6 +108,19 @@ impl Muscall {
         let config =
             self.config.clone().with_other_lengths(OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean });
         Self { config, ..self.clone() }
+    }
+
+    /// The same model, embedding with our own kernels on a CPU (the default) or with burn's
+    /// operators as on any other device. They agree to a few units of the last place.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: bool) -> Self {
+        self.kernels = kernels;
+        self
+    }
+
+    /// The encoders that there are kernels for here.
+    pub(crate) fn packed(&self) -> Option<&PackedEncoders> {
+        self.kernels.then(|| self.packed.get_or_init(|| PackedEncoders::new(&self.config, &self.model, &self.device)))
     }
 
     /// The configuration.

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::audio::AudioBatch;
 use crate::muscall::OtherLengths;
+use crate::text::TextFrontend;
 use crate::windows::{mean_direction, window_starts};
 use crate::{AudioEmbedding, ModelError, Muscall, TextEmbedding};
 
@@ -86,6 +87,24 @@ impl Muscall {
         self.embed_pieces(clips, |clip| (&clip.samples, clip.valid))
     }
 
+    /// Embeds spectrograms of one length, as [`frontend`](Self::frontend) gives them.
+    ///
+    /// # Shapes
+    /// - each: `[n_mels, frames]`; returns `[clips, projection_dim]`, unit norm.
+    /// # Errors
+    /// [`ModelError::Config`] if they have other bands, different lengths or too few frames.
+    pub fn embed_log_mels(&self, mels: &[&[f32]]) -> Result<AudioEmbedding, ModelError> {
+        let (bands, dim) = (self.config().log_mel.n_mels, self.config().projection_dim);
+        let values = mels.first().map_or(0, |mel| mel.len());
+        let whole = values.is_multiple_of(bands) && mels.iter().all(|mel| mel.len() == values);
+        ModelError::check(whole, "log_mel.n_mels", bands, "the bands of spectrograms of one length")?;
+        let mut rows = Vec::with_capacity(mels.len() * dim);
+        for batch in mels.chunks(AUDIO_BATCH) {
+            self.embed_batch(batch, None, &mut rows)?;
+        }
+        Ok(AudioEmbedding::new(rows, dim))
+    }
+
     fn embed_pieces<C: Sync>(
         &self,
         clips: &[C],
@@ -101,7 +120,9 @@ impl Muscall {
         // Clips of one length go together.
         for run in mels.chunk_by(|(a, _), (b, _)| a.frames() == b.frames()) {
             for batch in run.chunks(AUDIO_BATCH) {
-                append(&mut rows, self.model().embed_audio(self.audio_batch(batch)?), "audio")?;
+                let valid = batch.iter().map(|(_, valid)| self.config().log_mel.frames(*valid)).collect();
+                let mels: Vec<&[f32]> = batch.iter().map(|(mel, _)| mel.values()).collect();
+                self.embed_batch(&mels, Some(valid), &mut rows)?;
             }
         }
         let mut rows = rows.as_slice();
@@ -114,17 +135,23 @@ impl Muscall {
         Ok(AudioEmbedding::new(values, dim))
     }
 
-    fn audio_batch(&self, batch: &[(LogMel, usize)]) -> Result<AudioBatch, ModelError> {
-        let (bands, frames) = (batch[0].0.n_mels(), batch[0].0.frames());
+    /// Adds the embeddings of spectrograms of one length, of which so many frames are no padding.
+    fn embed_batch(
+        &self,
+        mels: &[&[f32]],
+        valid_frames: Option<Vec<usize>>,
+        rows: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        let n_mels = self.config().log_mel.n_mels;
+        let frames = mels[0].len() / n_mels;
         let long = frames >= self.config().audio.min_frames();
         ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
-        let data: Vec<f32> = batch.iter().flat_map(|(mel, _)| mel.values()).copied().collect();
-        let data = TensorData::new(data, [batch.len(), bands, frames]);
-        let log_mel = &self.config().log_mel;
-        Ok(AudioBatch {
-            mel: Tensor::from_data(data, self.device()),
-            valid_frames: Some(batch.iter().map(|(_, valid)| log_mel.frames(*valid)).collect()),
-        })
+        if let Some(audio) = self.packed().and_then(|packed| packed.audio.as_ref()) {
+            return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
+        }
+        let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
+        let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
+        append_tensor(rows, self.model().embed_audio(batch), "audio")
     }
 
     /// A clip as what goes through the encoder: itself, or windows of it.
@@ -158,8 +185,16 @@ impl Muscall {
         }
         let mut values = Vec::new();
         for texts in texts.chunks(TEXT_BATCH) {
-            let text = self.text_frontend().batch(texts, self.device());
-            append(&mut values, self.model().embed_text(text), "text")?;
+            match (self.packed().and_then(|packed| packed.text.as_ref()), self.text_frontend()) {
+                (Some(encoder), TextFrontend::Clip(tokenizer)) => {
+                    let captions: Vec<Vec<u32>> = texts.iter().map(|text| tokenizer.encode(text.as_ref())).collect();
+                    append(&mut values, &encoder.embed(&captions), self.config().projection_dim, "text")?;
+                }
+                _ => {
+                    let text = self.text_frontend().batch(texts, self.device());
+                    append_tensor(&mut values, self.model().embed_text(text), "text")?;
+                }
+            }
         }
         Ok(TextEmbedding::new(values, self.config().projection_dim))
     }
@@ -198,10 +233,13 @@ impl Muscall {
     }
 }
 
-fn append(values: &mut Vec<f32>, batch: Tensor<2>, what: &'static str) -> Result<(), ModelError> {
+fn append_tensor(values: &mut Vec<f32>, batch: Tensor<2>, what: &'static str) -> Result<(), ModelError> {
     let [_, dim] = batch.dims();
     let data = batch.into_data().convert::<f32>();
-    let data = data.as_slice::<f32>().expect("converted to f32");
+    append(values, data.as_slice::<f32>().expect("converted to f32"), dim, what)
+}
+
+fn append(values: &mut Vec<f32>, data: &[f32], dim: usize, what: &'static str) -> Result<(), ModelError> {
     if let Some(i) = data.iter().position(|x| !x.is_finite()) {
         let index = (values.len() + i) / dim;
         return Err(ModelError::NotFinite { what, index });

@@ -12,6 +12,7 @@ mod bundle;
 mod embed;
 mod embedding;
 mod error;
+mod inference;
 mod layers;
 mod muscall;
 #[cfg(feature = "sentence")]

@@ -6,7 +6,6 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::interpolation::interpolation;
-use super::resnet_encoder::POOL_HEADS;
 use crate::layers::Linear;
 
 /// One multi-head self-attention over the positions of the last feature map, read out at their
@@ -31,6 +30,9 @@ pub struct AttentionPool {
 }
 
 impl AttentionPool {
+    /// Heads.
+    pub const HEADS: usize = 8;
+
     /// For feature maps of `[height, width]` at the length of training.
     pub fn new([height, width]: [usize; 2], channels: usize, hidden: usize, device: &Device) -> Self {
         let std = (channels as f64).powf(-0.5);
@@ -61,10 +63,10 @@ impl AttentionPool {
         let mean = x.clone().narrow(1, 0, 1).reshape([batch, channels]);
         let all = x.reshape([batch * positions, channels]);
         let split = |x: Tensor<2>, length| {
-            let per_head = channels / POOL_HEADS;
-            x.reshape([batch, length, POOL_HEADS, per_head]).swap_dims(1, 2) // [batch, heads, length, per head]
+            let per_head = channels / Self::HEADS;
+            x.reshape([batch, length, Self::HEADS, per_head]).swap_dims(1, 2) // [batch, heads, length, per head]
         };
-        let scale = ((channels / POOL_HEADS) as f64).powf(-0.5);
+        let scale = ((channels / Self::HEADS) as f64).powf(-0.5);
         let q = split(self.q_proj.forward(mean) * scale, 1);
         let k = split(self.k_proj.forward(all.clone()), positions);
         let v = split(self.v_proj.forward(all), positions);

@@ -2,7 +2,7 @@
 
 /// Linear interpolation from `from` to `to` points with half-pixel centres, as a row-major
 /// `[to, from]` matrix.
-pub(super) fn interpolation(from: usize, to: usize) -> Vec<f32> {
+pub(crate) fn interpolation(from: usize, to: usize) -> Vec<f32> {
     let mut matrix = vec![0.0; to * from];
     for (i, row) in matrix.chunks_exact_mut(from).enumerate() {
         let x = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);

@@ -7,6 +7,7 @@ mod resnet;
 mod resnet_encoder;
 
 pub use attention_pool::AttentionPool;
+pub(crate) use interpolation::interpolation;
 pub use crnn::{Crnn, CrnnConfig};
 pub use resnet::ResNet;
 pub use resnet_encoder::{Pooling, ResNetConfig, ResNetEncoder};

@@ -9,9 +9,6 @@ use super::resnet::ResNet;
 use crate::ModelError;
 use crate::layers::Linear;
 
-/// Heads of the attention pooling.
-pub(super) const POOL_HEADS: usize = 8;
-
 /// How the positions of the last feature map become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,7 +71,7 @@ impl ResNetConfig {
         let even = self.width >= 2 && self.width.is_multiple_of(2);
         ModelError::check(even, "audio.width", self.width, "an even number from 2 on")?;
         ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
-        let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(POOL_HEADS);
+        let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(AttentionPool::HEADS);
         ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
     }
 

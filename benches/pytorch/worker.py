@@ -1,0 +1,136 @@
+"""The other side: answers the cases that worker.rs answers, with PyTorch."""
+import json
+import os
+import random
+import resource
+import sys
+import time
+
+import torch
+
+# Builds for other CUDA versions are not told apart: nothing here runs on a GPU.
+torch.version.cuda = None
+from safetensors.torch import load_file
+
+sys.path.insert(0, os.path.dirname(__file__))
+from model import DualEncoder, fold
+
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+torch.manual_seed(0)
+
+
+def timed(rounds, run):
+    run()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def load(case):
+    state, inputs = (load_file(os.path.join(case["data"], f"{name}.safetensors")) for name in ("weights", "inputs"))
+    width = state["audio.resnet.conv3.weight"].shape[0]
+    model = DualEncoder(width, state["audio.pool.positional_embedding"].shape[0] - 1)
+    missing, surplus = model.load_state_dict(state, strict=False)
+    assert not surplus and all("num_batches" in name for name in missing), (missing, surplus)
+    return model, inputs
+
+
+def difference(case, name, values):
+    ours = load_file(os.path.join(case["data"], f"ours-{name}.safetensors"))[name]
+    return float((ours - values.flatten()).abs().max())
+
+
+def audio(case):
+    model, inputs = load(case)
+    mel = inputs["mel"][: case["batch"]]
+    variant = case.get("variant", "eager")
+    if variant == "channels_last":
+        model = model.to(memory_format=torch.channels_last)
+    if case.get("train"):
+        model.train()
+
+        def step():
+            for parameter in model.parameters():
+                parameter.grad = None
+            model.embed_audio(mel)[:, :8].sum().backward()
+
+        return {"times": timed(case["rounds"], step)}
+    model.eval()
+    if variant == "folded":
+        model = fold(model)
+    with torch.inference_mode():
+        found = difference(case, "audio", model.embed_audio(mel))
+        return {"times": timed(case["rounds"], lambda: model.embed_audio(mel)), "difference": found}
+
+
+def text(case):
+    model, inputs = load(case)
+    ids, ends = inputs["ids"].long(), inputs["ends"].long()
+    if case.get("variant") == "trimmed":
+        ids = ids[:, : int(ends.max()) + 1]
+    if case.get("train"):
+        model.train()
+
+        def step():
+            for parameter in model.parameters():
+                parameter.grad = None
+            model.embed_text(ids, ends)[:, :8].sum().backward()
+
+        return {"times": timed(case["rounds"], step)}
+    model.eval()
+    with torch.inference_mode():
+        found = difference(case, "text", model.embed_text(ids, ends))
+        return {"times": timed(case["rounds"], lambda: model.embed_text(ids, ends)), "difference": found}
+
+
+def log_mel(case):
+    import torchaudio
+
+    music = load_file(os.path.join(case["data"], "inputs.safetensors"))["music"]
+    mel = torchaudio.transforms.MelSpectrogram(16000, n_fft=1024, hop_length=512, f_min=0.0, f_max=8000.0, n_mels=128)
+    db = torchaudio.transforms.AmplitudeToDB()
+    with torch.inference_mode():
+        found = difference(case, "log_mel", db(mel(music)))
+        return {"times": timed(case["rounds"], lambda: db(mel(music))), "difference": found}
+
+
+def load_mp3(case):
+    import soundfile
+    import torchaudio
+
+    mel = torchaudio.transforms.MelSpectrogram(16000, n_fft=1024, hop_length=512, f_min=0.0, f_max=8000.0, n_mels=128)
+    db = torchaudio.transforms.AmplitudeToDB()
+    resample = {}
+
+    def run():
+        with soundfile.SoundFile(case["path"]) as file:
+            frames = 20 * file.samplerate
+            file.seek(random.randrange(max(1, file.frames - frames)))
+            samples = torch.from_numpy(file.read(frames, dtype="float32", always_2d=True)).mean(1)
+            rate = file.samplerate
+        if rate not in resample:
+            resample[rate] = torchaudio.transforms.Resample(rate, 16000)
+        db(mel(resample[rate](samples)))
+
+    with torch.inference_mode():
+        return {"times": timed(case["rounds"], run)}
+
+
+def pitch_shift(case):
+    from torch_pitch_shift import pitch_shift as shift
+    from fractions import Fraction
+
+    music = load_file(os.path.join(case["data"], "inputs.safetensors"))["music"]
+    with torch.inference_mode():
+        return {"times": timed(case["rounds"], lambda: shift(music[None, None], Fraction(4, 5), 16000))}
+
+
+CASES = {"audio": audio, "text": text, "log_mel": log_mel, "load": load_mp3, "pitch_shift": pitch_shift}
+for line in sys.stdin:
+    case = json.loads(line)
+    answer = CASES[case["case"]](case)
+    answer["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps(answer), flush=True)

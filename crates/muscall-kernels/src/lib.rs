@@ -1,0 +1,26 @@
+//! SIMD kernels of the encoders, on plain slices of `f32`.
+//!
+//! Feature maps are `[images, height, width, channels]`, so that a pixel's channels lie side by
+//! side. One source gives every instruction set: [`Level`] is chosen once at run time, and can be
+//! forced. No result depends on the number of threads: every output is one sum in one order.
+//!
+//! The inner loop of the matrix product is the only `unsafe` code: lengths are checked once before
+//! it, since a check at each step costs a third of its speed (`cargo bench -p muscall-kernels`).
+
+mod attention;
+mod conv;
+mod elementwise;
+mod feature_map;
+mod level;
+mod linear;
+mod pack;
+mod pool;
+mod tile;
+
+pub use attention::{causal_attention, read_out, weighted_sum};
+pub use conv::{Conv, Epilogue};
+pub use elementwise::{gelu, layer_norm};
+pub use feature_map::FeatureMap;
+pub use level::Level;
+pub use linear::Linear;
+pub use pool::average2x2;

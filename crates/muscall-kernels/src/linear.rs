@@ -1,0 +1,72 @@
+//! Rows times a matrix.
+
+use rayon::prelude::*;
+
+use crate::Level;
+use crate::conv::Task;
+use crate::pack::PackedMatrix;
+use crate::tile::{Inputs, ROWS};
+
+/// Bytes of input a task.
+const TASK_BYTES: usize = 128 << 10;
+
+/// `y = x Wᵀ + b`, with the weights in the order of the kernel.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weights: PackedMatrix,
+    bias: Vec<f32>,
+}
+
+impl Linear {
+    /// # Shapes
+    /// - weight: `[outputs, inputs]`.
+    /// - bias: `[outputs]`, or empty for none.
+    ///
+    /// # Panics
+    /// If these do not fit.
+    pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], bias: &[f32], level: Level) -> Self {
+        assert_eq!(weight.len(), outputs * inputs, "a weight for each output and input");
+        let weights = PackedMatrix::new([inputs, outputs], level, |input, output| weight[output * inputs + input]);
+        let bias = weights.filled_up(bias);
+        Self { weights, bias }
+    }
+
+    /// Inputs a row.
+    pub fn inputs(&self) -> usize {
+        self.weights.depth
+    }
+
+    /// Outputs a row.
+    pub fn outputs(&self) -> usize {
+        self.weights.columns
+    }
+
+    /// Into `out`; with `residual`, that is added.
+    ///
+    /// # Shapes
+    /// - x: `[rows, inputs]`; residual and out: `[rows, outputs]`.
+    ///
+    /// # Panics
+    /// If these do not fit.
+    pub fn run(&self, x: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        let rows = x.len() / inputs.max(1);
+        assert_eq!((x.len(), out.len()), (rows * inputs, rows * outputs), "whole rows");
+        assert!(residual.is_none_or(|residual| residual.len() == out.len()), "a residual of the output's shape");
+        let fair = rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(ROWS);
+        let task = (TASK_BYTES / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS));
+        out.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
+            let (first, count) = (chunk * task, out.len() / outputs);
+            self.weights.level.run(Task {
+                inputs: Inputs { data: x, taps: &[0], depth: inputs },
+                weights: &self.weights,
+                bias: &self.bias,
+                relu: false,
+                from: (first..first + count).map(|row| row * inputs).collect(),
+                to: (0..count).map(|row| row * outputs).collect(),
+                residual: residual.map(|values| (values, (first..first + count).map(|row| row * outputs).collect())),
+                out,
+            });
+        });
+    }
+}

@@ -1,0 +1,26 @@
+//! Pooling.
+
+use rayon::prelude::*;
+
+use crate::FeatureMap;
+
+/// Means of 2×2 pixels; a last odd row or column is left out.
+pub fn average2x2(x: &FeatureMap, out: &mut FeatureMap, border: usize) {
+    let (height, width, channels) = (x.height / 2, x.width / 2, x.channels);
+    out.reset([x.images, height, width, channels], border);
+    let (row_len, image_len) = (out.row_len(), out.image_len());
+    out.data.par_chunks_mut(image_len.max(1)).enumerate().for_each(|(image, values)| {
+        let inner = &mut values[border * row_len..(border + height) * row_len];
+        inner.par_chunks_mut(row_len.max(1)).enumerate().with_min_len(8).for_each(|(y, row)| {
+            let [above, below] = [0, 1].map(|i| &x.data[x.offset(image, 2 * y + i, 0)..][..2 * width * channels]);
+            let row = &mut row[border * channels..(border + width) * channels];
+            let pairs = above.chunks_exact(2 * channels).zip(below.chunks_exact(2 * channels));
+            for (out, (above, below)) in row.chunks_exact_mut(channels).zip(pairs) {
+                let ((a, b), (c, d)) = (above.split_at(channels), below.split_at(channels));
+                for ((((out, a), b), c), d) in out.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *out = ((a + b) + (c + d)) * 0.25;
+                }
+            }
+        });
+    });
+}

@@ -1,0 +1,146 @@
+//! The Transformer over captions without padding.
+
+use muscall_kernels::{Level, Linear, causal_attention, gelu, layer_norm};
+use rayon::prelude::*;
+
+use super::weights::Weights;
+use crate::text::TransformerConfig;
+
+/// Of layer norms.
+const EPSILON: f32 = 1e-5;
+/// Values a task of a pointwise function.
+const TASK: usize = 16 << 10;
+
+/// See [`Transformer`](crate::text::Transformer).
+///
+/// Captions lie one after the other: linear layers see all tokens of a batch and no padding,
+/// attention stays within a caption. In the last layer only the end tokens go on after the keys and
+/// values.
+#[derive(Debug)]
+pub(super) struct PackedTransformer {
+    token_embedding: Vec<f32>,
+    position_embedding: Vec<f32>,
+    layers: Vec<PackedLayer>,
+    norm_out: Norm,
+    width: usize,
+    heads: usize,
+    level: Level,
+}
+
+#[derive(Debug)]
+struct PackedLayer {
+    attention_norm: Norm,
+    to_qkv: Linear,
+    out_projection: Linear,
+    mlp_norm: Norm,
+    mlp_in: Linear,
+    mlp_out: Linear,
+}
+
+#[derive(Debug)]
+struct Norm {
+    gain: Vec<f32>,
+    offset: Vec<f32>,
+    level: Level,
+}
+
+impl Norm {
+    fn new(weights: &Weights<'_>, name: &str) -> Self {
+        let part = |part: &str| weights.values(&format!("{name}.{part}")).to_vec();
+        Self { gain: part("gamma"), offset: part("beta"), level: weights.level }
+    }
+
+    fn run(&self, x: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; x.len()];
+        let rows = self.gain.len() * (TASK / self.gain.len()).max(1);
+        x.par_chunks(rows).zip(out.par_chunks_mut(rows)).for_each(|(x, out)| {
+            layer_norm(x, &self.gain, &self.offset, EPSILON, out, self.level);
+        });
+        out
+    }
+}
+
+impl PackedTransformer {
+    pub(super) fn new(weights: &Weights<'_>, name: &str, config: &TransformerConfig) -> Self {
+        let layer = |i: usize| {
+            let part = |part: &str| format!("{name}.layers.{i}.{part}");
+            PackedLayer {
+                attention_norm: Norm::new(weights, &part("attention_norm")),
+                to_qkv: weights.linear(&part("to_qkv")),
+                out_projection: weights.linear(&part("out_projection")),
+                mlp_norm: Norm::new(weights, &part("mlp_norm")),
+                mlp_in: weights.linear(&part("mlp_in")),
+                mlp_out: weights.linear(&part("mlp_out")),
+            }
+        };
+        Self {
+            token_embedding: weights.values(&format!("{name}.token_embedding")).to_vec(),
+            position_embedding: weights.values(&format!("{name}.position_embedding")).to_vec(),
+            layers: (0..config.depth).map(layer).collect(),
+            norm_out: Norm::new(weights, &format!("{name}.norm_out")),
+            width: config.width,
+            heads: config.heads,
+            level: weights.level,
+        }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// # Shapes
+    /// - captions: token ids, each with its end token; returns `[captions, width]`.
+    pub(super) fn run(&self, captions: &[Vec<u32>]) -> Vec<f32> {
+        let width = self.width;
+        let mut x = Vec::with_capacity(captions.iter().map(Vec::len).sum::<usize>() * width);
+        for caption in captions {
+            for (&token, position) in caption.iter().zip(self.position_embedding.chunks_exact(width)) {
+                let token = &self.token_embedding[token as usize * width..][..width];
+                x.extend(token.iter().zip(position).map(|(a, b)| a + b));
+            }
+        }
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.run(&x, captions, i + 1 == self.layers.len(), self);
+        }
+        self.norm_out.run(&x)
+    }
+}
+
+impl PackedLayer {
+    /// x: `[tokens, width]`; returns that, or `[captions, width]` if only end tokens go on.
+    fn run(&self, x: &[f32], captions: &[Vec<u32>], only_ends: bool, model: &PackedTransformer) -> Vec<f32> {
+        let (width, heads, level) = (model.width, model.heads, model.level);
+        let qkv = run(&self.to_qkv, &self.attention_norm.run(x), None);
+        let mut attended: Vec<Vec<f32>> = Vec::new();
+        let mut ends = Vec::new();
+        let mut rest = qkv.as_slice();
+        let mut sequences = Vec::with_capacity(captions.len());
+        let mut end = 0;
+        for caption in captions {
+            let (own, others) = rest.split_at(caption.len() * 3 * width);
+            sequences.push((own, if only_ends { caption.len() - 1..caption.len() } else { 0..caption.len() }));
+            rest = others;
+            end += caption.len();
+            ends.extend_from_slice(&x[(end - 1) * width..end * width]);
+        }
+        sequences
+            .into_par_iter()
+            .map(|(qkv, queries)| {
+                let mut out = vec![0.0; queries.len() * width];
+                causal_attention(qkv, queries, heads, &mut out, level);
+                out
+            })
+            .collect_into_vec(&mut attended);
+        let x = if only_ends { &ends } else { x };
+        let x = run(&self.out_projection, &attended.concat(), Some(x));
+        let mut inner = run(&self.mlp_in, &self.mlp_norm.run(&x), None);
+        inner.par_chunks_mut(TASK).for_each(|part| gelu(part, level));
+        run(&self.mlp_out, &inner, Some(&x))
+    }
+}
+
+fn run(linear: &Linear, x: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
+    let mut y = vec![0.0; x.len() / linear.inputs() * linear.outputs()];
+    linear.run(x, residual, &mut y);
+    y
+}

@@ -1,0 +1,57 @@
+//! Named tensors as kernels.
+
+use muscall_kernels::{Conv, Level, Linear};
+
+use crate::weights::StateDict;
+
+/// Of batch norms.
+const EPSILON: f32 = 1e-5;
+
+/// The tensors of a model, by name.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a> {
+    state: &'a StateDict,
+    pub(super) level: Level,
+}
+
+impl<'a> Weights<'a> {
+    pub(super) fn new(state: &'a StateDict, level: Level) -> Self {
+        Self { state, level }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.state.contains_key(name)
+    }
+
+    /// Values and shape.
+    pub(super) fn get(&self, name: &str) -> (&'a [f32], Vec<usize>) {
+        let data = self.state.get(name).unwrap_or_else(|| panic!("the network has a parameter {name}"));
+        (data.as_slice::<f32>().expect("a state is of f32"), data.shape().as_slice().to_vec())
+    }
+
+    pub(super) fn values(&self, name: &str) -> &'a [f32] {
+        self.get(name).0
+    }
+
+    /// `name.weight` and, if there is one, `name.bias`.
+    pub(super) fn linear(&self, name: &str) -> Linear {
+        let (weight, shape) = self.get(&format!("{name}.weight"));
+        let bias = format!("{name}.bias");
+        let bias = if self.has(&bias) { self.values(&bias) } else { &[] };
+        Linear::new(weight, [shape[0], shape[1]], bias, self.level)
+    }
+
+    /// A convolution and the batch norm that follows it, with its running statistics, as one.
+    pub(super) fn folded(&self, conv: &str, norm: &str, stride: usize) -> Conv {
+        let (weight, shape) = self.get(&format!("{conv}.weight"));
+        let part = |name: &str| self.values(&format!("{norm}.{name}"));
+        let (gain, offset) = (part("weight"), part("bias"));
+        let (mean, variance) = (part("running_mean"), part("running_var"));
+        let scale: Vec<f32> = gain.iter().zip(variance).map(|(gain, var)| gain / (var + EPSILON).sqrt()).collect();
+        let bias: Vec<f32> =
+            offset.iter().zip(mean).zip(&scale).map(|((offset, mean), scale)| offset - mean * scale).collect();
+        let an_output = weight.len() / shape[0];
+        let weight: Vec<f32> = weight.iter().enumerate().map(|(i, weight)| weight * scale[i / an_output]).collect();
+        Conv::new(&weight, [shape[0], shape[1], shape[2]], stride, &bias, self.level)
+    }
+}
