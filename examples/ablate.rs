@@ -49,6 +49,7 @@ struct RunResult {
 }
 
 fn main() -> ExitCode {
+    muscall::model::keep_freed_memory();
     console::exit(run(&Arguments::parse()))
 }
 

@@ -26,6 +26,7 @@ const QUERIES: [&str; 3] = [
 struct Arguments {}
 
 fn main() -> ExitCode {
+    muscall::model::keep_freed_memory();
     Arguments::parse();
     console::exit(run())
 }

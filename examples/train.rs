@@ -45,6 +45,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    muscall::model::keep_freed_memory();
     console::exit(run(&Arguments::parse()))
 }
 

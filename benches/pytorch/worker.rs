@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 const RATE: usize = 16_000;
 
 fn main() {
+    // As the examples that train do.
+    muscall::model::keep_freed_memory();
     for line in std::io::stdin().lock().lines() {
         let case: Value = serde_json::from_str(&line.unwrap()).unwrap();
         println!("{}", answer(&case));
@@ -110,8 +112,7 @@ fn captions(count: usize) -> Vec<String> {
 fn mels(config: &MuscallConfig, batch: usize) -> (Vec<f32>, [usize; 3]) {
     let extractor = config.log_mel.init().unwrap();
     let clips = music(20 * batch);
-    let mels =
-        clips.chunks_exact(20 * RATE).flat_map(|clip| extractor.extract(clip).unwrap().into_values()).collect();
+    let mels = clips.chunks_exact(20 * RATE).flat_map(|clip| extractor.extract(clip).unwrap().into_values()).collect();
     (mels, [batch, config.log_mel.n_mels, config.log_mel.frames(20 * RATE)])
 }
 

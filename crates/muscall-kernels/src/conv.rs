@@ -1,14 +1,13 @@
 //! Convolution with everything that follows it.
 
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::pack::PackedMatrix;
-use crate::tile::{Finish, Inputs, ROWS, store, sums};
-use crate::{FeatureMap, Level};
+use crate::tile::Task;
+use crate::{FeatureMap, FeatureView, Level};
 
-/// Bytes of input that a task works on for all panels: they stay in the second-level cache.
-const TASK_BYTES: usize = 96 << 10;
+/// Bytes of input and output that a task works on for all panels: they stay in the cache.
+const TASK_BYTES: usize = 64 << 10;
 
 /// A 1×1 or 3×3 convolution with a bias and weights in the order of the kernel. A batch norm with
 /// fixed statistics is part of them.
@@ -58,7 +57,8 @@ impl Conv {
     }
 
     /// `[images, height, width, outputs]` for an input.
-    pub fn output_dims(&self, x: &FeatureMap) -> [usize; 4] {
+    pub fn output_dims<'x>(&self, x: impl Into<FeatureView<'x>>) -> [usize; 4] {
+        let x = x.into();
         [x.images, x.height.div_ceil(self.stride), x.width.div_ceil(self.stride), self.weights.columns]
     }
 
@@ -67,7 +67,8 @@ impl Conv {
     /// # Panics
     /// If `x` has other channels, or no border for a 3×3 kernel, or if the residual has another
     /// shape.
-    pub fn run(&self, x: &FeatureMap, epilogue: Epilogue<'_>, out: &mut FeatureMap, border: usize) {
+    pub fn run<'x>(&self, x: impl Into<FeatureView<'x>>, epilogue: Epilogue<'_>, out: &mut FeatureMap, border: usize) {
+        let x = x.into();
         assert_eq!(x.channels, self.inputs, "channels of the input");
         let reach = self.kernel / 2;
         assert!(x.border >= reach, "a border of {reach}");
@@ -78,7 +79,7 @@ impl Conv {
         out.reset(dims, border);
         let [_, height, width, _] = dims;
         let (row_len, image_len) = (out.row_len(), out.image_len());
-        let bytes_a_row = width * self.stride * self.stride * self.inputs * size_of::<f32>();
+        let bytes_a_row = width * (self.stride * self.stride * self.inputs + dims[3]) * size_of::<f32>();
         // No more rows than give every thread something to do.
         let fair = (height * dims[0]).div_ceil(2 * rayon::current_num_threads()).max(1);
         let rows = (TASK_BYTES / bytes_a_row.max(1)).clamp(1, fair);
@@ -90,78 +91,31 @@ impl Conv {
                 let first = chunk * rows;
                 let count = values.len() / row_len;
                 let pixels = || (first..first + count).flat_map(|y| (0..width).map(move |x| (y, x)));
-                let from = pixels().map(|(y, column)| {
-                    x.offset(image, y * self.stride, column * self.stride) - reach * (x.row_len() + x.channels)
-                });
-                let to = pixels().map(|(y, column)| (y - first) * row_len + (column + border) * self.weights.columns);
-                let residual = epilogue.residual.map(|map| {
-                    let places = pixels().map(|(y, column)| map.offset(image, y, column)).collect();
-                    (map.data.as_slice(), places)
-                });
+                let from: Vec<usize> = pixels()
+                    .map(|(y, column)| {
+                        let corner = x.offset(image, y * self.stride, column * self.stride);
+                        corner - reach * (x.row_len() + x.channels)
+                    })
+                    .collect();
+                let place = |(y, column)| (y - first) * row_len + (column + border) * self.weights.columns;
+                let to: Vec<usize> = pixels().map(place).collect();
+                let places: Vec<usize> = match epilogue.residual {
+                    Some(map) => pixels().map(|(y, column)| map.offset(image, y, column)).collect(),
+                    None => Vec::new(),
+                };
                 self.weights.level.run(Task {
-                    inputs: Inputs { data: &x.data, taps: &taps, depth: self.kernel * self.inputs },
+                    inputs: x.data,
+                    from: &from,
+                    taps: &taps,
+                    depth: self.kernel * self.inputs,
                     weights: &self.weights,
                     bias: &self.bias,
                     relu: epilogue.relu,
-                    from: from.collect(),
-                    to: to.collect(),
-                    residual,
+                    residual: epilogue.residual.map(|map| (map.data.as_slice(), places.as_slice())),
+                    to: &to,
                     out: values,
                 });
             });
         });
-    }
-}
-
-/// Pixels times all panels.
-pub(crate) struct Task<'a> {
-    pub(crate) inputs: Inputs<'a>,
-    pub(crate) weights: &'a PackedMatrix,
-    /// One value a column of every panel.
-    pub(crate) bias: &'a [f32],
-    pub(crate) relu: bool,
-    /// Where each pixel's inputs begin.
-    pub(crate) from: Vec<usize>,
-    /// Where its outputs go.
-    pub(crate) to: Vec<usize>,
-    /// What is added, and where it is for each pixel.
-    pub(crate) residual: Option<(&'a [f32], Vec<usize>)>,
-    pub(crate) out: &'a mut [f32],
-}
-
-impl WithSimd for Task<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if self.weights.vectors == 1 { self.tiles::<S, 1>(simd) } else { self.tiles::<S, { crate::pack::VECTORS }>(simd) }
-    }
-}
-
-impl Task<'_> {
-    #[inline(always)]
-    fn tiles<S: Simd, const V: usize>(self, simd: S) {
-        let (pixels, width) = (self.from.len(), self.weights.width());
-        for (first, panel) in self.weights.panels() {
-            let (panel, _) = S::as_simd_f32s(panel);
-            let columns = width.min(self.weights.columns - first);
-            let finish = Finish { bias: &self.bias[first..first + width], relu: self.relu };
-            for start in (0..pixels).step_by(ROWS) {
-                // Beyond the last pixel it is computed again, and not stored.
-                let mut rows = [0; ROWS];
-                for (m, row) in rows.iter_mut().enumerate() {
-                    *row = self.from[(start + m).min(pixels - 1)];
-                }
-                let sums = sums::<S, V>(simd, self.inputs, &rows, panel);
-                for m in 0..ROWS.min(pixels - start) {
-                    let to = self.to[start + m] + first;
-                    let residual = match &self.residual {
-                        Some((values, places)) => Some(&values[places[start + m] + first..][..columns]),
-                        None => None,
-                    };
-                    store::<S, V>(simd, &sums[m], finish, residual, &mut self.out[to..to + columns]);
-                }
-            }
-        }
     }
 }

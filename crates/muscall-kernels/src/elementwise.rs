@@ -34,7 +34,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     let x = x.max(-87.0);
     let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
-    let p = 1.0 + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_666_6e-2 + r * (8.333_34e-3 + r * 1.388_89e-3)))));
+    let p =
+        1.0 + r * (1.0 + r * (0.5 + r * (1.666_666_5e-1 + r * (4.166_666_6e-2 + r * (8.333_34e-3 + r * 1.388_89e-3)))));
     // The bits of 1.5·2²³ + n end with those of n.
     let bits = (n + 12_582_912.0).to_bits() << 23;
     p * f32::from_bits(bits.wrapping_add(0x3f80_0000))
@@ -158,7 +159,9 @@ mod tests {
             let steps = 4000;
             let h = x / f64::from(steps);
             let f = |t: f64| (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            let sum: f64 = (0..steps).map(|i| f(h * f64::from(i)) + 4.0 * f(h * (f64::from(i) + 0.5)) + f(h * f64::from(i + 1))).sum();
+            let sum: f64 = (0..steps)
+                .map(|i| f(h * f64::from(i)) + 4.0 * f(h * (f64::from(i) + 0.5)) + f(h * f64::from(i + 1)))
+                .sum();
             0.5 + sum * h / 6.0
         };
         for level in Level::available() {

@@ -52,6 +52,18 @@ impl FeatureMap {
         }
     }
 
+    /// Borrowed.
+    pub fn view(&self) -> FeatureView<'_> {
+        FeatureView {
+            data: &self.data,
+            images: self.images,
+            height: self.height,
+            width: self.width,
+            channels: self.channels,
+            border: self.border,
+        }
+    }
+
     /// `[images, height, width, channels]`.
     pub fn dims(&self) -> [usize; 4] {
         [self.images, self.height, self.width, self.channels]
@@ -68,6 +80,40 @@ impl FeatureMap {
         values
     }
 
+    pub(crate) fn row_len(&self) -> usize {
+        self.view().row_len()
+    }
+
+    pub(crate) fn image_len(&self) -> usize {
+        self.view().image_len()
+    }
+
+    pub(crate) fn offset(&self, image: usize, y: usize, x: usize) -> usize {
+        self.view().offset(image, y, x)
+    }
+}
+
+/// A [`FeatureMap`] in memory that somebody else holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FeatureView<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) images: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+    pub(crate) border: usize,
+}
+
+impl<'a> FeatureView<'a> {
+    /// `[images, height, width, channels]` without a border.
+    ///
+    /// # Panics
+    /// If `data` has another length.
+    pub fn new(data: &'a [f32], [images, height, width, channels]: [usize; 4]) -> Self {
+        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        Self { data, images, height, width, channels, border: 0 }
+    }
+
     /// A row of an image from its border to its border.
     pub(crate) fn row_len(&self) -> usize {
         (self.width + 2 * self.border) * self.channels
@@ -80,5 +126,11 @@ impl FeatureMap {
     /// Where a pixel begins.
     pub(crate) fn offset(&self, image: usize, y: usize, x: usize) -> usize {
         image * self.image_len() + (y + self.border) * self.row_len() + (x + self.border) * self.channels
+    }
+}
+
+impl<'a> From<&'a FeatureMap> for FeatureView<'a> {
+    fn from(map: &'a FeatureMap) -> Self {
+        map.view()
     }
 }

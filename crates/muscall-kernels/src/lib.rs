@@ -9,18 +9,23 @@
 
 mod attention;
 mod conv;
+mod conv_norm;
 mod elementwise;
 mod feature_map;
 mod level;
 mod linear;
+mod memory;
 mod pack;
 mod pool;
 mod tile;
+mod weight_gradient;
 
 pub use attention::{causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
+pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, average2x2_backward};
 pub use elementwise::{gelu, layer_norm};
-pub use feature_map::FeatureMap;
+pub use feature_map::{FeatureMap, FeatureView};
 pub use level::Level;
 pub use linear::Linear;
+pub use memory::keep_freed_memory;
 pub use pool::average2x2;

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use crate::Level;
-use crate::conv::Task;
 use crate::pack::PackedMatrix;
-use crate::tile::{Inputs, ROWS};
+use crate::tile::Task;
 
+/// Rows of a task are a multiple of this, so that tiles are full.
+const ROWS: usize = 12;
 /// Bytes of input a task.
 const TASK_BYTES: usize = 128 << 10;
 
@@ -57,14 +58,19 @@ impl Linear {
         let task = (TASK_BYTES / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS));
         out.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
             let (first, count) = (chunk * task, out.len() / outputs);
+            let from: Vec<usize> = (first..first + count).map(|row| row * inputs).collect();
+            let to: Vec<usize> = (0..count).map(|row| row * outputs).collect();
+            let residual = residual.map(|values| &values[first * outputs..][..count * outputs]);
             self.weights.level.run(Task {
-                inputs: Inputs { data: x, taps: &[0], depth: inputs },
+                inputs: x,
+                from: &from,
+                taps: &[0],
+                depth: inputs,
                 weights: &self.weights,
                 bias: &self.bias,
                 relu: false,
-                from: (first..first + count).map(|row| row * inputs).collect(),
-                to: (0..count).map(|row| row * outputs).collect(),
-                residual: residual.map(|values| (values, (first..first + count).map(|row| row * outputs).collect())),
+                residual: residual.map(|values| (values, to.as_slice())),
+                to: &to,
                 out,
             });
         });

@@ -34,6 +34,11 @@ impl PackedMatrix {
         Self { level, depth, columns, vectors, panels }
     }
 
+    /// All of them.
+    pub(crate) fn bytes(&self) -> usize {
+        self.panels.len() * size_of::<f32>()
+    }
+
     /// Columns a panel.
     pub(crate) fn width(&self) -> usize {
         self.vectors * self.level.lanes()

@@ -2,10 +2,11 @@
 
 use rayon::prelude::*;
 
-use crate::FeatureMap;
+use crate::{FeatureMap, FeatureView};
 
 /// Means of 2×2 pixels; a last odd row or column is left out.
-pub fn average2x2(x: &FeatureMap, out: &mut FeatureMap, border: usize) {
+pub fn average2x2<'x>(x: impl Into<FeatureView<'x>>, out: &mut FeatureMap, border: usize) {
+    let x = x.into();
     let (height, width, channels) = (x.height / 2, x.width / 2, x.channels);
     out.reset([x.images, height, width, channels], border);
     let (row_len, image_len) = (out.row_len(), out.image_len());

@@ -1,111 +1,204 @@
 //! The inner loop: a few pixels times a panel of weights.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
-/// Pixels (rows of a matrix) that share the loads of weights. Six times two vectors are twelve sums,
-/// which leaves room in the sixteen registers of AVX2.
-pub(crate) const ROWS: usize = 6;
+use crate::pack::PackedMatrix;
 
-/// Where the inputs of a tile are: row `m` has `depth` values at `rows[m] + tap` for each tap.
-#[derive(Clone, Copy)]
-pub(crate) struct Inputs<'a> {
-    pub(crate) data: &'a [f32],
+/// Pixels (rows of a matrix) that share the loads of weights, by vectors a panel. Twelve sums leave
+/// room in the sixteen registers of AVX2, and hide the latency of an addition.
+const ROWS: [usize; 3] = [0, 12, 6];
+/// Products that are summed one after the other, before the sum is added to those of other runs: a sum
+/// of thousands in one go would lose digits.
+const RUN: usize = 128;
+/// Weights that leave room for pixels in the first-level cache.
+const FEW_BYTES: usize = 12 << 10;
+
+/// Pixels times all panels of a matrix.
+pub(crate) struct Task<'a> {
+    /// What is multiplied: pixel `p` has `depth` values at `from[p] + tap` for each tap.
+    pub(crate) inputs: &'a [f32],
+    pub(crate) from: &'a [usize],
     pub(crate) taps: &'a [usize],
     pub(crate) depth: usize,
-}
-
-/// Sums over taps and depth, `[ROWS, V]` vectors.
-#[inline(always)]
-pub(crate) fn sums<S: Simd, const V: usize>(
-    simd: S,
-    inputs: Inputs<'_>,
-    rows: &[usize; ROWS],
-    panel: &[S::f32s],
-) -> [[S::f32s; V]; ROWS] {
-    let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
-    let depth = inputs.depth;
-    assert_eq!(panel.len(), inputs.taps.len() * depth * V, "a vector of weights for each input");
-    for (i, tap) in inputs.taps.iter().enumerate() {
-        let panel = &panel[i * depth * V..][..depth * V];
-        sums = add::<S, V>(simd, rows.map(|row| &inputs.data[row + tap..][..depth]), panel, depth, sums);
-    }
-    sums
-}
-
-/// Adds the products of one tap. Taking the sums and giving them back keeps them in registers.
-#[inline(always)]
-fn add<S: Simd, const V: usize>(
-    simd: S,
-    rows: [&[f32]; ROWS],
-    panel: &[S::f32s],
-    depth: usize,
-    mut sums: [[S::f32s; V]; ROWS],
-) -> [[S::f32s; V]; ROWS] {
-    // One check a tap, so that the loop needs none.
-    assert!(panel.len() == depth * V && rows.iter().all(|row| row.len() == depth));
-    let rows = rows.map(<[f32]>::as_ptr);
-    let panel = panel.as_ptr();
-    for i in 0..depth {
-        let mut weights = [simd.splat_f32s(0.0); V];
-        for v in 0..V {
-            // SAFETY: i < depth and v < V, so i·V + v < depth·V, which is the panel's length.
-            weights[v] = unsafe { *panel.add(i * V + v) };
-        }
-        for m in 0..ROWS {
-            // SAFETY: i < depth, which is every row's length.
-            let value = simd.splat_f32s(unsafe { *rows[m].add(i) });
-            for v in 0..V {
-                sums[m][v] = simd.mul_add_e_f32s(value, weights[v], sums[m][v]);
-            }
-        }
-    }
-    sums
-}
-
-/// What happens to a row of sums before it is stored.
-#[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    /// One value a column of the panel.
+    pub(crate) weights: &'a PackedMatrix,
+    /// One value a column of every panel.
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
+    /// What is added, at `places[p]`.
+    pub(crate) residual: Option<(&'a [f32], &'a [usize])>,
+    /// Where pixel `p` goes: at `to[p]`.
+    pub(crate) to: &'a [usize],
+    pub(crate) out: &'a mut [f32],
 }
 
-/// Adds bias and residual, clips, and stores as many columns as `out` has.
-#[inline(always)]
-pub(crate) fn store<S: Simd, const V: usize>(
-    simd: S,
-    sums: &[S::f32s; V],
-    finish: Finish<'_>,
-    residual: Option<&[f32]>,
-    out: &mut [f32],
-) {
-    let zero = simd.splat_f32s(0.0);
-    let (bias, _) = S::as_simd_f32s(finish.bias);
-    let mut values = *sums;
-    for v in 0..V {
-        values[v] = simd.add_f32s(values[v], bias[v]);
+impl WithSimd for Task<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match self.weights.vectors {
+            1 => self.panels::<S, { ROWS[1] }, 1>(simd),
+            _ => self.panels::<S, { ROWS[2] }, 2>(simd),
+        }
     }
-    if out.len() == V * S::F32_LANES {
-        let (out, _) = S::as_mut_simd_f32s(out);
-        if let Some(residual) = residual {
-            let (residual, _) = S::as_simd_f32s(residual);
-            for v in 0..V {
-                values[v] = simd.add_f32s(values[v], residual[v]);
+}
+
+impl Task<'_> {
+    /// What makes every access below one inside its slice.
+    fn check(&self) {
+        let last = |places: &[usize]| places.iter().copied().max().unwrap_or(0);
+        let columns = self.weights.columns;
+        let pixels = self.from.len();
+        assert_eq!(self.to.len(), pixels, "a place for each pixel");
+        assert!(last(self.from) + last(self.taps) + self.depth <= self.inputs.len(), "pixels are in the input");
+        assert!(last(self.to) + columns <= self.out.len(), "pixels are in the output");
+        if let Some((values, places)) = self.residual {
+            assert_eq!(places.len(), pixels, "a residual for each pixel");
+            assert!(last(places) + columns <= values.len(), "pixels are in the residual");
+        }
+        assert_eq!(self.taps.len() * self.depth, self.weights.depth, "weights for each tap");
+    }
+
+    #[inline(always)]
+    fn panels<S: Simd, const M: usize, const V: usize>(mut self, simd: S) {
+        let pixels = self.from.len();
+        assert_eq!(self.weights.width(), V * S::F32_LANES, "weights are packed for these vectors");
+        if pixels == 0 {
+            return;
+        }
+        self.check();
+        let weights = self.weights;
+        let starts = (0..pixels).step_by(M);
+        if weights.bytes() <= FEW_BYTES {
+            // All panels stay in the first-level cache: a pixel is written once, as a whole.
+            for start in starts {
+                for (first, panel) in weights.panels() {
+                    self.tile::<S, M, V>(simd, start, first, panel);
+                }
+            }
+        } else {
+            for (first, panel) in weights.panels() {
+                for start in starts.clone() {
+                    self.tile::<S, M, V>(simd, start, first, panel);
+                }
             }
         }
+    }
+
+    /// `M` pixels times one panel, which begins at column `first`.
+    #[inline(always)]
+    fn tile<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, start: usize, first: usize, panel: &[f32]) {
+        let (pixels, width) = (self.from.len(), V * S::F32_LANES);
+        let (panel, _) = S::as_simd_f32s(panel);
+        assert_eq!(panel.len(), self.weights.depth * V, "a vector for each weight");
+        let (bias, _) = S::as_simd_f32s(&self.bias[first..first + width]);
+        let columns = width.min(self.weights.columns - first);
+        let mut sums = [[simd.splat_f32s(0.0); V]; M];
+        for (v, bias) in bias.iter().enumerate().take(V) {
+            sums.iter_mut().for_each(|sums| sums[v] = *bias);
+        }
+        let mut weights = panel.as_ptr();
+        let mut rows = [self.inputs.as_ptr(); M];
+        for &tap in self.taps {
+            for (m, row) in rows.iter_mut().enumerate() {
+                // Beyond the last pixel it is computed again, and not stored.
+                let pixel = self.from[(start + m).min(pixels - 1)];
+                // SAFETY: `check` has seen that pixel + tap + depth is within the inputs.
+                *row = unsafe { self.inputs.as_ptr().add(pixel + tap) };
+            }
+            for first in (0..self.depth).step_by(RUN) {
+                let count = RUN.min(self.depth - first);
+                // SAFETY: each row has `depth` values from its tap on (`check`), and the panel V vectors for
+                // each tap and depth (asserted above); of both, `first` are behind us.
+                let part = unsafe {
+                    let rows = rows.map(
+                        #[inline(always)]
+                        |row| row.add(first),
+                    );
+                    products::<S, M, V>(simd, rows, weights, count)
+                };
+                for m in 0..M {
+                    for v in 0..V {
+                        sums[m][v] = simd.add_f32s(sums[m][v], part[m][v]);
+                    }
+                }
+                // SAFETY: at most one past the end of the panel, after the last run of the last tap.
+                weights = unsafe { weights.add(count * V) };
+            }
+        }
+        for (m, sums) in sums.into_iter().enumerate().take(pixels - start) {
+            self.store::<S, V>(simd, sums, start + m, first, columns);
+        }
+    }
+
+    /// Adds the residual, clips, and stores the columns of a panel that there are.
+    #[inline(always)]
+    fn store<S: Simd, const V: usize>(
+        &mut self,
+        simd: S,
+        mut values: [S::f32s; V],
+        pixel: usize,
+        first: usize,
+        columns: usize,
+    ) {
+        let zero = simd.splat_f32s(0.0);
+        let to = self.to[pixel] + first;
+        let out = &mut self.out[to..to + columns];
+        let residual = match self.residual {
+            Some((values, places)) => Some(&values[places[pixel] + first..][..columns]),
+            None => None,
+        };
+        if columns == V * S::F32_LANES {
+            let (out, _) = S::as_mut_simd_f32s(out);
+            if let Some(residual) = residual {
+                let (residual, _) = S::as_simd_f32s(residual);
+                for v in 0..V {
+                    values[v] = simd.add_f32s(values[v], residual[v]);
+                }
+            }
+            for v in 0..V {
+                out[v] = if self.relu { simd.max_f32s(values[v], zero) } else { values[v] };
+            }
+            return;
+        }
+        // The last panel has columns that are not there.
         for v in 0..V {
-            out[v] = if finish.relu { simd.max_f32s(values[v], zero) } else { values[v] };
+            let from = (v * S::F32_LANES).min(columns);
+            let to = (from + S::F32_LANES).min(columns);
+            if let Some(residual) = residual {
+                values[v] = simd.add_f32s(values[v], simd.partial_load_f32s(&residual[from..to]));
+            }
+            let value = if self.relu { simd.max_f32s(values[v], zero) } else { values[v] };
+            simd.partial_store_f32s(&mut out[from..to], value);
         }
-        return;
     }
-    // The last panel has columns that are not there.
-    for v in 0..V {
-        let from = (v * S::F32_LANES).min(out.len());
-        let to = (from + S::F32_LANES).min(out.len());
-        if let Some(residual) = residual {
-            values[v] = simd.add_f32s(values[v], simd.partial_load_f32s(&residual[from..to]));
+}
+
+/// The sums of a run of products.
+///
+/// # Safety
+/// Each row has `depth` values, and there are `depth · V` vectors of weights.
+#[inline(always)]
+unsafe fn products<S: Simd, const M: usize, const V: usize>(
+    simd: S,
+    rows: [*const f32; M],
+    weights: *const S::f32s,
+    depth: usize,
+) -> [[S::f32s; V]; M] {
+    let mut sums = [[simd.splat_f32s(0.0); V]; M];
+    for i in 0..depth {
+        let mut vectors = [simd.splat_f32s(0.0); V];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            // SAFETY: i < depth and v < V.
+            *vector = unsafe { *weights.add(i * V + v) };
         }
-        let value = if finish.relu { simd.max_f32s(values[v], zero) } else { values[v] };
-        simd.partial_store_f32s(&mut out[from..to], value);
+        for m in 0..M {
+            // SAFETY: i < depth.
+            let value = simd.splat_f32s(unsafe { *rows[m].add(i) });
+            for v in 0..V {
+                sums[m][v] = simd.mul_add_e_f32s(value, vectors[v], sums[m][v]);
+            }
+        }
     }
+    sums
 }

@@ -49,7 +49,8 @@ impl Case {
                                 }
                                 for input in 0..inputs {
                                     let pixel = (image * height + row - reach) * width + place - reach;
-                                    let tap = (output * inputs + input) * self.kernel * self.kernel + ky * self.kernel + kx;
+                                    let tap =
+                                        (output * inputs + input) * self.kernel * self.kernel + ky * self.kernel + kx;
                                     sum += f64::from(x[pixel * inputs + input]) * f64::from(weight[tap]);
                                 }
                             }

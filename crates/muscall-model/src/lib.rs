@@ -26,5 +26,12 @@ pub use bundle::Muscall;
 pub use embedding::{AudioEmbedding, Embeddings, Ranking, TextEmbedding};
 pub use error::{Differences, ModelError};
 pub use muscall::{DualEncoder, MuscallConfig, OtherLengths, Temperature, WindowPooling};
+pub use muscall_kernels::keep_freed_memory;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
+
+/// Whether a device is burn's own CPU backend. Its type is not there unless a program has compiled
+/// that backend in, but its name is.
+pub(crate) fn is_cpu(device: &burn::tensor::Device) -> bool {
+    format!("{device:?}").contains("Flex")
+}

@@ -32,7 +32,14 @@ fn loss(model: &DualEncoder, mel: Tensor<3>, text: TokenBatch) -> Tensor<1> {
 
 #[test]
 fn training_loss_and_gradients_match() {
-    let golden = read("attention");
+    for kernels in [false, true] {
+        loss_and_gradients_match(kernels);
+    }
+}
+
+fn loss_and_gradients_match(kernels: bool) {
+    let mut golden = read("attention");
+    golden.model.audio = golden.model.audio.with_kernels(kernels);
     // The reference's own spectrogram: a ReLU at its kink turns 0.004 dB into 0.6 % of a gradient, and float32 in
     // PyTorch is that far from float64.
     let mel = tensor(&golden.tensors, "eval.log_mel", &golden.device);
@@ -66,8 +73,12 @@ fn training_loss_and_gradients_match() {
     assert!(relative[0].0 < 1e-3, "{:?}", relative[0]);
 }
 
-fn steps_match(folder: &str) {
+/// AdamW turns gradients that are rounding errors into whole steps, and the network turns these into
+/// other gradients: from the same weights our kernels and burn's operators agree to 7e-6 in every
+/// gradient, two steps later losses are 2e-3 apart. burn sums in PyTorch's order and stays with it.
+fn steps_match(folder: &str, kernels: bool) {
     let Golden { mut model, .. } = read(folder);
+    model.audio = model.audio.with_kernels(kernels);
     let golden = read(folder);
     let steps = golden.tensors["steps.losses"].1.len();
     let config = AdamWConfig { decay_everything: true, ..AdamWConfig::default() };
@@ -77,12 +88,16 @@ fn steps_match(folder: &str) {
         let loss = loss(&model, golden.mel("steps.audio", step), golden.text("steps.tokens", step));
         let difference = scalar(&loss) - golden.tensors["steps.losses"].1[step];
         println!("{folder}, step {step}: loss off by {difference:.1e}");
-        assert!(difference.abs() < 1e-4, "step {step}: {difference}");
+        let tolerance = if kernels && step == 2 { 3e-3 } else { 1e-4 };
+        assert!(difference.abs() < tolerance, "step {step}: {difference}");
         let rate = 1e-3 * schedule.factor(step as u64, 2 * steps as u64);
         assert!((rate - golden.tensors["steps.learning_rates"].1[step]).abs() < 1e-12);
         let mut gradients = GradientDict::default();
         gradients.collect(&model, &mut loss.backward());
         model = optimizer.step(&gradients, &|_| rate).apply(model);
+    }
+    if kernels {
+        return;
     }
     let golden = Golden::read(folder, &Device::flex());
     let model = model.valid();
@@ -98,12 +113,14 @@ fn steps_match(folder: &str) {
 
 #[test]
 fn steps_with_attention_pooling_match() {
-    steps_match("attention");
+    steps_match("attention", false);
+    steps_match("attention", true);
 }
 
 #[test]
 fn steps_with_average_pooling_match() {
-    steps_match("average");
+    steps_match("average", false);
+    steps_match("average", true);
 }
 
 #[test]
@@ -216,6 +233,8 @@ fn a_checkpoint_goes_on_as_the_released_trainer_would() {
     let imported = import_released(&path, &config, &Device::flex()).unwrap();
     // It holds the weights before the steps, and the optimizer after them.
     let mut model = with_state(config.init(&golden.device).unwrap(), state_of(imported.model.model()), "it").unwrap();
+    // See `steps_match`.
+    model.audio = model.audio.with_kernels(false);
     let mut optimizer = AdamWConfig { decay_everything: true, ..AdamWConfig::default() }.init();
     let expected = &golden.tensors["steps.losses"].1;
     for (step, expected) in expected.iter().enumerate() {

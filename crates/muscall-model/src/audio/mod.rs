@@ -7,8 +7,8 @@ mod resnet;
 mod resnet_encoder;
 
 pub use attention_pool::AttentionPool;
-pub(crate) use interpolation::interpolation;
 pub use crnn::{Crnn, CrnnConfig};
+pub(crate) use interpolation::interpolation;
 pub use resnet::ResNet;
 pub use resnet_encoder::{Pooling, ResNetConfig, ResNetEncoder};
 
@@ -111,6 +111,15 @@ pub enum AudioEncoder {
 }
 
 impl AudioEncoder {
+    /// See [`ResNet::with_kernels`].
+    #[must_use]
+    pub fn with_kernels(self, kernels: bool) -> Self {
+        match self {
+            Self::ResNet(encoder) => Self::ResNet(encoder.with_kernels(kernels)),
+            other => other,
+        }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`; any number of frames from
     ///   [`min_frames`](AudioEncoderConfig::min_frames) on;

@@ -31,6 +31,7 @@ pub struct ResNet {
     layer2: Vec<Bottleneck>,
     layer3: Vec<Bottleneck>,
     layer4: Vec<Bottleneck>,
+    kernels: bool,
 }
 
 impl ResNet {
@@ -65,7 +66,16 @@ impl ResNet {
             bn2: norm(half),
             conv3: conv3x3(half, width, 1, device),
             bn3: norm(width),
+            kernels: true,
         }
+    }
+
+    /// Whether our own kernels may be used for training, where there are any (the default), or
+    /// burn's operators are, as on any other device.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: bool) -> Self {
+        self.kernels = kernels;
+        self
     }
 
     /// Height and width of the last feature map for a spectrogram.
@@ -77,12 +87,48 @@ impl ResNet {
     /// # Shapes
     /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        #[cfg(feature = "kernels")]
+        if self.kernels && !self.bn1.frozen && crate::layers::fused::runs_on(&x.device()) {
+            return self.forward_fused(x);
+        }
         let x = relu(self.bn1.forward(self.conv1.forward(x)));
         let x = relu(self.bn2.forward(self.conv2.forward(x)));
         let x = relu(self.bn3.forward(self.conv3.forward(x)));
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
         let blocks = stages.into_iter().flatten();
         blocks.fold(average2x2(x), |x, block| block.forward(x))
+    }
+}
+
+/// The same with our own kernels, on `[batch, height, width, channels]`.
+#[cfg(feature = "kernels")]
+impl ResNet {
+    fn forward_fused(&self, x: Tensor<4>) -> Tensor<4> {
+        use crate::layers::fused::{average2x2, conv_norm};
+        // One channel: the axes can change places without a copy.
+        let [batch, _, height, width] = x.dims();
+        let x = x.reshape([batch, height, width, 1]);
+        let x = conv_norm(&self.conv1, &self.bn1, x, None, true);
+        let x = conv_norm(&self.conv2, &self.bn2, x, None, true);
+        let x = conv_norm(&self.conv3, &self.bn3, x, None, true);
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        let blocks = stages.into_iter().flatten();
+        blocks.fold(average2x2(x), |x, block| block.forward_fused(x)).permute([0, 3, 1, 2])
+    }
+}
+
+#[cfg(feature = "kernels")]
+impl Bottleneck {
+    fn forward_fused(&self, x: Tensor<4>) -> Tensor<4> {
+        use crate::layers::fused::{average2x2, conv_norm};
+        let halve = |x| if self.stride > 1 { average2x2(x) } else { x };
+        let y = conv_norm(&self.conv1, &self.bn1, x.clone(), None, true);
+        let y = halve(conv_norm(&self.conv2, &self.bn2, y, None, true));
+        let shortcut = match &self.downsample {
+            Some(downsample) => conv_norm(&downsample.conv, &downsample.bn, halve(x), None, false),
+            None => x,
+        };
+        conv_norm(&self.conv3, &self.bn3, y, Some(shortcut), true)
     }
 }
 

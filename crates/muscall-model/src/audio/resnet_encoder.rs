@@ -109,6 +109,12 @@ pub struct ResNetEncoder {
 }
 
 impl ResNetEncoder {
+    /// See [`ResNet::with_kernels`].
+    #[must_use]
+    pub fn with_kernels(self, kernels: bool) -> Self {
+        Self { resnet: self.resnet.with_kernels(kernels), ..self }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.

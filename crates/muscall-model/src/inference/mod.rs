@@ -32,19 +32,13 @@ pub(crate) struct PackedEncoders {
 impl PackedEncoders {
     /// Nothing on devices other than the CPU, and for encoders without kernels.
     pub(crate) fn new(config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Self {
-        if !is_cpu(device) {
+        if !crate::is_cpu(device) {
             return Self { audio: None, text: None };
         }
         let state = state_of(model);
         let weights = Weights::new(&state, Level::best());
         Self { audio: PackedAudio::new(config, &weights), text: PackedText::new(config, &weights) }
     }
-}
-
-/// Whether a device is burn's own CPU backend. Its type is not there unless the backend is compiled
-/// in, which is for programs to decide; its name is.
-fn is_cpu(device: &Device) -> bool {
-    format!("{device:?}").contains("Flex")
 }
 
 #[derive(Debug)]

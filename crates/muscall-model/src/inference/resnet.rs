@@ -61,10 +61,10 @@ impl FoldedResNet {
         let mut maps = lock().pop().unwrap_or_default();
         let Maps { x, y, out, .. } = &mut maps;
         *x = FeatureMap::new(mel, [1, n_mels, frames, 1], 1);
-        self.stem[0].run(x, RELU, y, 1);
-        self.stem[1].run(y, RELU, out, 1);
-        self.stem[2].run(out, RELU, y, 0);
-        average2x2(y, x, 0);
+        self.stem[0].run(&*x, RELU, y, 1);
+        self.stem[1].run(&*y, RELU, out, 1);
+        self.stem[2].run(&*out, RELU, y, 0);
+        average2x2(&*y, x, 0);
         for block in &self.blocks {
             block.run(&mut maps);
         }
@@ -87,22 +87,22 @@ impl FoldedBottleneck {
     /// From `maps.x` to `maps.x`.
     fn run(&self, maps: &mut Maps) {
         let Maps { x, y, z, pooled, shortcut, out } = maps;
-        self.conv1.run(x, RELU, y, 1);
-        self.conv2.run(y, RELU, z, 0);
+        self.conv1.run(&*x, RELU, y, 1);
+        self.conv2.run(&*y, RELU, z, 0);
         if self.halves {
-            average2x2(z, y, 0);
+            average2x2(&*z, y, 0);
             std::mem::swap(y, z);
-            average2x2(x, pooled, 0);
+            average2x2(&*x, pooled, 0);
             std::mem::swap(pooled, x);
         }
         let residual = match &self.downsample {
             Some(downsample) => {
-                downsample.run(x, Epilogue::default(), shortcut, 0);
+                downsample.run(&*x, Epilogue::default(), shortcut, 0);
                 &*shortcut
             }
             None => &*x,
         };
-        self.conv3.run(z, Epilogue { residual: Some(residual), relu: true }, out, 0);
+        self.conv3.run(&*z, Epilogue { residual: Some(residual), relu: true }, out, 0);
         std::mem::swap(x, out);
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, module};
 
 /// Weight of a new batch in the running statistics.
 const MOMENTUM: f64 = 0.1;
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// Batch normalisation over the channels of `[batch, channels, height, width]`.
 ///
@@ -68,10 +68,14 @@ impl BatchNorm {
         let [batch, _, height, width] = x.dims();
         let count = (batch * height * width) as f64;
         let normed = module::batch_norm_train(x, weight, bias, EPSILON);
-        let unbiased = normed.variance * (count / (count - 1.0).max(1.0));
-        advance(&self.running_mean, normed.mean);
-        advance(&self.running_var, unbiased);
+        self.advance(normed.mean, normed.variance, count);
         normed.output
+    }
+
+    /// Moves the running statistics towards those of a batch of `count` values a channel.
+    pub(crate) fn advance(&self, mean: Tensor<1>, variance: Tensor<1>, count: f64) {
+        advance(&self.running_mean, mean);
+        advance(&self.running_var, variance * (count / (count - 1.0).max(1.0)));
     }
 }
 

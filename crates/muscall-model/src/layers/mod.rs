@@ -1,6 +1,8 @@
 //! Layers whose behaviour or layout differs from burn's own.
 
 mod batch_norm;
+#[cfg(feature = "kernels")]
+pub(crate) mod fused;
 mod gru;
 mod linear;
 

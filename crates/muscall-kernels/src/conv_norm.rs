@@ -1,0 +1,335 @@
+//! Convolution, batch norm with the batch's statistics, residual and ReLU, for training.
+
+use rayon::prelude::*;
+
+use crate::weight_gradient::weight_gradient;
+use crate::{Conv, Epilogue, FeatureMap, FeatureView, Level};
+
+/// Pixels whose sums are taken in float32 before they are added in float64; a fixed number, so that
+/// threads do not matter.
+const CHUNK: usize = 512;
+
+/// `relu(norm(conv(x)) + residual)`, where the norm uses the statistics of the batch.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvNorm<'a> {
+    /// `[outputs, inputs, kernel, kernel]`.
+    pub weight: &'a [f32],
+    /// Outputs, inputs, kernel (1 or 3, padded by 0 or 1).
+    pub dims: [usize; 3],
+    /// 1 or 2.
+    pub stride: usize,
+    /// γ, `[outputs]`.
+    pub gain: &'a [f32],
+    /// β, `[outputs]`.
+    pub offset: &'a [f32],
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Whether negative values become zero.
+    pub relu: bool,
+    /// Which instructions.
+    pub level: Level,
+}
+
+/// What comes of a forward pass; backward needs all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normed {
+    /// `[images, height, width, outputs]`.
+    pub out: Vec<f32>,
+    /// Of the convolution alone, in the same shape.
+    pub convolved: Vec<f32>,
+    /// `[outputs]`.
+    pub mean: Vec<f32>,
+    /// Biased, `[outputs]`.
+    pub variance: Vec<f32>,
+}
+
+impl Normed {
+    /// Borrowed.
+    pub fn as_ref(&self) -> NormedRef<'_> {
+        NormedRef { out: &self.out, convolved: &self.convolved, mean: &self.mean, variance: &self.variance }
+    }
+}
+
+/// [`Normed`], where somebody else holds it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormedRef<'a> {
+    /// `[images, height, width, outputs]`.
+    pub out: &'a [f32],
+    /// Of the convolution alone, in the same shape.
+    pub convolved: &'a [f32],
+    /// `[outputs]`.
+    pub mean: &'a [f32],
+    /// Biased, `[outputs]`.
+    pub variance: &'a [f32],
+}
+
+/// Gradients of a loss.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvNormGradients {
+    /// In the input's shape; empty if it was not asked for.
+    pub x: Vec<f32>,
+    /// `[outputs, inputs, kernel, kernel]`.
+    pub weight: Vec<f32>,
+    /// `[outputs]`.
+    pub gain: Vec<f32>,
+    /// `[outputs]`.
+    pub offset: Vec<f32>,
+    /// In the output's shape; that of the norm's output, too.
+    pub residual: Vec<f32>,
+}
+
+impl ConvNorm<'_> {
+    /// `[images, height, width, outputs]` for an input.
+    pub fn output_dims(&self, [images, height, width, _]: [usize; 4]) -> [usize; 4] {
+        [images, height.div_ceil(self.stride), width.div_ceil(self.stride), self.dims[0]]
+    }
+
+    /// # Shapes
+    /// - x: `[images, height, width, inputs]`; residual: as [`output_dims`](Self::output_dims).
+    ///
+    /// # Panics
+    /// If these do not fit.
+    pub fn forward(&self, x: &[f32], dims: [usize; 4], residual: Option<&[f32]>) -> Normed {
+        let channels = self.dims[0];
+        let conv = Conv::new(self.weight, self.dims, self.stride, &[], self.level);
+        let mut map = FeatureMap::default();
+        with_border(x, dims, self.dims[2] / 2, |x| conv.run(x, Epilogue::default(), &mut map, 0));
+        let convolved = map.data;
+        let (mean, variance) = statistics(&convolved, channels, self.level);
+        let scale: Vec<f32> =
+            self.gain.iter().zip(&variance).map(|(gain, var)| gain / (var + self.epsilon).sqrt()).collect();
+        assert!(residual.is_none_or(|residual| residual.len() == convolved.len()), "a residual of the output's shape");
+        let mut out = vec![0.0; convolved.len()];
+        let rows = CHUNK * channels;
+        out.par_chunks_mut(rows).zip(convolved.par_chunks(rows)).enumerate().for_each(|(i, (out, y))| {
+            let residual = residual.map(|residual| &residual[i * rows..][..out.len()]);
+            let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+            self.level.run(Vectorised(
+                #[inline(always)]
+                || {
+                    for (p, (out, y)) in out.chunks_exact_mut(channels).zip(y.chunks_exact(channels)).enumerate() {
+                        // The mean first: behind a factor it would take digits from what is left.
+                        let terms = y.iter().zip(&mean).zip(&scale).zip(self.offset);
+                        for (out, (((y, mean), scale), offset)) in out.iter_mut().zip(terms) {
+                            *out = (y - mean) * scale + offset;
+                        }
+                        if let Some(residual) = residual {
+                            let residual = &residual[p * channels..][..channels];
+                            out.iter_mut().zip(residual).for_each(|(out, residual)| *out += residual);
+                        }
+                        out.iter_mut().for_each(|out| *out = out.max(floor));
+                    }
+                },
+            ));
+        });
+        Normed { out, convolved, mean, variance }
+    }
+
+    /// From the gradient of the output, which becomes that of the residual in place.
+    ///
+    /// # Panics
+    /// If shapes do not fit, or if the gradient of the input of a strided convolution is asked for.
+    pub fn backward(
+        &self,
+        x: &[f32],
+        dims: [usize; 4],
+        normed: NormedRef<'_>,
+        mut gradient: Vec<f32>,
+        with_x: bool,
+    ) -> ConvNormGradients {
+        let channels = self.dims[0];
+        let count = (gradient.len() / channels) as f32;
+        let inverse: Vec<f32> = normed.variance.iter().map(|var| 1.0 / (var + self.epsilon).sqrt()).collect();
+        let (offset, gain) = self.mask_and_sum(&mut gradient, normed, &inverse);
+        // The gradient of the convolution's output, with the border that its transpose reads.
+        let out_dims = self.output_dims(dims);
+        let (reach, [_, _, width, _]) = (self.dims[2] / 2, out_dims);
+        let mut inner = FeatureMap::default();
+        inner.reset(out_dims, reach);
+        let scale: Vec<f32> = self.gain.iter().zip(&inverse).map(|(gain, inverse)| gain * inverse).collect();
+        let constant: Vec<f32> = offset.iter().map(|sum| sum / count).collect();
+        let slope: Vec<f32> = gain.iter().zip(&inverse).map(|(sum, inverse)| sum * inverse / count).collect();
+        let (row_len, image_len, height) = (inner.row_len(), inner.image_len(), out_dims[1]);
+        inner.data.par_chunks_mut(image_len).enumerate().for_each(|(image, values)| {
+            let rows = values[reach * row_len..(reach + height) * row_len].par_chunks_mut(row_len).enumerate();
+            rows.with_min_len(4).for_each(|(y, row)| {
+                let at = (image * height + y) * width * channels;
+                let row = &mut row[reach * channels..][..width * channels];
+                let (gradient, convolved) = (&gradient[at..][..row.len()], &normed.convolved[at..][..row.len()]);
+                self.level.run(Vectorised(
+                    #[inline(always)]
+                    || {
+                        let pixels = gradient.chunks_exact(channels).zip(convolved.chunks_exact(channels));
+                        for (row, (gradient, convolved)) in row.chunks_exact_mut(channels).zip(pixels) {
+                            let terms = gradient.iter().zip(convolved).zip(normed.mean);
+                            let factors = scale.iter().zip(&constant).zip(&slope);
+                            for ((out, ((gradient, convolved), mean)), ((scale, constant), slope)) in
+                                row.iter_mut().zip(terms).zip(factors)
+                            {
+                                *out = scale * (gradient - constant - (convolved - mean) * slope);
+                            }
+                        }
+                    },
+                ));
+            });
+        });
+        ConvNormGradients {
+            x: if with_x { self.input_gradient(&inner) } else { Vec::new() },
+            weight: with_border(x, dims, reach, |x| weight_gradient(x, &inner, self.dims[2], self.stride, self.level)),
+            gain,
+            offset,
+            residual: gradient,
+        }
+    }
+
+    /// Takes what the ReLU has cut out of the gradient; sums what is left (the gradient of β) and its
+    /// product with the normalised value (that of γ).
+    fn mask_and_sum(&self, gradient: &mut [f32], normed: NormedRef<'_>, inverse: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let channels = self.dims[0];
+        let rows = CHUNK * channels;
+        let partial = |((gradient, out), convolved): ((&mut [f32], &[f32]), &[f32])| {
+            let mut sums = vec![0.0_f32; 2 * channels];
+            let (plain, product) = sums.split_at_mut(channels);
+            self.level.run(Vectorised(
+                #[inline(always)]
+                || {
+                    if self.relu {
+                        for (gradient, out) in gradient.iter_mut().zip(out) {
+                            *gradient = if *out > 0.0 { *gradient } else { 0.0 };
+                        }
+                    }
+                    for (gradient, convolved) in gradient.chunks_exact(channels).zip(convolved.chunks_exact(channels)) {
+                        let terms = gradient.iter().zip(convolved).zip(normed.mean);
+                        for (((gradient, convolved), mean), (plain, product)) in
+                            terms.zip(plain.iter_mut().zip(product.iter_mut()))
+                        {
+                            *plain += gradient;
+                            *product += gradient * (convolved - mean);
+                        }
+                    }
+                },
+            ));
+            sums
+        };
+        let parts = gradient.par_chunks_mut(rows).zip(normed.out.par_chunks(rows));
+        let parts: Vec<Vec<f32>> = parts.zip(normed.convolved.par_chunks(rows)).map(partial).collect();
+        let total = total(&parts, 2 * channels);
+        let (plain, product) = total.split_at(channels);
+        (
+            plain.iter().map(|&sum| sum as f32).collect(),
+            product.iter().zip(inverse).map(|(sum, inverse)| (*sum * f64::from(*inverse)) as f32).collect(),
+        )
+    }
+
+    /// The transposed convolution, which for a stride of one is a convolution with the turned kernel.
+    fn input_gradient(&self, inner: &FeatureMap) -> Vec<f32> {
+        assert_eq!(self.stride, 1, "the gradient of a strided convolution's input");
+        let [outputs, inputs, kernel] = self.dims;
+        let area = kernel * kernel;
+        let mut turned = vec![0.0; self.weight.len()];
+        for output in 0..outputs {
+            for input in 0..inputs {
+                for tap in 0..area {
+                    turned[(input * outputs + output) * area + area - 1 - tap] =
+                        self.weight[(output * inputs + input) * area + tap];
+                }
+            }
+        }
+        let mut x = FeatureMap::default();
+        let conv = Conv::new(&turned, [inputs, outputs, kernel], 1, &[], self.level);
+        conv.run(inner, Epilogue::default(), &mut x, 0);
+        x.data
+    }
+}
+
+/// The input as it is, or a copy where a border is needed.
+fn with_border<T>(x: &[f32], dims: [usize; 4], border: usize, then: impl FnOnce(FeatureView<'_>) -> T) -> T {
+    if border == 0 { then(FeatureView::new(x, dims)) } else { then(FeatureMap::new(x, dims, border).view()) }
+}
+
+/// Mean and biased variance of each channel, in two passes: in one, the square of a large mean would
+/// take digits from the variance.
+fn statistics(values: &[f32], channels: usize, level: Level) -> (Vec<f32>, Vec<f32>) {
+    let count = (values.len() / channels) as f64;
+    let around = |mean: &[f32], power: Power| {
+        let partial = |values: &[f32]| {
+            let mut sums = vec![0.0_f32; channels];
+            level.run(Vectorised(
+                #[inline(always)]
+                || {
+                    for pixel in values.chunks_exact(channels) {
+                        for ((x, mean), sum) in pixel.iter().zip(mean).zip(sums.iter_mut()) {
+                            let d = x - mean;
+                            *sum += if power == Power::Two { d * d } else { d };
+                        }
+                    }
+                },
+            ));
+            sums
+        };
+        let parts: Vec<Vec<f32>> = values.par_chunks(CHUNK * channels).map(partial).collect();
+        total(&parts, channels).into_iter().map(|sum| sum / count).collect::<Vec<f64>>()
+    };
+    // Around the first pixel, which is nearer to the mean than zero.
+    let first = &values[..channels];
+    let mean: Vec<f32> =
+        around(first, Power::One).iter().zip(first).map(|(mean, first)| (mean + f64::from(*first)) as f32).collect();
+    let variance = around(&mean, Power::Two).into_iter().map(|variance| variance as f32).collect();
+    (mean, variance)
+}
+
+/// Of a deviation.
+#[derive(Clone, Copy, PartialEq)]
+enum Power {
+    One,
+    Two,
+}
+
+/// Sums of parts in double precision, in their order.
+fn total(parts: &[Vec<f32>], len: usize) -> Vec<f64> {
+    let mut total = vec![0.0; len];
+    for part in parts {
+        total.iter_mut().zip(part).for_each(|(total, &x)| *total += f64::from(x));
+    }
+    total
+}
+
+/// A loop that the compiler vectorises for the level that it runs on.
+struct Vectorised<F>(F);
+
+impl<F: FnOnce()> pulp::WithSimd for Vectorised<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        (self.0)();
+    }
+}
+
+/// The gradient of [`average2x2`](crate::average2x2).
+///
+/// # Shapes
+/// - gradient: `[images, height / 2, width / 2, channels]`; returns `dims`.
+///
+/// # Panics
+/// If these do not fit.
+pub fn average2x2_backward(gradient: &[f32], [images, height, width, channels]: [usize; 4]) -> Vec<f32> {
+    let (half_height, half_width) = (height / 2, width / 2);
+    assert_eq!(gradient.len(), images * half_height * half_width * channels, "the output's shape");
+    let mut out = vec![0.0; images * height * width * channels];
+    out.par_chunks_mut((width * channels).max(1)).enumerate().with_min_len(8).for_each(|(row, out)| {
+        let (image, y) = (row / height, row % height / 2);
+        if y >= half_height {
+            return;
+        }
+        let row = &gradient[(image * half_height + y) * half_width * channels..][..half_width * channels];
+        for (out, gradient) in out.chunks_exact_mut(2 * channels).zip(row.chunks_exact(channels)) {
+            let (left, right) = out.split_at_mut(channels);
+            for ((left, right), gradient) in left.iter_mut().zip(right).zip(gradient) {
+                *left = 0.25 * gradient;
+                *right = 0.25 * gradient;
+            }
+        }
+    });
+    out
+}

@@ -1,0 +1,117 @@
+//! Our kernels against burn's operators, on the same weights.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use muscall_model::audio::{Pooling, ResNetConfig};
+use muscall_model::text::TransformerConfig;
+use muscall_model::weights::{state_of, with_state};
+use muscall_model::{ClipTokenizer, DualEncoder, Muscall, MuscallConfig};
+
+static ONE_DRAW: Mutex<()> = Mutex::new(());
+
+/// A small model in which every norm does something.
+fn model(config: &MuscallConfig, device: &Device) -> DualEncoder {
+    let _one_draw = ONE_DRAW.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(3);
+    let model = config.init(device).unwrap();
+    let state = state_of(&model)
+        .into_iter()
+        .map(|(name, data)| {
+            let values = data.as_slice::<f32>().unwrap();
+            let moved = |low: f32| {
+                let values = (0..values.len()).map(|i| low + ((i * 37) % 101) as f32 / 101.0).collect::<Vec<_>>();
+                TensorData::new(values, data.shape().clone())
+            };
+            let is_norm = name.contains("bn") || name.contains("norm");
+            let data = match name.rsplit('.').next() {
+                Some("running_var" | "gamma") => moved(0.5),
+                Some("weight") if is_norm => moved(0.5),
+                Some("running_mean" | "beta") => moved(-0.5),
+                Some("bias") if is_norm => moved(-0.5),
+                _ => data,
+            };
+            (name, data)
+        })
+        .collect();
+    with_state(model, state, "memory").unwrap()
+}
+
+fn config(width: usize, pooling: Pooling) -> MuscallConfig {
+    let audio = ResNetConfig::new(width).with_hidden(24).with_pooling(pooling);
+    let text = TransformerConfig::new(2).with_width(24, 3);
+    MuscallConfig { audio: audio.into(), text: text.into(), clip_s: 3.0, ..MuscallConfig::tiny() }
+}
+
+fn music(seconds: f64) -> Vec<f32> {
+    let wave = |i: f64, hz: f64| (std::f64::consts::TAU * hz * i / 16_000.0).sin();
+    let sample = |i: f64| 0.3 * wave(i, 220.0 + 0.01 * i) + 0.2 * wave(i, 3.0) * wave(i, 1760.0);
+    (0..(seconds * 16_000.0) as usize).map(|i| sample(i as f64) as f32).collect()
+}
+
+#[test]
+fn embeddings_agree() {
+    for (width, pooling) in [(8, Pooling::Attention), (6, Pooling::Average), (16, Pooling::Attention)] {
+        let (config, device) = (config(width, pooling), Device::flex());
+        let network = model(&config, &device);
+        let ours = Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &device).unwrap();
+        let burn = ours.clone().with_kernels(false);
+        // The length of training, shorter, longer; several of each.
+        let clips: Vec<Vec<f32>> = [3.0, 3.0, 1.5, 4.7, 4.7, 4.7, 3.0].map(music).to_vec();
+        let texts = [
+            "a",
+            "calm solo piano",
+            "",
+            "loud fast drums and a brass band, somewhere in the far distance ".repeat(9).as_str(),
+        ]
+        .map(str::to_owned);
+        let pairs = [
+            (ours.embed_clips(&clips).unwrap().values().to_vec(), burn.embed_clips(&clips).unwrap().values().to_vec()),
+            (ours.embed_text(&texts).unwrap().values().to_vec(), burn.embed_text(&texts).unwrap().values().to_vec()),
+        ];
+        for (found, expected) in pairs {
+            assert_eq!(found.len(), expected.len());
+            let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 5e-6, "width {width}: {worst:e}");
+        }
+        // A clip does not depend on what else is in the batch, nor on threads.
+        let alone = ours.embed_clips(&clips[3..4]).unwrap();
+        assert_eq!(alone.values(), ours.embed_clips(&clips).unwrap().row(3));
+    }
+}
+
+#[test]
+fn gradients_agree() {
+    let (config, device) = (config(8, Pooling::Attention), Device::flex().autodiff());
+    let extractor = config.log_mel.init().unwrap();
+    let frames = config.log_mel.frames(config.clip_samples());
+    let mels: Vec<f32> = (0..4)
+        .flat_map(|i| {
+            let clip: Vec<f32> = music(3.0 + f64::from(i)).split_off(16_000 * i as usize);
+            extractor.extract(&clip).unwrap().into_values()
+        })
+        .collect();
+    let mel = Tensor::<3>::from_data(TensorData::new(mels, [4, config.log_mel.n_mels, frames]), &device);
+    let gradients = |kernels: bool| {
+        let mut model = model(&config, &device);
+        model.audio = model.audio.with_kernels(kernels);
+        let embedding = model.embed_audio(mel.clone());
+        let loss = (embedding.clone() * embedding.clone().slice([0..1]).detach()).sum();
+        let gradients = loss.backward();
+        let projection = model.audio_projection.as_ref().unwrap();
+        let of_projection = projection.weight.val().grad(&gradients).unwrap().into_data();
+        // After training the running statistics are part of the state.
+        (of_projection.try_into_vec::<f32>().unwrap(), state_of(&model))
+    };
+    let ((ours, our_state), (burn, burn_state)) = (gradients(true), gradients(false));
+    let norm = |values: &[f32]| values.iter().map(|x| x * x).sum::<f32>().sqrt();
+    let difference: Vec<f32> = ours.iter().zip(&burn).map(|(a, b)| a - b).collect();
+    assert!(norm(&difference) < 1e-3 * norm(&burn), "{} of {}", norm(&difference), norm(&burn));
+    for (name, found) in our_state.iter().filter(|(name, _)| name.contains("running")) {
+        let (found, expected) = (found.as_slice::<f32>().unwrap(), burn_state[name].as_slice::<f32>().unwrap());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{name}: {found} {expected}");
+        }
+    }
+}
