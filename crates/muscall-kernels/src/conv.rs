@@ -9,6 +9,9 @@ use crate::{FeatureMap, FeatureView, Level};
 /// Bytes of input and output that a task works on for all panels: they stay in the cache.
 const TASK_BYTES: usize = 64 << 10;
 
+/// Tasks, at least.
+const TASKS: usize = 8;
+
 /// A 1×1 or 3×3 convolution with a bias and weights in the order of the kernel. A batch norm with
 /// fixed statistics is part of them.
 #[derive(Debug, Clone)]
@@ -68,7 +71,19 @@ impl Conv {
     /// If `x` has other channels, or no border for a 3×3 kernel, or if the residual has another
     /// shape.
     pub fn run<'x>(&self, x: impl Into<FeatureView<'x>>, epilogue: Epilogue<'_>, out: &mut FeatureMap, border: usize) {
-        let x = x.into();
+        self.run_then(x.into(), epilogue, out, border, |_| ());
+    }
+
+    /// The same; `then` sees rows of the output, borders and all, while they are in the cache, and what
+    /// it says of them comes back in their order. How many rows that are does not depend on threads.
+    pub(crate) fn run_then<T: Send>(
+        &self,
+        x: FeatureView<'_>,
+        epilogue: Epilogue<'_>,
+        out: &mut FeatureMap,
+        border: usize,
+        then: impl Fn(&[f32]) -> T + Sync,
+    ) -> Vec<T> {
         assert_eq!(x.channels, self.inputs, "channels of the input");
         let reach = self.kernel / 2;
         assert!(x.border >= reach, "a border of {reach}");
@@ -80,14 +95,19 @@ impl Conv {
         let [_, height, width, _] = dims;
         let (row_len, image_len) = (out.row_len(), out.image_len());
         let bytes_a_row = width * (self.stride * self.stride * self.inputs + dims[3]) * size_of::<f32>();
-        // No more rows than give every thread something to do.
-        let fair = (height * dims[0]).div_ceil(2 * rayon::current_num_threads()).max(1);
+        // No more rows than give a handful of threads something to do.
+        let fair = (height * dims[0]).div_ceil(TASKS).max(1);
         let rows = (TASK_BYTES / bytes_a_row.max(1)).clamp(1, fair);
         // A kernel row is one run of inputs: pixels lie side by side.
         let taps: Vec<usize> = (0..self.kernel).map(|row| row * x.row_len()).collect();
-        out.data.par_chunks_mut(image_len.max(1)).enumerate().for_each(|(image, values)| {
+        let mut tasks = Vec::with_capacity(dims[0] * height.div_ceil(rows));
+        for (image, values) in out.data.chunks_mut(image_len.max(1)).enumerate() {
             let inner = &mut values[border * row_len..(border + height) * row_len];
-            inner.par_chunks_mut(rows * row_len).enumerate().for_each(|(chunk, values)| {
+            tasks.extend(inner.chunks_mut(rows * row_len).enumerate().map(|(chunk, values)| (image, chunk, values)));
+        }
+        tasks
+            .into_par_iter()
+            .map(|(image, chunk, values)| {
                 let first = chunk * rows;
                 let count = values.len() / row_len;
                 let pixels = || (first..first + count).flat_map(|y| (0..width).map(move |x| (y, x)));
@@ -115,7 +135,8 @@ impl Conv {
                     to: &to,
                     out: values,
                 });
-            });
-        });
+                then(values)
+            })
+            .collect()
     }
 }

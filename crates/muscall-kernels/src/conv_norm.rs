@@ -93,16 +93,19 @@ impl ConvNorm<'_> {
         let channels = self.dims[0];
         let conv = Conv::new(self.weight, self.dims, self.stride, &[], self.level);
         let mut map = FeatureMap::default();
-        with_border(x, dims, self.dims[2] / 2, |x| conv.run(x, Epilogue::default(), &mut map, 0));
+        let moments = |values: &[f32]| Moments::of(values, channels, self.level);
+        let parts =
+            with_border(x, dims, self.dims[2] / 2, |x| conv.run_then(x, Epilogue::default(), &mut map, 0, moments));
         let convolved = map.data;
-        let (mean, variance) = statistics(&convolved, channels, self.level);
+        let (mean, variance) = Moments::merge(&parts, channels);
         let scale: Vec<f32> =
             self.gain.iter().zip(&variance).map(|(gain, var)| gain / (var + self.epsilon).sqrt()).collect();
         assert!(residual.is_none_or(|residual| residual.len() == convolved.len()), "a residual of the output's shape");
-        let mut out = vec![0.0; convolved.len()];
         let rows = CHUNK * channels;
-        out.par_chunks_mut(rows).zip(convolved.par_chunks(rows)).enumerate().for_each(|(i, (out, y))| {
-            let residual = residual.map(|residual| &residual[i * rows..][..out.len()]);
+        let mut out: Vec<f32> = Vec::with_capacity(convolved.len());
+        let places = out.spare_capacity_mut()[..convolved.len()].par_chunks_mut(rows);
+        places.zip(convolved.par_chunks(rows)).enumerate().for_each(|(i, (out, y))| {
+            let residual = residual.map(|residual| &residual[i * rows..][..y.len()]);
             let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
             self.level.run(Vectorised(
                 #[inline(always)]
@@ -110,18 +113,30 @@ impl ConvNorm<'_> {
                     for (p, (out, y)) in out.chunks_exact_mut(channels).zip(y.chunks_exact(channels)).enumerate() {
                         // The mean first: behind a factor it would take digits from what is left.
                         let terms = y.iter().zip(&mean).zip(&scale).zip(self.offset);
-                        for (out, (((y, mean), scale), offset)) in out.iter_mut().zip(terms) {
-                            *out = (y - mean) * scale + offset;
+                        let values = terms.map(
+                            #[inline(always)]
+                            |(((y, mean), scale), offset)| (y - mean) * scale + offset,
+                        );
+                        match residual {
+                            Some(residual) => {
+                                let residual = &residual[p * channels..][..channels];
+                                for ((out, value), residual) in out.iter_mut().zip(values).zip(residual) {
+                                    out.write((value + residual).max(floor));
+                                }
+                            }
+                            None => {
+                                for (out, value) in out.iter_mut().zip(values) {
+                                    out.write(value.max(floor));
+                                }
+                            }
                         }
-                        if let Some(residual) = residual {
-                            let residual = &residual[p * channels..][..channels];
-                            out.iter_mut().zip(residual).for_each(|(out, residual)| *out += residual);
-                        }
-                        out.iter_mut().for_each(|out| *out = out.max(floor));
                     }
                 },
             ));
         });
+        // SAFETY: the chunks above cover as many places as `convolved` has values, which is a whole number of
+        // pixels, and each was written.
+        unsafe { out.set_len(convolved.len()) };
         Normed { out, convolved, mean, variance }
     }
 
@@ -247,42 +262,59 @@ fn with_border<T>(x: &[f32], dims: [usize; 4], border: usize, then: impl FnOnce(
     if border == 0 { then(FeatureView::new(x, dims)) } else { then(FeatureMap::new(x, dims, border).view()) }
 }
 
-/// Mean and biased variance of each channel, in two passes: in one, the square of a large mean would
-/// take digits from the variance.
-fn statistics(values: &[f32], channels: usize, level: Level) -> (Vec<f32>, Vec<f32>) {
-    let count = (values.len() / channels) as f64;
-    let around = |mean: &[f32], power: Power| {
-        let partial = |values: &[f32]| {
-            let mut sums = vec![0.0_f32; channels];
-            level.run(Vectorised(
-                #[inline(always)]
-                || {
-                    for pixel in values.chunks_exact(channels) {
-                        for ((x, mean), sum) in pixel.iter().zip(mean).zip(sums.iter_mut()) {
-                            let d = x - mean;
-                            *sum += if power == Power::Two { d * d } else { d };
-                        }
-                    }
-                },
-            ));
-            sums
-        };
-        let parts: Vec<Vec<f32>> = values.par_chunks(CHUNK * channels).map(partial).collect();
-        total(&parts, channels).into_iter().map(|sum| sum / count).collect::<Vec<f64>>()
-    };
-    // Around the first pixel, which is nearer to the mean than zero.
-    let first = &values[..channels];
-    let mean: Vec<f32> =
-        around(first, Power::One).iter().zip(first).map(|(mean, first)| (mean + f64::from(*first)) as f32).collect();
-    let variance = around(&mean, Power::Two).into_iter().map(|variance| variance as f32).collect();
-    (mean, variance)
+/// Mean and squared deviations of some pixels, a channel each.
+struct Moments {
+    pixels: usize,
+    mean: Vec<f32>,
+    squares: Vec<f32>,
 }
 
-/// Of a deviation.
-#[derive(Clone, Copy, PartialEq)]
-enum Power {
-    One,
-    Two,
+impl Moments {
+    /// In two passes: in one, the square of a large mean would take digits from the deviations.
+    fn of(values: &[f32], channels: usize, level: Level) -> Self {
+        let pixels = values.len() / channels;
+        // Around the first pixel, which is nearer to the mean than zero.
+        let first = &values[..channels];
+        let mut mean = vec![0.0_f32; channels];
+        let mut squares = vec![0.0_f32; channels];
+        level.run(Vectorised(
+            #[inline(always)]
+            || {
+                for pixel in values.chunks_exact(channels) {
+                    for ((x, first), sum) in pixel.iter().zip(first).zip(mean.iter_mut()) {
+                        *sum += x - first;
+                    }
+                }
+                for (mean, first) in mean.iter_mut().zip(first) {
+                    *mean = *mean / pixels as f32 + first;
+                }
+                for pixel in values.chunks_exact(channels) {
+                    for ((x, mean), sum) in pixel.iter().zip(&mean).zip(squares.iter_mut()) {
+                        *sum += (x - mean) * (x - mean);
+                    }
+                }
+            },
+        ));
+        Self { pixels, mean, squares }
+    }
+
+    /// Mean and biased variance of all pixels.
+    ///
+    /// # Source
+    /// Chan, Golub and LeVeque 1979.
+    fn merge(parts: &[Self], channels: usize) -> (Vec<f32>, Vec<f32>) {
+        let count: usize = parts.iter().map(|part| part.pixels).sum();
+        let merged = |channel: usize| {
+            let weighed = |part: &Self| part.pixels as f64 * f64::from(part.mean[channel]);
+            let mean = parts.iter().map(weighed).sum::<f64>() / count as f64;
+            let squares = |part: &Self| {
+                let apart = f64::from(part.mean[channel]) - mean;
+                f64::from(part.squares[channel]) + part.pixels as f64 * apart * apart
+            };
+            (mean as f32, (parts.iter().map(squares).sum::<f64>() / count as f64) as f32)
+        };
+        (0..channels).map(merged).unzip()
+    }
 }
 
 /// Sums of parts in double precision, in their order.

@@ -27,7 +27,8 @@ pub(crate) fn weight_gradient(
     level: Level,
 ) -> Vec<f32> {
     let outputs = gradient.channels;
-    let width = VECTORS * level.lanes();
+    // One vector, where that is all there is.
+    let width = if outputs <= level.lanes() { 1 } else { VECTORS } * level.lanes();
     let padded = outputs.next_multiple_of(width);
     let filled;
     let gradient = if padded == outputs {
@@ -113,6 +114,13 @@ impl WithSimd for Tiles<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        if self.shape.outputs == S::F32_LANES { self.run::<S, 1>(simd) } else { self.run::<S, VECTORS>(simd) }
+    }
+}
+
+impl Tiles<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
         let Shape { x, gradient, stride, outputs, .. } = self.shape;
         let width = gradient.width;
         assert!(self.shape.kernel / 2 <= x.border && outputs == gradient.channels, "a border and whole vectors");
@@ -123,8 +131,8 @@ impl WithSimd for Tiles<'_> {
                 for first in self.inputs.clone().step_by(ROWS) {
                     let count = ROWS.min(self.inputs.end - first);
                     let at = (slot * self.inputs.len() + first - self.inputs.start) * outputs;
-                    for column in (0..outputs).step_by(VECTORS * S::F32_LANES) {
-                        let mut tile = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+                    for column in (0..outputs).step_by(V * S::F32_LANES) {
+                        let mut tile = [[simd.splat_f32s(0.0); V]; ROWS];
                         for &(image, y) in rows {
                             let reach = self.shape.kernel / 2;
                             let corner = x.offset(image, y * stride, 0) - reach * (x.row_len() + x.channels);
@@ -133,12 +141,11 @@ impl WithSimd for Tiles<'_> {
                             let last = count - 1;
                             let run = &x.data[from..from + (width - 1) * stride * x.channels + count];
                             let start = gradient.offset(image, y, 0) + column;
-                            let gradients =
-                                &gradient.data[start..start + (width - 1) * outputs + VECTORS * S::F32_LANES];
+                            let gradients = &gradient.data[start..start + (width - 1) * outputs + V * S::F32_LANES];
                             // SAFETY: `run` holds `count` inputs of each of `width` pixels, and `gradients` the
                             // vectors of each; both were cut above to exactly what the last pixel reads.
                             tile = unsafe {
-                                products::<S>(
+                                products::<S, V>(
                                     simd,
                                     run.as_ptr(),
                                     [0, 1, 2, 3, 4, 5].map(|m: usize| m.min(last)),
@@ -152,8 +159,8 @@ impl WithSimd for Tiles<'_> {
                         }
                         for (m, tile) in tile.iter().enumerate().take(count) {
                             let place = at + m * outputs + column;
-                            let (sums, _) = S::as_mut_simd_f32s(&mut self.sums[place..place + VECTORS * S::F32_LANES]);
-                            for v in 0..VECTORS {
+                            let (sums, _) = S::as_mut_simd_f32s(&mut self.sums[place..place + V * S::F32_LANES]);
+                            for v in 0..V {
                                 sums[v] = simd.add_f32s(sums[v], tile[v]);
                             }
                         }
@@ -167,11 +174,11 @@ impl WithSimd for Tiles<'_> {
 /// Adds the products of a row of pixels.
 ///
 /// # Safety
-/// For each of `width` pixels, `x` holds the inputs at `places` and `gradients` has [`VECTORS`] vectors,
+/// For each of `width` pixels, `x` holds the inputs at `places` and `gradients` has V vectors,
 /// `x_step` and `gradient_step` values after those of the pixel before it.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn products<S: Simd>(
+unsafe fn products<S: Simd, const V: usize>(
     simd: S,
     x: *const f32,
     places: [usize; ROWS],
@@ -179,18 +186,18 @@ unsafe fn products<S: Simd>(
     gradients: *const f32,
     gradient_step: usize,
     width: usize,
-    mut tile: [[S::f32s; VECTORS]; ROWS],
-) -> [[S::f32s; VECTORS]; ROWS] {
+    mut tile: [[S::f32s; V]; ROWS],
+) -> [[S::f32s; V]; ROWS] {
     for pixel in 0..width {
-        // SAFETY: pixel < width. A vector of S is an array of f32 that may lie at any of them.
-        let vectors: [S::f32s; VECTORS] = unsafe {
-            let at = gradients.add(pixel * gradient_step).cast::<S::f32s>();
-            [at.read_unaligned(), at.add(1).read_unaligned()]
-        };
+        let mut vectors = [simd.splat_f32s(0.0); V];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            // SAFETY: pixel < width and v < V. A vector of S is an array of f32 that may lie at any of them.
+            *vector = unsafe { gradients.add(pixel * gradient_step).cast::<S::f32s>().add(v).read_unaligned() };
+        }
         for m in 0..ROWS {
             // SAFETY: pixel < width, and the place is one of its inputs.
             let value = simd.splat_f32s(unsafe { *x.add(pixel * x_step + places[m]) });
-            for v in 0..VECTORS {
+            for v in 0..V {
                 tile[m][v] = simd.mul_add_e_f32s(value, vectors[v], tile[m][v]);
             }
         }

@@ -34,6 +34,9 @@ pub struct TokenBatch {
     pub ids: Tensor<2, Int>,
     /// Where each caption's last token stands, `[batch]`.
     pub ends: Tensor<1, Int>,
+    /// Tokens of each caption that are no padding, if that is known here: a Transformer then computes
+    /// nothing for the padding.
+    pub lengths: Option<Vec<usize>>,
 }
 
 impl TokenBatch {
@@ -49,6 +52,7 @@ impl TokenBatch {
         Self {
             ids: Tensor::from_data(TensorData::new(ids, [rows.len(), length]), device),
             ends: Tensor::from_data(TensorData::new(ends, [rows.len()]), device),
+            lengths: Some(rows.iter().map(Vec::len).collect()),
         }
     }
 }

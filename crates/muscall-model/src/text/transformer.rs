@@ -111,13 +111,18 @@ pub struct Transformer {
 }
 
 impl Transformer {
+    /// The embeddings of tokens and positions, `[vocabulary, width]` and `[context, width]`.
+    pub fn embeddings(&self) -> [Tensor<2>; 2] {
+        [self.token_embedding.val(), self.position_embedding.val()]
+    }
+
     /// # Shapes
     /// - tokens: at most the context long. The mask is causal: whatever stands
     ///   behind a caption's end token does not matter, so they may be padded to the longest
     ///   caption of the batch;
     /// - returns `[batch, width]`.
     pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
-        let TokenBatch { ids, ends } = tokens;
+        let TokenBatch { ids, ends, lengths } = tokens;
         let [batch, length] = ids.dims();
         let [context, width] = self.position_embedding.dims();
         assert!(length <= context, "{length} tokens, but the model has {context} positions");
@@ -126,16 +131,64 @@ impl Transformer {
         let positions = self.position_embedding.val().narrow(0, 0, length);
         let x = x.reshape([batch, length, width]) + positions.unsqueeze::<3>();
         let mut x = x.reshape([batch * length, width]);
+        let packing = lengths.filter(|lengths| lengths.iter().any(|&own| own < length));
+        let packing = packing.map(|lengths| Packing::new(&lengths, length, &device));
+        if let Some(packing) = &packing {
+            x = packing.pack(x);
+        }
         let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &device).unsqueeze::<4>();
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, &future, batch);
+            x = layer.forward(x, &future, batch, packing.as_ref());
             if i + 1 == self.frozen_layers {
                 x = x.detach();
             }
         }
-        let starts: Vec<i32> = (0..batch).map(|row| (row * length) as i32).collect();
-        let starts = Tensor::<1, Int>::from_data(TensorData::new(starts, [batch]), &device);
-        self.norm_out.forward(x.select(0, ends + starts))
+        let last = match packing {
+            Some(packing) => packing.last,
+            None => {
+                let starts: Vec<i32> = (0..batch).map(|row| (row * length) as i32).collect();
+                ends + Tensor::<1, Int>::from_data(TensorData::new(starts, [batch]), &device)
+            }
+        };
+        self.norm_out.forward(x.select(0, last))
+    }
+}
+
+/// Where the tokens of captions are, with and without padding.
+///
+/// Linear layers and norms see tokens alone; attention wants captions of one length, and what stands
+/// in the padding does not matter to it, since the mask is causal.
+struct Packing {
+    /// Of each token, its row with padding, `[tokens]`.
+    rows: Tensor<1, Int>,
+    /// Of each row with padding, its token, or any for padding, `[batch · length]`.
+    tokens: Tensor<1, Int>,
+    /// The last token of each caption, `[batch]`.
+    last: Tensor<1, Int>,
+}
+
+impl Packing {
+    fn new(lengths: &[usize], length: usize, device: &Device) -> Self {
+        let (mut rows, mut tokens, mut last) = (Vec::new(), Vec::new(), Vec::new());
+        for (caption, &own) in lengths.iter().enumerate() {
+            let first = rows.len() as i32;
+            tokens.extend((0..length).map(|i| first + i.min(own - 1) as i32));
+            rows.extend((0..own).map(|i| (caption * length + i) as i32));
+            last.push(rows.len() as i32 - 1);
+        }
+        let tensor = |values: Vec<i32>| {
+            let count = values.len();
+            Tensor::from_data(TensorData::new(values, [count]), device)
+        };
+        Self { rows: tensor(rows), tokens: tensor(tokens), last: tensor(last) }
+    }
+
+    fn pack(&self, x: Tensor<2>) -> Tensor<2> {
+        x.select(0, self.rows.clone())
+    }
+
+    fn unpack(&self, x: Tensor<2>) -> Tensor<2> {
+        x.select(0, self.tokens.clone())
     }
 }
 
@@ -166,19 +219,24 @@ impl Layer {
         }
     }
 
-    /// x: `[batch · length, width]`; future: `[1, 1, length, length]`, true where a key lies
-    /// behind its query.
-    fn forward(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize) -> Tensor<2> {
-        let x = x.clone() + self.attend(self.attention_norm.forward(x), future, batch);
+    /// x: `[batch · length, width]`, or `[tokens, width]` if they are packed; future:
+    /// `[1, 1, length, length]`, true where a key lies behind its query.
+    fn forward(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize, packing: Option<&Packing>) -> Tensor<2> {
+        let x = x.clone() + self.attend(self.attention_norm.forward(x), future, batch, packing);
         let y = gelu(self.mlp_in.forward(self.mlp_norm.forward(x.clone())));
         let y = self.mlp_out.forward(self.dropout.forward(y));
         x + self.dropout.forward(y)
     }
 
-    fn attend(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize) -> Tensor<2> {
-        let [rows, width] = x.dims();
-        let (length, per_head) = (rows / batch, width / self.heads);
+    fn attend(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize, packing: Option<&Packing>) -> Tensor<2> {
+        let [_, _, length, _] = future.dims();
+        let width = x.dims()[1];
+        let (rows, per_head) = (batch * length, width / self.heads);
         let qkv = self.to_qkv.forward(x);
+        let qkv = match packing {
+            Some(packing) => packing.unpack(qkv),
+            None => qkv,
+        };
         let part = |i: usize| {
             let part = qkv.clone().narrow(1, i * width, width);
             part.reshape([batch, length, self.heads, per_head]).swap_dims(1, 2) // [batch, heads, length, per head]
@@ -187,6 +245,9 @@ impl Layer {
         let scores = scores.mask_fill(future.clone().expand([batch, self.heads, length, length]), f32::NEG_INFINITY);
         let weights = self.dropout.forward(softmax(scores, 3));
         let y = weights.matmul(part(2)).swap_dims(1, 2).reshape([rows, width]);
-        self.out_projection.forward(y)
+        self.out_projection.forward(match packing {
+            Some(packing) => packing.pack(y),
+            None => y,
+        })
     }
 }
