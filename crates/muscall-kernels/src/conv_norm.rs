@@ -121,12 +121,12 @@ impl ConvNorm<'_> {
                             Some(residual) => {
                                 let residual = &residual[p * channels..][..channels];
                                 for ((out, value), residual) in out.iter_mut().zip(values).zip(residual) {
-                                    out.write((value + residual).max(floor));
+                                    out.write(clipped(value + residual, floor));
                                 }
                             }
                             None => {
                                 for (out, value) in out.iter_mut().zip(values) {
-                                    out.write(value.max(floor));
+                                    out.write(clipped(value, floor));
                                 }
                             }
                         }
@@ -255,6 +255,12 @@ impl ConvNorm<'_> {
         conv.run(inner, Epilogue::default(), &mut x, 0);
         x.data
     }
+}
+
+/// At least the floor; what is not a number stays that, so that a model that has diverged is noticed.
+#[inline(always)]
+fn clipped(value: f32, floor: f32) -> f32 {
+    if value < floor { floor } else { value }
 }
 
 /// The input as it is, or a copy where a border is needed.

@@ -30,8 +30,9 @@ pub fn gelu(x: &mut [f32], level: Level) {
 /// e^x for x ≤ 0, within three units of the last place.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // 2^n · e^r with |r| ≤ ln 2 / 2; what is smaller than the smallest normal number becomes that.
-    let x = x.max(-87.0);
+    // 2^n · e^r with |r| ≤ ln 2 / 2; what is smaller than the smallest normal number becomes that, and what is
+    // not a number stays that.
+    let x = if x < -87.0 { -87.0 } else { x };
     let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0;
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p =
@@ -149,7 +150,7 @@ mod tests {
             let (found, expected) = (f64::from(exp(x)), f64::from(x).exp());
             assert!((found - expected).abs() <= 4e-7 * expected, "{x}: {found} {expected}");
         }
-        assert!(exp(f32::NEG_INFINITY) < 1e-37);
+        assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
     }
 
     #[test]

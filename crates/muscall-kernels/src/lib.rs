@@ -7,6 +7,9 @@
 //! The inner loop of the matrix product is the only `unsafe` code: lengths are checked once before
 //! it, since a check at each step costs a third of its speed (`cargo bench -p muscall-kernels`).
 
+// Loops over registers use one index for several arrays.
+#![allow(clippy::needless_range_loop)]
+
 mod attention;
 mod conv;
 mod conv_norm;

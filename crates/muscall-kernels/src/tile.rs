@@ -141,13 +141,12 @@ impl Task<'_> {
         first: usize,
         columns: usize,
     ) {
-        let zero = simd.splat_f32s(0.0);
         let to = self.to[pixel] + first;
         let out = &mut self.out[to..to + columns];
-        let residual = match self.residual {
-            Some((values, places)) => Some(&values[places[pixel] + first..][..columns]),
-            None => None,
-        };
+        let residual = self.residual.map(
+            #[inline(always)]
+            |(values, places)| &values[places[pixel] + first..][..columns],
+        );
         if columns == V * S::F32_LANES {
             let (out, _) = S::as_mut_simd_f32s(out);
             if let Some(residual) = residual {
@@ -157,7 +156,7 @@ impl Task<'_> {
                 }
             }
             for v in 0..V {
-                out[v] = if self.relu { simd.max_f32s(values[v], zero) } else { values[v] };
+                out[v] = if self.relu { clipped(simd, values[v]) } else { values[v] };
             }
             return;
         }
@@ -168,10 +167,18 @@ impl Task<'_> {
             if let Some(residual) = residual {
                 values[v] = simd.add_f32s(values[v], simd.partial_load_f32s(&residual[from..to]));
             }
-            let value = if self.relu { simd.max_f32s(values[v], zero) } else { values[v] };
+            let value = if self.relu { clipped(simd, values[v]) } else { values[v] };
             simd.partial_store_f32s(&mut out[from..to], value);
         }
     }
+}
+
+/// Negative values become zero; what is not a number stays that, so that a model that has diverged
+/// is noticed.
+#[inline(always)]
+fn clipped<S: Simd>(simd: S, values: S::f32s) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    simd.select_f32s(simd.less_than_f32s(values, zero), zero, values)
 }
 
 /// The sums of a run of products.

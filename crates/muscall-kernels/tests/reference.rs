@@ -1,5 +1,5 @@
 //! Kernels against sums in double precision, for random shapes, on every level of this machine.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::needless_range_loop)]
 
 use muscall_kernels::{
     Conv, Epilogue, FeatureMap, Level, Linear, average2x2, causal_attention, read_out, weighted_sum,
@@ -216,4 +216,21 @@ fn threads_change_nothing() {
     };
     assert!(run(1).is_some());
     assert_eq!(run(1), run(3));
+}
+
+#[test]
+fn what_is_not_a_number_is_not_clipped() {
+    for level in Level::available() {
+        for outputs in [4, 8, 24] {
+            let conv = Conv::new(&vec![f32::NAN; outputs * 3], [outputs, 3, 1], 1, &[], level);
+            let mut out = FeatureMap::default();
+            conv.run(
+                &FeatureMap::new(&[1.0; 12], [1, 2, 2, 3], 0),
+                Epilogue { residual: None, relu: true },
+                &mut out,
+                0,
+            );
+            assert!(out.to_vec().iter().all(|x| x.is_nan()), "{level}: {:?}", out.to_vec());
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The training form of convolution and norm against double precision: values, and gradients against
 //! finite differences of a float64 implementation.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::needless_range_loop)]
 
 use muscall_kernels::{ConvNorm, Level, average2x2_backward};
 use proptest::prelude::*;
@@ -200,4 +200,23 @@ proptest! {
 #[test]
 fn weights_enough_to_be_shared_by_threads() {
     Reference::new([2, 4, 5, 100], [80, 100, 3], 1, true, true, 3).check(3);
+}
+
+#[test]
+fn what_is_not_a_number_is_not_clipped() {
+    for level in Level::available() {
+        let layer = ConvNorm {
+            weight: &[1.0; 6],
+            dims: [2, 3, 1],
+            stride: 1,
+            gain: &[1.0; 2],
+            offset: &[0.0; 2],
+            epsilon: 1e-5,
+            relu: true,
+            level,
+        };
+        let mut x = vec![1.0; 12];
+        x[4] = f32::NAN;
+        assert!(layer.forward(&x, [1, 2, 2, 3], None).out.iter().any(|x| x.is_nan()), "{level}");
+    }
 }
