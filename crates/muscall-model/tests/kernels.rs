@@ -97,7 +97,7 @@ fn gradients_agree() {
         let mut model = model(&config, &device);
         model.audio = model.audio.with_kernels(kernels);
         let embedding = model.embed_audio(mel.clone());
-        let loss = (embedding.clone() * embedding.clone().slice([0..1]).detach()).sum();
+        let loss = (embedding.clone() * embedding.clone().narrow(0, 0, 1).detach()).sum();
         let gradients = loss.backward();
         let projection = model.audio_projection.as_ref().unwrap();
         let of_projection = projection.weight.val().grad(&gradients).unwrap().into_data();
@@ -129,7 +129,7 @@ fn captions_without_padding_have_the_same_gradients() {
         let mut tokens = TokenBatch::new(&rows, &device);
         tokens.lengths = tokens.lengths.filter(|_| packed);
         let embedding = model.embed_text(tokens);
-        let loss = (embedding.clone() * embedding.clone().slice([0..1]).detach()).sum();
+        let loss = (embedding.clone() * embedding.clone().narrow(0, 0, 1).detach()).sum();
         let gradients = loss.backward();
         let projection = model.text_projection.as_ref().unwrap().weight.val().grad(&gradients).unwrap();
         let TextEncoder::Transformer(transformer) = &model.text else { panic!("the text encoder is a Transformer") };

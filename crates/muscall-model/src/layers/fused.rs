@@ -88,7 +88,8 @@ pub trait FusedOps: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Its gradients; that of `x` only if `with_x`.
-    #[allow(clippy::too_many_arguments)]
+    // The macro reads the types as they stand: an alias would hide the tensors from it.
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn conv_norm_backward(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
