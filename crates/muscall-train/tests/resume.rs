@@ -145,6 +145,7 @@ fn a_stopped_run_and_one_with_other_threads_end_the_same() {
 
 #[test]
 fn a_run_is_not_mixed_with_another_one() {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     write_data(dir.path());
     let run = dir.path().join("run");
