@@ -145,13 +145,13 @@ fn a_stopped_run_and_one_with_other_threads_end_the_same() {
 
 #[test]
 fn a_run_is_not_mixed_with_another_one() {
-    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     write_data(dir.path());
     let run = dir.path().join("run");
     train(dir.path(), &run, 1, 2).unwrap();
     let manifest = Manifest::read(&dir.path().join("manifest.jsonl"), Split::Train).unwrap();
     let fit = |recipe: Recipe, manifest: Manifest, on_existing| {
+        let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
         let learner = Learner::new(recipe, &run, &Device::flex()).unwrap().with_on_existing(on_existing);
         learner.fit(manifest, None, &mut |_| ControlFlow::Break(())).map(|_| ())
     };
