@@ -168,7 +168,10 @@ impl Run {
     fn is_over(&self) -> bool {
         let patience = self.recipe.validation.patience;
         let has_stalled = patience.is_some_and(|patience| self.progress.epochs_without_best >= patience);
-        has_stalled || self.progress.epoch >= self.recipe.epochs || self.progress.step >= self.steps
+        // After the last step its epoch still has a validation to come.
+        let is_between_epochs = self.progress.step_in_epoch == 0;
+        is_between_epochs
+            && (has_stalled || self.progress.epoch >= self.recipe.epochs || self.progress.step >= self.steps)
     }
 
     fn epoch(&mut self, listener: &mut Listener<'_>) -> Result<ControlFlow<()>, TrainError> {
