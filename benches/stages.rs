@@ -6,11 +6,10 @@
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, load_clip};
-use muscall::model::{ClipTokenizer, TokenBatch};
-use muscall::{Device, Manifest, MuscallConfig, Split};
+use muscall::model::ClipTokenizer;
+use muscall::{Device, Manifest, Muscall, MuscallConfig, Split};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -55,25 +54,29 @@ fn load(c: &mut Criterion) {
     group.finish();
 }
 
+/// With random weights: what is timed does not depend on them.
+fn model(config: &MuscallConfig) -> Muscall {
+    let device = Device::default();
+    let network = config.init(&device).unwrap();
+    Muscall::new(config.clone(), &network, ClipTokenizer::new().unwrap(), &device).unwrap()
+}
+
 fn encode_audio(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode_audio");
     group.sample_size(10);
-    let device = Device::default();
     for (name, config) in [("w16", MuscallConfig::released()), ("w64", MuscallConfig::resnet50())] {
-        let model = config.init(&device).unwrap();
-        let extractor = config.log_mel.init().unwrap();
+        let model = model(&config);
         for batch in [1, 8] {
-            let music = music(20 * batch);
-            let mels: Vec<f32> = music
-                .chunks_exact(20 * 16_000)
-                .flat_map(|clip| extractor.extract(clip).unwrap().into_values())
-                .collect();
-            let mel = TensorData::new(mels, [batch, config.log_mel.n_mels, config.log_mel.frames(20 * 16_000)]);
-            let mel = Tensor::<3>::from_data(mel, &device);
+            let clips = music(20 * batch);
+            let mels: Vec<_> =
+                clips.chunks_exact(20 * 16_000).map(|clip| model.frontend().extract(clip).unwrap()).collect();
+            let mels: Vec<&[f32]> = mels.iter().map(|mel| mel.values()).collect();
             group.throughput(Throughput::Elements(20 * batch as u64));
-            group.bench_function(format!("{name}, batch {batch}"), |b| {
-                b.iter(|| model.embed_audio(mel.clone()).into_data())
-            });
+            for (path, model) in [("kernels", model.clone()), ("burn", model.clone().with_kernels(false))] {
+                group.bench_function(format!("{name}, batch {batch}, {path}"), |b| {
+                    b.iter(|| model.embed_log_mels(&mels).unwrap())
+                });
+            }
         }
     }
     group.finish();
@@ -82,13 +85,12 @@ fn encode_audio(c: &mut Criterion) {
 fn encode_text(c: &mut Criterion) {
     let mut group = c.benchmark_group("encode_text");
     group.sample_size(10);
-    let device = Device::default();
-    let model = MuscallConfig::released().init(&device).unwrap();
-    let tokenizer = ClipTokenizer::new().unwrap();
-    let rows: Vec<_> = demo().rows.iter().take(32).map(|row| tokenizer.encode(&row.captions[0])).collect();
-    let text = TokenBatch::new(&rows, &device);
+    let model = model(&MuscallConfig::released());
+    let captions: Vec<String> = demo().rows.iter().take(32).map(|row| row.captions[0].clone()).collect();
     group.throughput(Throughput::Elements(32));
-    group.bench_function("32 captions", |b| b.iter(|| model.embed_text(text.clone()).into_data()));
+    for (path, model) in [("kernels", model.clone()), ("burn", model.with_kernels(false))] {
+        group.bench_function(format!("32 captions, {path}"), |b| b.iter(|| model.embed_text(&captions).unwrap()));
+    }
     group.finish();
 }
 

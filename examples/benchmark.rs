@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::benchmark::{
-    BenchmarkData, ClassPrompts, Task, benchmarks, linear_probe, zero_shot_classification, zero_shot_tagging,
+    BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
 use muscall::{Device, Muscall, Split, evaluate};
 
@@ -25,7 +25,7 @@ struct Arguments {
     /// A trained model.
     #[arg(long)]
     bundle: PathBuf,
-    /// gtzan, magnatagatune, song_describer, musiccaps or jamendo.
+    /// gtzan, magnatagatune, song_describer, musiccaps, jamendo or midicaps.
     #[arg(long)]
     name: String,
     /// Folder of the data set.
@@ -50,11 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let all = benchmarks();
-    let Some(benchmark) = all.iter().find(|benchmark| benchmark.name() == arguments.name) else {
-        let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
-        return Err(format!("no data set is called {}; there are {}", arguments.name, names.join(", ")).into());
-    };
+    let benchmark = console::benchmark(&arguments.name)?;
     let data = benchmark.read(&arguments.data, arguments.split.into())?;
     let BenchmarkData { task, missing } = &data;
     println!("{}: {} files, {} of the list are missing", arguments.name, data.found(), missing.len());

@@ -43,6 +43,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if !(arguments.longest_s > 0.0) {
+        return Err(format!("--longest-s: found {}, expected more than 0", arguments.longest_s).into());
+    }
     let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let list = fs::read_to_string(&arguments.list).map_err(|error| at(&arguments.list, &error))?;
     let root = arguments.list.parent().unwrap_or(Path::new(""));

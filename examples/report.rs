@@ -46,16 +46,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(path) = &arguments.prompts {
         config = config.with_prompts(ClassPrompts::read(path)?);
     }
-    let all = benchmarks();
-    let is_asked_for = |name: &str| arguments.name.as_ref().is_some_and(|asked| asked == name);
-    let guessed = || all.iter().find(|benchmark| benchmark.is_at(&arguments.data));
     let benchmark = match &arguments.name {
-        Some(name) => Some(
-            all.iter()
-                .find(|benchmark| is_asked_for(benchmark.name()))
-                .ok_or(format!("no data set is called {name}"))?,
-        ),
-        None => guessed(),
+        Some(name) => Some(console::benchmark(name)?),
+        None => benchmarks().into_iter().find(|benchmark| benchmark.is_at(&arguments.data)),
     };
     let load = || Muscall::load(&arguments.bundle, &Device::default());
     let report = match benchmark {

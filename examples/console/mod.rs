@@ -7,7 +7,7 @@ mod split;
 mod tables;
 
 pub use split::SplitName;
-pub use tables::{report_rows, report_table, table};
+pub use tables::{report_table, table};
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use muscall::Event;
+use muscall::train::benchmark::{Benchmark, benchmarks};
 
 /// A training run on the terminal: a bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.
@@ -103,6 +104,14 @@ impl TrainingConsole {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// The public data set of a name.
+pub fn benchmark(name: &str) -> Result<Box<dyn Benchmark>, String> {
+    let all = benchmarks();
+    let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
+    let message = format!("no data set is called {name}; there are {}", names.join(", "));
+    all.into_iter().find(|benchmark| benchmark.name() == name).ok_or(message)
 }
 
 /// Prints an error with its causes; exit code 2.

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::level::Vectorised;
 use crate::weight_gradient::weight_gradient;
 use crate::{Conv, Epilogue, FeatureMap, FeatureView, Level};
 
@@ -91,6 +92,7 @@ impl ConvNorm<'_> {
     /// If these do not fit.
     pub fn forward(&self, x: &[f32], dims: [usize; 4], residual: Option<&[f32]>) -> Normed {
         let channels = self.dims[0];
+        assert!(self.gain.len() == channels && self.offset.len() == channels, "a gain and an offset a channel");
         let conv = Conv::new(self.weight, self.dims, self.stride, &[], self.level);
         let mut map = FeatureMap::default();
         let moments = |values: &[f32]| Moments::of(values, channels, self.level);
@@ -135,7 +137,7 @@ impl ConvNorm<'_> {
             ));
         });
         // SAFETY: the chunks above cover as many places as `convolved` has values, which is a whole number of
-        // pixels, and each was written.
+        // pixels, and each was written: mean, scale, gain and offset have a value for every channel.
         unsafe { out.set_len(convolved.len()) };
         Normed { out, convolved, mean, variance }
     }
@@ -153,6 +155,9 @@ impl ConvNorm<'_> {
         with_x: bool,
     ) -> ConvNormGradients {
         let channels = self.dims[0];
+        let values = self.output_dims(dims).iter().product::<usize>();
+        let fit = [gradient.len(), normed.out.len(), normed.convolved.len()].iter().all(|&len| len == values);
+        assert!(fit, "gradients and outputs of one shape");
         let count = (gradient.len() / channels) as f32;
         let inverse: Vec<f32> = normed.variance.iter().map(|var| 1.0 / (var + self.epsilon).sqrt()).collect();
         let (offset, gain) = self.mask_and_sum(&mut gradient, normed, &inverse);
@@ -330,44 +335,4 @@ fn total(parts: &[Vec<f32>], len: usize) -> Vec<f64> {
         total.iter_mut().zip(part).for_each(|(total, &x)| *total += f64::from(x));
     }
     total
-}
-
-/// A loop that the compiler vectorises for the level that it runs on.
-struct Vectorised<F>(F);
-
-impl<F: FnOnce()> pulp::WithSimd for Vectorised<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        (self.0)();
-    }
-}
-
-/// The gradient of [`average2x2`](crate::average2x2).
-///
-/// # Shapes
-/// - gradient: `[images, height / 2, width / 2, channels]`; returns `dims`.
-///
-/// # Panics
-/// If these do not fit.
-pub fn average2x2_backward(gradient: &[f32], [images, height, width, channels]: [usize; 4]) -> Vec<f32> {
-    let (half_height, half_width) = (height / 2, width / 2);
-    assert_eq!(gradient.len(), images * half_height * half_width * channels, "the output's shape");
-    let mut out = vec![0.0; images * height * width * channels];
-    out.par_chunks_mut((width * channels).max(1)).enumerate().with_min_len(8).for_each(|(row, out)| {
-        let (image, y) = (row / height, row % height / 2);
-        if y >= half_height {
-            return;
-        }
-        let row = &gradient[(image * half_height + y) * half_width * channels..][..half_width * channels];
-        for (out, gradient) in out.chunks_exact_mut(2 * channels).zip(row.chunks_exact(channels)) {
-            let (left, right) = out.split_at_mut(channels);
-            for ((left, right), gradient) in left.iter_mut().zip(right).zip(gradient) {
-                *left = 0.25 * gradient;
-                *right = 0.25 * gradient;
-            }
-        }
-    });
-    out
 }

@@ -63,8 +63,8 @@ pub fn layer_norm(x: &[f32], gain: &[f32], offset: &[f32], epsilon: f32, out: &m
         fn with_simd<S: Simd>(self, simd: S) {
             let width = self.gain.len();
             for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-                let mean = total(simd, x, 0.0, |simd, x, _| x_plus(simd, x)) / width as f32;
-                let variance = total(simd, x, mean, squared::<S>) / width as f32;
+                let mean = sum(simd, x) / width as f32;
+                let variance = squares(simd, x, mean) / width as f32;
                 let scale = 1.0 / (variance + self.epsilon).sqrt();
                 for (((out, x), gain), offset) in out.iter_mut().zip(x).zip(self.gain).zip(self.offset) {
                     *out = (x - mean) * scale * gain + offset;
@@ -72,34 +72,31 @@ pub fn layer_norm(x: &[f32], gain: &[f32], offset: &[f32], epsilon: f32, out: &m
             }
         }
     }
-    #[inline(always)]
-    fn x_plus<S: Simd>(_: S, x: S::f32s) -> S::f32s {
-        x
-    }
-    #[inline(always)]
-    fn squared<S: Simd>(simd: S, x: S::f32s, mean: S::f32s) -> S::f32s {
-        let d = simd.sub_f32s(x, mean);
-        simd.mul_f32s(d, d)
-    }
     assert!(x.len() == out.len() && gain.len() == offset.len() && x.len().is_multiple_of(gain.len()), "whole rows");
     level.run(Norm { x, gain, offset, epsilon, out });
 }
 
-/// Sum of a function of values, in lanes; a rest that fills no vector is added at the end.
 #[inline(always)]
-fn total<S: Simd>(simd: S, x: &[f32], mean: f32, f: impl Fn(S, S::f32s, S::f32s) -> S::f32s) -> f32 {
+fn sum<S: Simd>(simd: S, x: &[f32]) -> f32 {
     let (vectors, rest) = S::as_simd_f32s(x);
-    let mean = simd.splat_f32s(mean);
     let mut sum = simd.splat_f32s(0.0);
     for &x in vectors {
-        sum = simd.add_f32s(sum, f(simd, x, mean));
+        sum = simd.add_f32s(sum, x);
     }
-    let mut sum = simd.reduce_sum_f32s(sum);
-    for &x in rest {
-        let one = f(simd, simd.splat_f32s(x), mean);
-        sum += simd.reduce_sum_f32s(one) / S::F32_LANES as f32;
+    simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>()
+}
+
+/// Sum of squared deviations.
+#[inline(always)]
+fn squares<S: Simd>(simd: S, x: &[f32], mean: f32) -> f32 {
+    let (vectors, rest) = S::as_simd_f32s(x);
+    let means = simd.splat_f32s(mean);
+    let mut sum = simd.splat_f32s(0.0);
+    for &x in vectors {
+        let d = simd.sub_f32s(x, means);
+        sum = simd.mul_add_e_f32s(d, d, sum);
     }
-    sum
+    simd.reduce_sum_f32s(sum) + rest.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>()
 }
 
 /// Inner product.

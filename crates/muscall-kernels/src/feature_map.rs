@@ -17,17 +17,26 @@ impl FeatureMap {
     ///
     /// # Panics
     /// If `data` has another length.
-    pub fn new(data: &[f32], [images, height, width, channels]: [usize; 4], border: usize) -> Self {
-        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+    pub fn new(data: &[f32], dims: [usize; 4], border: usize) -> Self {
         let mut map = Self::default();
-        map.reset([images, height, width, channels], border);
+        map.fill(data, dims, border);
+        map
+    }
+
+    /// The same in the memory of another map.
+    ///
+    /// # Panics
+    /// If `data` has another length.
+    pub fn fill(&mut self, data: &[f32], dims: [usize; 4], border: usize) {
+        let [images, height, width, channels] = dims;
+        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        self.reset(dims, border);
         for image in 0..images {
             for y in 0..height {
-                let (from, to) = ((image * height + y) * width * channels, map.offset(image, y, 0));
-                map.data[to..to + width * channels].copy_from_slice(&data[from..from + width * channels]);
+                let (from, to) = ((image * height + y) * width * channels, self.offset(image, y, 0));
+                self.data[to..to + width * channels].copy_from_slice(&data[from..from + width * channels]);
             }
         }
-        map
     }
 
     /// Another shape in the same memory. The border is zero; what is inside is what was there

@@ -85,6 +85,18 @@ impl Level {
     }
 }
 
+/// A loop that the compiler vectorises for the level that it runs on.
+pub(crate) struct Vectorised<F>(pub(crate) F);
+
+impl<F: FnOnce()> WithSimd for Vectorised<F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        (self.0)();
+    }
+}
+
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -26,10 +26,10 @@ mod weight_gradient;
 
 pub use attention::{causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
-pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, average2x2_backward};
+pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef};
 pub use elementwise::{gelu, layer_norm};
 pub use feature_map::{FeatureMap, FeatureView};
 pub use level::Level;
 pub use linear::Linear;
 pub use memory::keep_freed_memory;
-pub use pool::average2x2;
+pub use pool::{average2x2, average2x2_backward};

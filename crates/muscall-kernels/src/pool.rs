@@ -25,3 +25,31 @@ pub fn average2x2<'x>(x: impl Into<FeatureView<'x>>, out: &mut FeatureMap, borde
         });
     });
 }
+
+/// The gradient of [`average2x2`].
+///
+/// # Shapes
+/// - gradient: `[images, height / 2, width / 2, channels]`; returns `dims`.
+///
+/// # Panics
+/// If these do not fit.
+pub fn average2x2_backward(gradient: &[f32], [images, height, width, channels]: [usize; 4]) -> Vec<f32> {
+    let (half_height, half_width) = (height / 2, width / 2);
+    assert_eq!(gradient.len(), images * half_height * half_width * channels, "the output's shape");
+    let mut out = vec![0.0; images * height * width * channels];
+    out.par_chunks_mut((width * channels).max(1)).enumerate().with_min_len(8).for_each(|(row, out)| {
+        let (image, y) = (row / height, row % height / 2);
+        if y >= half_height {
+            return;
+        }
+        let row = &gradient[(image * half_height + y) * half_width * channels..][..half_width * channels];
+        for (out, gradient) in out.chunks_exact_mut(2 * channels).zip(row.chunks_exact(channels)) {
+            let (left, right) = out.split_at_mut(channels);
+            for ((left, right), gradient) in left.iter_mut().zip(right).zip(gradient) {
+                *left = 0.25 * gradient;
+                *right = 0.25 * gradient;
+            }
+        }
+    });
+    out
+}

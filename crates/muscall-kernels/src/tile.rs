@@ -7,9 +7,6 @@ use crate::pack::PackedMatrix;
 /// Pixels (rows of a matrix) that share the loads of weights, by vectors a panel. Twelve sums leave
 /// room in the sixteen registers of AVX2, and hide the latency of an addition.
 const ROWS: [usize; 3] = [0, 12, 6];
-/// Products that are summed one after the other, before the sum is added to those of other runs: a sum
-/// of thousands in one go would lose digits.
-const RUN: usize = 128;
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
 
@@ -106,25 +103,11 @@ impl Task<'_> {
                 // SAFETY: `check` has seen that pixel + tap + depth is within the inputs.
                 *row = unsafe { self.inputs.as_ptr().add(pixel + tap) };
             }
-            for first in (0..self.depth).step_by(RUN) {
-                let count = RUN.min(self.depth - first);
-                // SAFETY: each row has `depth` values from its tap on (`check`), and the panel V vectors for
-                // each tap and depth (asserted above); of both, `first` are behind us.
-                let part = unsafe {
-                    let rows = rows.map(
-                        #[inline(always)]
-                        |row| row.add(first),
-                    );
-                    products::<S, M, V>(simd, rows, weights, count)
-                };
-                for m in 0..M {
-                    for v in 0..V {
-                        sums[m][v] = simd.add_f32s(sums[m][v], part[m][v]);
-                    }
-                }
-                // SAFETY: at most one past the end of the panel, after the last run of the last tap.
-                weights = unsafe { weights.add(count * V) };
-            }
+            // SAFETY: each row has `depth` values from its tap on (`check`), and the panel V vectors for each tap
+            // and depth (asserted above).
+            sums = unsafe { products::<S, M, V>(simd, rows, weights, self.depth, sums) };
+            // SAFETY: at most one past the end of the panel, after the last tap.
+            weights = unsafe { weights.add(self.depth * V) };
         }
         for (m, sums) in sums.into_iter().enumerate().take(pixels - start) {
             self.store::<S, V>(simd, sums, start + m, first, columns);
@@ -181,7 +164,7 @@ fn clipped<S: Simd>(simd: S, values: S::f32s) -> S::f32s {
     simd.select_f32s(simd.less_than_f32s(values, zero), zero, values)
 }
 
-/// The sums of a run of products.
+/// Adds the products of one tap. Taking the sums and giving them back keeps them in registers.
 ///
 /// # Safety
 /// Each row has `depth` values, and there are `depth · V` vectors of weights.
@@ -191,8 +174,8 @@ unsafe fn products<S: Simd, const M: usize, const V: usize>(
     rows: [*const f32; M],
     weights: *const S::f32s,
     depth: usize,
+    mut sums: [[S::f32s; V]; M],
 ) -> [[S::f32s; V]; M] {
-    let mut sums = [[simd.splat_f32s(0.0); V]; M];
     for i in 0..depth {
         let mut vectors = [simd.splat_f32s(0.0); V];
         for (v, vector) in vectors.iter_mut().enumerate() {

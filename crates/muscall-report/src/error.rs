@@ -40,6 +40,9 @@ pub enum ReportError {
         /// What the drawing library says.
         reason: String,
     },
+    /// A data set whose task has no report.
+    #[error("there is no report for the task of this data set")]
+    Task,
     /// Numbers could not be written as JSON, which is a defect of this library.
     #[error("the report's numbers could not be written: {source}")]
     Json {

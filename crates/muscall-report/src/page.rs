@@ -71,7 +71,7 @@ pub(crate) fn write(title: &str, sections: &[Section], out: &Path) -> Result<(),
                         escape(alt)
                     );
                     for (class, svg) in [("light", &saved.light), ("dark", &saved.dark)] {
-                        html += &inline(svg, class, alt, picture.size());
+                        html += &inline(svg, class, alt);
                     }
                 }
             }
@@ -106,26 +106,11 @@ fn in_html(table: &Table) -> String {
     text + "</table>\n"
 }
 
-/// An SVG as a part of a page: scaled with it, and named for those who do not see it.
-fn inline(svg: &str, class: &str, alt: &str, (width, height): (u32, u32)) -> String {
-    let start = svg.find("<svg").unwrap_or(0);
+/// An SVG as a part of a page, named for those who do not see it.
+fn inline(svg: &str, class: &str, alt: &str) -> String {
     // A page knows these names without their addresses.
-    let svg = svg[start..].replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
-    let svg = svg.replacen(
-        "<svg",
-        &format!("<svg class={class} role=img aria-label=\"{}\" viewBox=\"0 0 {width} {height}\"", escape(alt)),
-        1,
-    );
-    // The drawing library gives a viewBox of its own, too.
-    let head = svg.find('>').unwrap_or(0);
-    let (tag, rest) = svg.split_at(head);
-    let mut tag = tag.to_owned();
-    if tag.matches("viewBox").count() > 1 {
-        let first = tag.find(" viewBox").unwrap_or(0);
-        let own = format!(" viewBox=\"0 0 {width} {height}\"");
-        tag.replace_range(first..first + own.len(), "");
-    }
-    tag + rest + "\n"
+    let svg = svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    svg.replacen("<svg", &format!("<svg class={class} role=img aria-label=\"{}\"", escape(alt)), 1) + "\n"
 }
 
 fn one_line(text: &str) -> String {

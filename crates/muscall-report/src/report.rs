@@ -114,7 +114,7 @@ impl Report {
                 report.unreadable = found.unreadable;
                 report.finish(config)?
             }
-            _ => Self::empty(config).finish(config)?,
+            _ => return Err(ReportError::Task),
         };
         let missing: Vec<String> = data.missing.iter().map(|path| path.display().to_string()).collect();
         if !missing.is_empty() {

@@ -63,6 +63,27 @@ impl DirectionReport {
     }
 }
 
+impl DirectionReport {
+    /// What [`cells`](Self::cells) are.
+    pub const NAMES: [&'static str; 6] = ["R@1", "R@5", "R@10", "mAP@10", "median rank", "mean rank"];
+
+    /// Each number with its interval in brackets, for a table; recall and mAP in percent.
+    pub fn cells(&self) -> [String; 6] {
+        let Self { metrics: m, intervals: i } = self;
+        let cell = |value: f64, Interval { low, high }: Interval, factor: f64| {
+            format!("{:.1} [{:.1}, {:.1}]", factor * value, factor * low, factor * high)
+        };
+        [
+            cell(m.r_at_1, i.r_at_1, 100.0),
+            cell(m.r_at_5, i.r_at_5, 100.0),
+            cell(m.r_at_10, i.r_at_10, 100.0),
+            cell(m.map_at_10, i.map_at_10, 100.0),
+            cell(m.median_rank, i.median_rank, 1.0),
+            cell(m.mean_rank, i.mean_rank, 1.0),
+        ]
+    }
+}
+
 /// Both directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalReport {

@@ -60,7 +60,7 @@ impl FoldedResNet {
         let lock = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut maps = lock().pop().unwrap_or_default();
         let Maps { x, y, out, .. } = &mut maps;
-        *x = FeatureMap::new(mel, [1, n_mels, frames, 1], 1);
+        x.fill(mel, [1, n_mels, frames, 1], 1);
         self.stem[0].run(&*x, RELU, y, 1);
         self.stem[1].run(&*y, RELU, out, 1);
         self.stem[2].run(&*out, RELU, y, 0);

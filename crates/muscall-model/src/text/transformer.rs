@@ -111,11 +111,6 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// The embeddings of tokens and positions, `[vocabulary, width]` and `[context, width]`.
-    pub fn embeddings(&self) -> [Tensor<2>; 2] {
-        [self.token_embedding.val(), self.position_embedding.val()]
-    }
-
     /// # Shapes
     /// - tokens: at most the context long. The mask is causal: whatever stands
     ///   behind a caption's end token does not matter, so they may be padded to the longest
@@ -249,5 +244,37 @@ impl Layer {
             Some(packing) => packing.pack(y),
             None => y,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn captions_without_padding_have_the_same_gradients() {
+        let device = Device::flex().autodiff();
+        let model = TransformerConfig::new(2).with_width(24, 3).with_dropout(0.0).init(&device).unwrap();
+        let tokenizer = ClipTokenizer::new().unwrap();
+        let captions = ["a slow tune", "fast, loud and very long, with drums and a brass band", "", "solo piano"];
+        let rows: Vec<Vec<u32>> = captions.iter().map(|caption| tokenizer.encode(caption)).collect();
+        let gradients = |packed: bool| {
+            let mut tokens = TokenBatch::new(&rows, &device);
+            tokens.lengths = tokens.lengths.filter(|_| packed);
+            let state = model.forward(tokens);
+            let gradients = (state.clone() * state.clone().narrow(0, 0, 1).detach()).sum().backward();
+            let layer = &model.layers[0];
+            let parameters = [&model.token_embedding, &model.position_embedding, &layer.to_qkv.weight];
+            let mut found = vec![state.into_data()];
+            found.extend(parameters.iter().map(|parameter| parameter.val().grad(&gradients).unwrap().into_data()));
+            found
+        };
+        for (packed, padded) in gradients(true).into_iter().zip(gradients(false)) {
+            let (packed, padded) = (packed.try_into_vec::<f32>().unwrap(), padded.try_into_vec::<f32>().unwrap());
+            let largest = padded.iter().map(|x| x.abs()).fold(0.0, f32::max);
+            let worst = packed.iter().zip(&padded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(largest > 0.0 && worst < 1e-5 * largest, "{worst:e} of {largest:e}");
+        }
     }
 }

@@ -36,22 +36,15 @@ pub(crate) fn moments(
         }
     }
     let (config, window) = (model.clip_config(), model.config().clip_samples());
-    let mut pieces = Vec::new();
-    for query in &best {
-        let Some(row) = manifest.rows.iter().find(|row| row.id == query.track) else {
-            continue;
-        };
+    let mut pieces: Vec<Vec<f32>> = Vec::new();
+    for row in best.iter().filter_map(|query| manifest.rows.iter().find(|row| row.id == query.track)) {
         let clip = load_whole(&row.audio, &config)?;
-        let whole = clip.valid.min(clip.samples.len());
-        pieces.push(clip.samples[..whole].to_vec());
+        pieces.push(clip.samples[..clip.valid.min(clip.samples.len())].to_vec());
+        if pieces[0].len() >= LONG * window {
+            break;
+        }
     }
-    if pieces.is_empty() {
-        return Ok(None);
-    }
-    let alone = pieces[0].len() >= LONG * window;
-    if alone {
-        pieces.truncate(1);
-    }
+    let alone = pieces.len() == 1;
     let rate = f64::from(config.sample_rate);
     let mut borders_s = Vec::new();
     let mut samples: Vec<f32> = Vec::new();

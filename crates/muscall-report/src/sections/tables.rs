@@ -1,7 +1,7 @@
 //! Numbers as tables, with the pictures that show them.
 
 use muscall_retrieval::{
-    Bootstrap, ClassificationMetrics, DirectionReport, Interval, JointSpace, Ranks, RetrievalReport, chance,
+    Bootstrap, ClassificationMetrics, DirectionReport, JointSpace, Ranks, RetrievalReport, chance,
 };
 use muscall_train::benchmark::TaggingReport;
 use muscall_train::{Evaluation, QueryResult};
@@ -19,27 +19,15 @@ fn picture(name: &'static str, alt: &str, picture: impl crate::Picture + 'static
 
 /// Recall, mAP and ranks with intervals, and the curve over K.
 pub(crate) fn retrieval(report: &RetrievalReport, ranks: &Ranks, bootstrap: &Bootstrap) -> Section {
-    let direction = |name: &str, DirectionReport { metrics: m, intervals: i }: &DirectionReport| {
-        let percent = |value: f64, Interval { low, high }: Interval| {
-            format!("{:.1} [{:.1}, {:.1}]", 100.0 * value, 100.0 * low, 100.0 * high)
-        };
-        let plain = |value: f64, Interval { low, high }: Interval| format!("{value:.1} [{low:.1}, {high:.1}]");
-        vec![
-            name.to_owned(),
-            percent(m.r_at_1, i.r_at_1),
-            percent(m.r_at_5, i.r_at_5),
-            percent(m.r_at_10, i.r_at_10),
-            percent(m.map_at_10, i.map_at_10),
-            plain(m.median_rank, i.median_rank),
-            plain(m.mean_rank, i.mean_rank),
-        ]
+    let direction = |name: &str, direction: &DirectionReport| {
+        std::iter::once(name.to_owned()).chain(direction.cells()).collect::<Vec<_>>()
     };
     let m = chance(report.text_to_audio.metrics.gallery);
     let mut by_chance = vec!["chance".to_owned()];
     by_chance.extend([m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10].map(|x| format!("{:.1}", 100.0 * x)));
     by_chance.extend([m.median_rank, m.mean_rank].map(|x| format!("{x:.1}")));
     let rows = vec![
-        row(["", "R@1", "R@5", "R@10", "mAP@10", "median rank", "mean rank"]),
+        std::iter::once("").chain(DirectionReport::NAMES).map(str::to_owned).collect(),
         direction("text → music", &report.text_to_audio),
         direction("music → text", &report.audio_to_text),
         by_chance,
