@@ -110,11 +110,16 @@ impl WithSimd for Checked<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let (weights, _) = S::as_simd_f32s(self.weights);
         for first in (0..self.out.len() / 16).step_by(6) {
+            let rows: [&[f32]; 6] = [0, 1, 2, 3, 4, 5].map(
+                #[inline(always)]
+                |m| &self.rows[(first + m) * self.depth..][..self.depth],
+            );
+            let weights = &weights[..2 * self.depth];
             let mut sums = [[simd.splat_f32s(0.0); 2]; 6];
             for i in 0..self.depth {
                 let vectors = [weights[2 * i], weights[2 * i + 1]];
                 for (m, sums) in sums.iter_mut().enumerate() {
-                    let value = simd.splat_f32s(self.rows[(first + m) * self.depth + i]);
+                    let value = simd.splat_f32s(rows[m][i]);
                     for (sum, vector) in sums.iter_mut().zip(vectors) {
                         *sum = simd.mul_add_e_f32s(value, vector, *sum);
                     }
@@ -134,7 +139,7 @@ fn inner_loop(c: &mut Criterion) {
     #[cfg(target_arch = "x86_64")]
     {
         let Some(simd) = pulp::x86::V3::try_new() else { return };
-        let (rows, depth) = (96, 512);
+        let (rows, depth) = (6144, 48);
         let (x, weight) = (values(rows * depth), values(16 * depth));
         let linear = Linear::new(&weight, [16, depth], &[], Level::Avx2);
         let packed: Vec<f32> =

@@ -3,24 +3,48 @@
 use rayon::prelude::*;
 
 use crate::pack::PackedMatrix;
-use crate::tile::Task;
+use crate::tile::{Grid, Task};
+use crate::winograd::{Winograd, WinogradTask};
 use crate::{FeatureMap, FeatureView, Level};
 
-/// Bytes of input and output that a task works on for all panels: they stay in the cache.
-const TASK_BYTES: usize = 64 << 10;
-
-/// Tasks, at least.
-const TASKS: usize = 8;
+/// Bytes of input that a task goes over once a panel: they stay in the second-level cache.
+const TASK_BYTES: usize = 96 << 10;
+/// Of weights that do not stay there: then more input a task means that they are fetched less often.
+const MANY_BYTES: usize = 512 << 10;
 
 /// A 1×1 or 3×3 convolution with a bias and weights in the order of the kernel. A batch norm with
 /// fixed statistics is part of them.
 #[derive(Debug, Clone)]
 pub struct Conv {
-    weights: PackedMatrix,
+    weights: Weights,
     bias: Vec<f32>,
     inputs: usize,
     kernel: usize,
     stride: usize,
+}
+
+#[derive(Debug, Clone)]
+enum Weights {
+    /// `[kernel · kernel · inputs, outputs]`
+    Direct(PackedMatrix),
+    Winograd(Winograd),
+}
+
+impl Weights {
+    /// The only matrix, or the one of the first place.
+    fn matrix(&self) -> &PackedMatrix {
+        match self {
+            Self::Direct(matrix) => matrix,
+            Self::Winograd(winograd) => winograd.matrix(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Direct(matrix) => matrix.bytes(),
+            Self::Winograd(winograd) => winograd.bytes(),
+        }
+    }
 }
 
 /// What happens to a convolution's output.
@@ -51,18 +75,22 @@ impl Conv {
         assert!(stride > 0, "a stride");
         let area = kernel * kernel;
         assert_eq!(weight.len(), outputs * inputs * area, "a weight for each output, input and tap");
-        let weights = PackedMatrix::new([area * inputs, outputs], level, |depth, output| {
-            let (tap, input) = (depth / inputs, depth % inputs);
-            weight[(output * inputs + input) * area + tap]
-        });
-        let bias = weights.filled_up(bias);
+        let weights = if kernel == 3 && stride == 1 && Winograd::pays(inputs, outputs) {
+            Weights::Winograd(Winograd::new(weight, [outputs, inputs], level))
+        } else {
+            Weights::Direct(PackedMatrix::new([area * inputs, outputs], level, |depth, output| {
+                let (tap, input) = (depth / inputs, depth % inputs);
+                weight[(output * inputs + input) * area + tap]
+            }))
+        };
+        let bias = weights.matrix().filled_up(bias);
         Self { weights, bias, inputs, kernel, stride }
     }
 
     /// `[images, height, width, outputs]` for an input.
     pub fn output_dims<'x>(&self, x: impl Into<FeatureView<'x>>) -> [usize; 4] {
         let x = x.into();
-        [x.images, x.height.div_ceil(self.stride), x.width.div_ceil(self.stride), self.weights.columns]
+        [x.images, x.height.div_ceil(self.stride), x.width.div_ceil(self.stride), self.weights.matrix().columns]
     }
 
     /// Convolves `x` into `out`, which gets the shape of the output and the border asked for.
@@ -74,8 +102,8 @@ impl Conv {
         self.run_then(x.into(), epilogue, out, border, |_| ());
     }
 
-    /// The same; `then` sees rows of the output, borders and all, while they are in the cache, and what
-    /// it says of them comes back in their order. How many rows that are does not depend on threads.
+    /// The same; `then` sees each row of the output, borders and all, while it is in the cache, and what
+    /// it says of them comes back in their order.
     pub(crate) fn run_then<T: Send>(
         &self,
         x: FeatureView<'_>,
@@ -94,10 +122,13 @@ impl Conv {
         out.reset(dims, border);
         let [_, height, width, _] = dims;
         let (row_len, image_len) = (out.row_len(), out.image_len());
-        let bytes_a_row = width * (self.stride * self.stride * self.inputs + dims[3]) * size_of::<f32>();
-        // No more rows than give a handful of threads something to do.
-        let fair = (height * dims[0]).div_ceil(TASKS).max(1);
-        let rows = (TASK_BYTES / bytes_a_row.max(1)).clamp(1, fair);
+        let bytes_a_row = width * self.stride * self.stride * self.inputs * size_of::<f32>();
+        let shares = if rayon::current_num_threads() == 1 { 1 } else { 2 * rayon::current_num_threads() };
+        let fair = (height * dims[0]).div_ceil(shares).max(1);
+        let task_bytes = if self.weights.bytes() > MANY_BYTES { 2 * TASK_BYTES } else { TASK_BYTES };
+        let rows = (task_bytes / bytes_a_row.max(1)).clamp(1, fair);
+        // Winograd's outputs come in pairs of rows.
+        let rows = if matches!(self.weights, Weights::Winograd(_)) { rows.next_multiple_of(2) } else { rows };
         // A kernel row is one run of inputs: pixels lie side by side.
         let taps: Vec<usize> = (0..self.kernel).map(|row| row * x.row_len()).collect();
         let mut tasks = Vec::with_capacity(dims[0] * height.div_ceil(rows));
@@ -107,35 +138,48 @@ impl Conv {
         }
         tasks
             .into_par_iter()
-            .map(|(image, chunk, values)| {
-                let first = chunk * rows;
-                let count = values.len() / row_len;
-                let pixels = || (first..first + count).flat_map(|y| (0..width).map(move |x| (y, x)));
-                let from: Vec<usize> = pixels()
-                    .map(|(y, column)| {
-                        let corner = x.offset(image, y * self.stride, column * self.stride);
-                        corner - reach * (x.row_len() + x.channels)
-                    })
-                    .collect();
-                let place = |(y, column)| (y - first) * row_len + (column + border) * self.weights.columns;
-                let to: Vec<usize> = pixels().map(place).collect();
-                let places: Vec<usize> = match epilogue.residual {
-                    Some(map) => pixels().map(|(y, column)| map.offset(image, y, column)).collect(),
-                    None => Vec::new(),
-                };
-                self.weights.level.run(Task {
-                    inputs: x.data,
-                    from: &from,
-                    taps: &taps,
-                    depth: self.kernel * self.inputs,
-                    weights: &self.weights,
-                    bias: &self.bias,
-                    relu: epilogue.relu,
-                    residual: epilogue.residual.map(|map| (map.data.as_slice(), places.as_slice())),
-                    to: &to,
-                    out: values,
+            .flat_map_iter(|(image, chunk, values)| {
+                let (first, count) = (chunk * rows, values.len() / row_len);
+                let columns = dims[3];
+                let residual = epilogue.residual.map(|map| {
+                    let start = map.offset(image, first, 0);
+                    (map.data.as_slice(), Grid { start, row_step: map.row_len(), step: columns })
                 });
-                then(values)
+                let to = Grid { start: border * columns, row_step: row_len, step: columns };
+                let (bias, relu) = (self.bias.as_slice(), epilogue.relu);
+                match &self.weights {
+                    Weights::Direct(weights) => weights.level.run(Task {
+                        pixels: count * width,
+                        width,
+                        inputs: x.data,
+                        from: Grid {
+                            start: x.offset(image, first * self.stride, 0) - reach * (x.row_len() + x.channels),
+                            row_step: self.stride * x.row_len(),
+                            step: self.stride * x.channels,
+                        },
+                        taps: &taps,
+                        depth: self.kernel * self.inputs,
+                        weights,
+                        bias,
+                        relu,
+                        residual,
+                        to,
+                        out: values,
+                    }),
+                    Weights::Winograd(weights) => weights.matrix().level.run(WinogradTask {
+                        x,
+                        image,
+                        first_row: first,
+                        rows: count,
+                        weights,
+                        bias,
+                        relu,
+                        residual,
+                        to,
+                        out: values,
+                    }),
+                }
+                values.chunks_exact(row_len).map(&then).collect::<Vec<T>>()
             })
             .collect()
     }

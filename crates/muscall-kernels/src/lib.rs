@@ -23,6 +23,7 @@ mod pack;
 mod pool;
 mod tile;
 mod weight_gradient;
+mod winograd;
 
 pub use attention::{causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};

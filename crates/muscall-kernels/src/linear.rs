@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::Level;
 use crate::pack::PackedMatrix;
-use crate::tile::Task;
+use crate::tile::{Grid, Task};
 
 /// Rows of a task are a multiple of this, so that tiles are full.
 const ROWS: usize = 12;
@@ -58,19 +58,20 @@ impl Linear {
         let task = (TASK_BYTES / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS));
         out.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
             let (first, count) = (chunk * task, out.len() / outputs);
-            let from: Vec<usize> = (first..first + count).map(|row| row * inputs).collect();
-            let to: Vec<usize> = (0..count).map(|row| row * outputs).collect();
+            let line = |start, step| Grid { start, row_step: 0, step };
             let residual = residual.map(|values| &values[first * outputs..][..count * outputs]);
             self.weights.level.run(Task {
+                pixels: count,
+                width: count,
                 inputs: x,
-                from: &from,
+                from: line(first * inputs, inputs),
                 taps: &[0],
                 depth: inputs,
                 weights: &self.weights,
                 bias: &self.bias,
                 relu: false,
-                residual: residual.map(|values| (values, to.as_slice())),
-                to: &to,
+                residual: residual.map(|values| (values, line(0, outputs))),
+                to: line(0, outputs),
                 out,
             });
         });

@@ -50,6 +50,12 @@ impl PackedMatrix {
         self.panels.chunks_exact((self.depth * width).max(1)).enumerate().map(move |(i, panel)| (i * width, panel))
     }
 
+    /// One of them.
+    pub(crate) fn panel(&self, index: usize) -> &[f32] {
+        let len = self.depth * self.width();
+        &self.panels[index * len..(index + 1) * len]
+    }
+
     /// A bias with a value for every column of every panel.
     pub(crate) fn filled_up(&self, bias: &[f32]) -> Vec<f32> {
         assert!(bias.is_empty() || bias.len() == self.columns, "a bias has one value a column");

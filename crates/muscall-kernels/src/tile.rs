@@ -10,21 +10,42 @@ const ROWS: [usize; 3] = [0, 12, 6];
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
 
+/// Where the pixels of some rows are in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    /// Of the first pixel.
+    pub(crate) start: usize,
+    /// From a row to the next.
+    pub(crate) row_step: usize,
+    /// From a pixel to the next of its row.
+    pub(crate) step: usize,
+}
+
+impl Grid {
+    #[inline(always)]
+    pub(crate) fn place(self, [y, x]: [usize; 2]) -> usize {
+        self.start + y * self.row_step + x * self.step
+    }
+}
+
 /// Pixels times all panels of a matrix.
 pub(crate) struct Task<'a> {
-    /// What is multiplied: pixel `p` has `depth` values at `from[p] + tap` for each tap.
+    pub(crate) pixels: usize,
+    /// Pixels of a row, the last of which may be cut short.
+    pub(crate) width: usize,
+    /// What is multiplied: a pixel has `depth` values at its place in `from`, plus each of `taps`.
     pub(crate) inputs: &'a [f32],
-    pub(crate) from: &'a [usize],
+    pub(crate) from: Grid,
     pub(crate) taps: &'a [usize],
     pub(crate) depth: usize,
     pub(crate) weights: &'a PackedMatrix,
     /// One value a column of every panel.
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
-    /// What is added, at `places[p]`.
-    pub(crate) residual: Option<(&'a [f32], &'a [usize])>,
-    /// Where pixel `p` goes: at `to[p]`.
-    pub(crate) to: &'a [usize],
+    /// What is added, and where it is.
+    pub(crate) residual: Option<(&'a [f32], Grid)>,
+    /// Where a pixel goes.
+    pub(crate) to: Grid,
     pub(crate) out: &'a mut [f32],
 }
 
@@ -43,22 +64,20 @@ impl WithSimd for Task<'_> {
 impl Task<'_> {
     /// What makes every access below one inside its slice.
     fn check(&self) {
-        let last = |places: &[usize]| places.iter().copied().max().unwrap_or(0);
-        let columns = self.weights.columns;
-        let pixels = self.from.len();
-        assert_eq!(self.to.len(), pixels, "a place for each pixel");
-        assert!(last(self.from) + last(self.taps) + self.depth <= self.inputs.len(), "pixels are in the input");
+        let bottom_right = [(self.pixels - 1) / self.width, self.width.min(self.pixels) - 1];
+        let (last, columns) = (|grid: Grid| grid.place(bottom_right), self.weights.columns);
+        let tap = self.taps.iter().copied().max().unwrap_or(0);
+        assert!(last(self.from) + tap + self.depth <= self.inputs.len(), "pixels are in the input");
         assert!(last(self.to) + columns <= self.out.len(), "pixels are in the output");
-        if let Some((values, places)) = self.residual {
-            assert_eq!(places.len(), pixels, "a residual for each pixel");
-            assert!(last(places) + columns <= values.len(), "pixels are in the residual");
+        if let Some((values, grid)) = self.residual {
+            assert!(last(grid) + columns <= values.len(), "pixels are in the residual");
         }
         assert_eq!(self.taps.len() * self.depth, self.weights.depth, "weights for each tap");
     }
 
     #[inline(always)]
     fn panels<S: Simd, const M: usize, const V: usize>(mut self, simd: S) {
-        let pixels = self.from.len();
+        let pixels = self.pixels;
         assert_eq!(self.weights.width(), V * S::F32_LANES, "weights are packed for these vectors");
         if pixels == 0 {
             return;
@@ -69,91 +88,132 @@ impl Task<'_> {
         if weights.bytes() <= FEW_BYTES {
             // All panels stay in the first-level cache: a pixel is written once, as a whole.
             for start in starts {
+                let places = self.places::<M>(start);
                 for (first, panel) in weights.panels() {
-                    self.tile::<S, M, V>(simd, start, first, panel);
+                    self.tile::<S, M, V>(simd, places, first, panel);
                 }
             }
-        } else {
-            for (first, panel) in weights.panels() {
-                for start in starts.clone() {
-                    self.tile::<S, M, V>(simd, start, first, panel);
-                }
+            return;
+        }
+        for (first, panel) in weights.panels() {
+            for start in starts.clone() {
+                self.tile::<S, M, V>(simd, self.places(start), first, panel);
             }
         }
     }
 
     /// `M` pixels times one panel, which begins at column `first`.
     #[inline(always)]
-    fn tile<S: Simd, const M: usize, const V: usize>(&mut self, simd: S, start: usize, first: usize, panel: &[f32]) {
-        let (pixels, width) = (self.from.len(), V * S::F32_LANES);
+    fn tile<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        places: Places<M>,
+        first: usize,
+        panel: &[f32],
+    ) {
+        let width = V * S::F32_LANES;
         let (panel, _) = S::as_simd_f32s(panel);
         assert_eq!(panel.len(), self.weights.depth * V, "a vector for each weight");
-        let (bias, _) = S::as_simd_f32s(&self.bias[first..first + width]);
         let columns = width.min(self.weights.columns - first);
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
+        let (bias, _) = S::as_simd_f32s(&self.bias[first..first + width]);
         for (v, bias) in bias.iter().enumerate().take(V) {
             sums.iter_mut().for_each(|sums| sums[v] = *bias);
         }
-        let mut weights = panel.as_ptr();
-        let mut rows = [self.inputs.as_ptr(); M];
-        for &tap in self.taps {
-            for (m, row) in rows.iter_mut().enumerate() {
-                // Beyond the last pixel it is computed again, and not stored.
-                let pixel = self.from[(start + m).min(pixels - 1)];
-                // SAFETY: `check` has seen that pixel + tap + depth is within the inputs.
-                *row = unsafe { self.inputs.as_ptr().add(pixel + tap) };
+        let depth = self.depth;
+        for (&tap, weights) in self.taps.iter().zip(panel.chunks_exact(depth * V)) {
+            let mut rows = [self.inputs.as_ptr(); M];
+            for (row, place) in rows.iter_mut().zip(places.from) {
+                // SAFETY: `check` has seen that each pixel, with each tap and the depth, is within the inputs.
+                *row = unsafe { row.add(place + tap) };
             }
-            // SAFETY: each row has `depth` values from its tap on (`check`), and the panel V vectors for each tap
-            // and depth (asserted above).
-            sums = unsafe { products::<S, M, V>(simd, rows, weights, self.depth, sums) };
-            // SAFETY: at most one past the end of the panel, after the last tap.
-            weights = unsafe { weights.add(self.depth * V) };
+            // SAFETY: the same; the panel was cut to V vectors for each weight of a tap.
+            sums = unsafe { products::<S, M, V>(simd, rows, weights.as_ptr(), depth, sums) };
         }
-        for (m, sums) in sums.into_iter().enumerate().take(pixels - start) {
-            self.store::<S, V>(simd, sums, start + m, first, columns);
+        for (m, mut sums) in sums.into_iter().enumerate().take(places.count) {
+            let residual = self.residual.map(
+                #[inline(always)]
+                |(values, _)| &values[places.residual[m] + first..][..columns],
+            );
+            finish(simd, &mut sums, residual, self.relu);
+            store(simd, sums, &mut self.out[places.to[m] + first..][..columns]);
         }
     }
 
-    /// Adds the residual, clips, and stores the columns of a panel that there are.
     #[inline(always)]
-    fn store<S: Simd, const V: usize>(
-        &mut self,
-        simd: S,
-        mut values: [S::f32s; V],
-        pixel: usize,
-        first: usize,
-        columns: usize,
-    ) {
-        let to = self.to[pixel] + first;
-        let out = &mut self.out[to..to + columns];
-        let residual = self.residual.map(
-            #[inline(always)]
-            |(values, places)| &values[places[pixel] + first..][..columns],
-        );
-        if columns == V * S::F32_LANES {
-            let (out, _) = S::as_mut_simd_f32s(out);
-            if let Some(residual) = residual {
-                let (residual, _) = S::as_simd_f32s(residual);
-                for v in 0..V {
-                    values[v] = simd.add_f32s(values[v], residual[v]);
+    fn places<const M: usize>(&self, start: usize) -> Places<M> {
+        let [mut y, mut x] = [start / self.width, start % self.width];
+        let count = M.min(self.pixels - start);
+        let mut places = Places { count, from: [0; M], to: [0; M], residual: [0; M] };
+        for m in 0..M {
+            places.from[m] = self.from.place([y, x]);
+            places.to[m] = self.to.place([y, x]);
+            if let Some((_, grid)) = self.residual {
+                places.residual[m] = grid.place([y, x]);
+            }
+            if m + 1 < count {
+                x += 1;
+                if x == self.width {
+                    [y, x] = [y + 1, 0];
                 }
             }
-            for v in 0..V {
-                out[v] = if self.relu { clipped(simd, values[v]) } else { values[v] };
-            }
-            return;
         }
-        // The last panel has columns that are not there.
+        places
+    }
+}
+
+/// Where the pixels of a tile are. Beyond its last one, that one is there again: it is computed once more, and not
+/// stored.
+#[derive(Clone, Copy)]
+struct Places<const M: usize> {
+    count: usize,
+    from: [usize; M],
+    to: [usize; M],
+    residual: [usize; M],
+}
+
+/// Adds the residual and clips.
+#[inline(always)]
+pub(crate) fn finish<S: Simd, const V: usize>(simd: S, sums: &mut [S::f32s; V], residual: Option<&[f32]>, relu: bool) {
+    if let Some(residual) = residual {
+        let residual = vectors::<S, V>(simd, residual);
         for v in 0..V {
-            let from = (v * S::F32_LANES).min(columns);
-            let to = (from + S::F32_LANES).min(columns);
-            if let Some(residual) = residual {
-                values[v] = simd.add_f32s(values[v], simd.partial_load_f32s(&residual[from..to]));
-            }
-            let value = if self.relu { clipped(simd, values[v]) } else { values[v] };
-            simd.partial_store_f32s(&mut out[from..to], value);
+            sums[v] = simd.add_f32s(sums[v], residual[v]);
         }
     }
+    if relu {
+        for sums in sums {
+            *sums = clipped(simd, *sums);
+        }
+    }
+}
+
+/// Up to V vectors.
+#[inline(always)]
+fn vectors<S: Simd, const V: usize>(simd: S, values: &[f32]) -> [S::f32s; V] {
+    let (whole, rest) = S::as_simd_f32s(values);
+    let mut vectors = [simd.splat_f32s(0.0); V];
+    if whole.len() == V {
+        vectors.copy_from_slice(whole);
+        return vectors;
+    }
+    // The last panel has columns that are not there.
+    vectors[..whole.len()].copy_from_slice(whole);
+    vectors[whole.len()] = simd.partial_load_f32s(rest);
+    vectors
+}
+
+/// Up to V vectors.
+#[inline(always)]
+pub(crate) fn store<S: Simd, const V: usize>(simd: S, vectors: [S::f32s; V], values: &mut [f32]) {
+    let (whole, rest) = S::as_mut_simd_f32s(values);
+    if whole.len() == V {
+        whole.copy_from_slice(&vectors);
+        return;
+    }
+    let count = whole.len();
+    whole.copy_from_slice(&vectors[..count]);
+    simd.partial_store_f32s(rest, vectors[count]);
 }
 
 /// Negative values become zero; what is not a number stays that, so that a model that has diverged
@@ -169,7 +229,7 @@ fn clipped<S: Simd>(simd: S, values: S::f32s) -> S::f32s {
 /// # Safety
 /// Each row has `depth` values, and there are `depth · V` vectors of weights.
 #[inline(always)]
-unsafe fn products<S: Simd, const M: usize, const V: usize>(
+pub(crate) unsafe fn products<S: Simd, const M: usize, const V: usize>(
     simd: S,
     rows: [*const f32; M],
     weights: *const S::f32s,

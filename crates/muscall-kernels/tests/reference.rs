@@ -113,6 +113,16 @@ proptest! {
         Case { dims: [images, height, width, inputs], outputs, kernel, stride }.check(relu, residual, seed);
     }
 
+    /// Channels enough for Winograd's transforms.
+    #[test]
+    fn wide_convolution(
+        (images, height, width) in (1_usize..4, 1_usize..12, 1_usize..20),
+        (inputs, outputs) in (2_usize..6, 32_usize..71),
+        relu in any::<bool>(), residual in any::<bool>(), seed in 0_u64..1000,
+    ) {
+        Case { dims: [images, height, width, 16 * inputs], outputs, kernel: 3, stride: 1 }.check(relu, residual, seed);
+    }
+
     #[test]
     fn linear((rows, inputs, outputs) in (0_usize..40, 1_usize..130, 1_usize..70), bias in any::<bool>(), seed in 0_u64..1000) {
         let (x, weight) = (values(rows * inputs, seed), values(outputs * inputs, seed + 1));

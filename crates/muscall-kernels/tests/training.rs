@@ -203,6 +203,12 @@ fn weights_enough_to_be_shared_by_threads() {
 }
 
 #[test]
+fn channels_enough_for_winograd() {
+    Reference::new([2, 5, 7, 32], [48, 32, 3], 1, true, false, 4).check(4);
+    Reference::new([1, 4, 6, 64], [32, 64, 3], 1, false, true, 5).check(5);
+}
+
+#[test]
 fn what_is_not_a_number_is_not_clipped() {
     for level in Level::available() {
         let layer = ConvNorm {
