@@ -64,27 +64,38 @@ impl Conv {
     ///
     /// # Panics
     /// If these do not fit.
-    pub fn new(
-        weight: &[f32],
-        [outputs, inputs, kernel]: [usize; 3],
-        stride: usize,
-        bias: &[f32],
-        level: Level,
-    ) -> Self {
-        assert!(kernel == 1 || kernel == 3, "kernels of 1×1 and 3×3");
-        assert!(stride > 0, "a stride");
+    pub fn new(weight: &[f32], dims: [usize; 3], stride: usize, bias: &[f32], level: Level) -> Self {
+        let [outputs, inputs, kernel] = dims;
         let area = kernel * kernel;
-        assert_eq!(weight.len(), outputs * inputs * area, "a weight for each output, input and tap");
-        let weights = if kernel == 3 && stride == 1 && Winograd::pays(inputs, outputs) {
-            Weights::Winograd(Winograd::new(weight, [outputs, inputs], level))
+        check(weight, dims);
+        assert!(stride > 0, "a stride");
+        let weights = if by_winograd(kernel, stride, inputs, outputs) {
+            Weights::Winograd(Winograd::new(weight, [outputs, inputs], false, level))
         } else {
-            Weights::Direct(PackedMatrix::new([area * inputs, outputs], level, |depth, output| {
-                let (tap, input) = (depth / inputs, depth % inputs);
-                weight[(output * inputs + input) * area + tap]
-            }))
+            let row = |depth: usize| depth % inputs * area + depth / inputs;
+            Weights::Direct(PackedMatrix::new([area * inputs, outputs], level, weight, row, area * inputs))
         };
         let bias = weights.matrix().filled_up(bias);
         Self { weights, bias, inputs, kernel, stride }
+    }
+
+    /// The gradient's way back through a convolution with a stride of one: that with the turned
+    /// kernel, from its outputs to its inputs.
+    ///
+    /// # Shapes
+    /// - weight: `[outputs, inputs, kernel, kernel]`.
+    pub(crate) fn transposed(weight: &[f32], dims: [usize; 3], level: Level) -> Self {
+        let [outputs, inputs, kernel] = dims;
+        let area = kernel * kernel;
+        check(weight, dims);
+        let weights = if by_winograd(kernel, 1, outputs, inputs) {
+            Weights::Winograd(Winograd::new(weight, [outputs, inputs], true, level))
+        } else {
+            let row = |depth: usize| depth % outputs * inputs * area + area - 1 - depth / outputs;
+            Weights::Direct(PackedMatrix::new([area * outputs, inputs], level, weight, row, area))
+        };
+        let bias = weights.matrix().filled_up(&[]);
+        Self { weights, bias, inputs: outputs, kernel, stride: 1 }
     }
 
     /// `[images, height, width, outputs]` for an input.
@@ -93,11 +104,16 @@ impl Conv {
         [x.images, x.height.div_ceil(self.stride), x.width.div_ceil(self.stride), self.weights.matrix().columns]
     }
 
+    /// The border that an input must have.
+    pub fn border(&self) -> usize {
+        border(self.kernel, self.stride, self.inputs, self.weights.matrix().columns)
+    }
+
     /// Convolves `x` into `out`, which gets the shape of the output and the border asked for.
     ///
     /// # Panics
-    /// If `x` has other channels, or no border for a 3×3 kernel, or if the residual has another
-    /// shape.
+    /// If `x` has other channels, or too small a [`border`](Self::border), or if the residual has
+    /// another shape.
     pub fn run<'x>(&self, x: impl Into<FeatureView<'x>>, epilogue: Epilogue<'_>, out: &mut FeatureMap, border: usize) {
         self.run_then(x.into(), epilogue, out, border, |_| ());
     }
@@ -114,7 +130,7 @@ impl Conv {
     ) -> Vec<T> {
         assert_eq!(x.channels, self.inputs, "channels of the input");
         let reach = self.kernel / 2;
-        assert!(x.border >= reach, "a border of {reach}");
+        assert!(x.border >= self.border(), "a border of {}", self.border());
         let dims = self.output_dims(x);
         if let Some(residual) = epilogue.residual {
             assert_eq!(residual.dims(), dims, "the residual has the output's shape");
@@ -183,4 +199,18 @@ impl Conv {
             })
             .collect()
     }
+}
+
+fn check(weight: &[f32], [outputs, inputs, kernel]: [usize; 3]) {
+    assert!(kernel == 1 || kernel == 3, "kernels of 1×1 and 3×3");
+    assert_eq!(weight.len(), outputs * inputs * kernel * kernel, "a weight for each output, input and tap");
+}
+
+/// Winograd's transform knows by itself where pixels end.
+pub(crate) fn border(kernel: usize, stride: usize, inputs: usize, outputs: usize) -> usize {
+    if by_winograd(kernel, stride, inputs, outputs) { 0 } else { kernel / 2 }
+}
+
+fn by_winograd(kernel: usize, stride: usize, inputs: usize, outputs: usize) -> bool {
+    kernel == 3 && stride == 1 && Winograd::pays(inputs, outputs)
 }

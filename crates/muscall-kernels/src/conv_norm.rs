@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::conv::border;
 use crate::level::Vectorised;
 use crate::weight_gradient::weight_gradient;
 use crate::{Conv, Epilogue, FeatureMap, FeatureView, Level};
@@ -9,6 +10,9 @@ use crate::{Conv, Epilogue, FeatureMap, FeatureView, Level};
 /// Pixels whose sums are taken in float32 before they are added in float64; a fixed number, so that
 /// threads do not matter.
 const CHUNK: usize = 512;
+
+/// What a loop over channels goes over at least: where a pixel has fewer values, some pixels together.
+const STRETCH: usize = 64;
 
 /// `relu(norm(conv(x)) + residual)`, where the norm uses the statistics of the batch.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +101,7 @@ impl ConvNorm<'_> {
         let mut map = FeatureMap::default();
         let moments = |values: &[f32]| Moments::of(values, channels, self.level);
         let parts =
-            with_border(x, dims, self.dims[2] / 2, |x| conv.run_then(x, Epilogue::default(), &mut map, 0, moments));
+            with_border(x, dims, conv.border(), |x| conv.run_then(x, Epilogue::default(), &mut map, 0, moments));
         let convolved = map.data;
         let (mean, variance) = Moments::merge(&parts, channels);
         let scale: Vec<f32> =
@@ -106,22 +110,24 @@ impl ConvNorm<'_> {
         let rows = CHUNK * channels;
         let mut out: Vec<f32> = Vec::with_capacity(convolved.len());
         let places = out.spare_capacity_mut()[..convolved.len()].par_chunks_mut(rows);
+        let (means, scale, offset) = (stretched(&mean), stretched(&scale), stretched(self.offset));
+        let stretch = means.len();
         places.zip(convolved.par_chunks(rows)).enumerate().for_each(|(i, (out, y))| {
             let residual = residual.map(|residual| &residual[i * rows..][..y.len()]);
             let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
             self.level.run(Vectorised(
                 #[inline(always)]
                 || {
-                    for (p, (out, y)) in out.chunks_exact_mut(channels).zip(y.chunks_exact(channels)).enumerate() {
+                    for (p, (out, y)) in out.chunks_mut(stretch).zip(y.chunks(stretch)).enumerate() {
                         // The mean first: behind a factor it would take digits from what is left.
-                        let terms = y.iter().zip(&mean).zip(&scale).zip(self.offset);
+                        let terms = y.iter().zip(&means).zip(&scale).zip(&offset);
                         let values = terms.map(
                             #[inline(always)]
                             |(((y, mean), scale), offset)| (y - mean) * scale + offset,
                         );
                         match residual {
                             Some(residual) => {
-                                let residual = &residual[p * channels..][..channels];
+                                let residual = &residual[p * stretch..][..out.len()];
                                 for ((out, value), residual) in out.iter_mut().zip(values).zip(residual) {
                                     out.write(clipped(value + residual, floor));
                                 }
@@ -163,13 +169,17 @@ impl ConvNorm<'_> {
         let (offset, gain) = self.mask_and_sum(&mut gradient, normed, &inverse);
         // The gradient of the convolution's output, with the border that its transpose reads.
         let out_dims = self.output_dims(dims);
-        let (reach, [_, _, width, _]) = (self.dims[2] / 2, out_dims);
+        let [outputs, inputs, kernel] = self.dims;
+        let (reach, [_, _, width, _]) = (border(kernel, self.stride, inputs, outputs), out_dims);
         let mut inner = FeatureMap::default();
         inner.reset(out_dims, reach);
         let scale: Vec<f32> = self.gain.iter().zip(&inverse).map(|(gain, inverse)| gain * inverse).collect();
         let constant: Vec<f32> = offset.iter().map(|sum| sum / count).collect();
         let slope: Vec<f32> = gain.iter().zip(&inverse).map(|(sum, inverse)| sum * inverse / count).collect();
         let (row_len, image_len, height) = (inner.row_len(), inner.image_len(), out_dims[1]);
+        let (mean, scale) = (stretched(normed.mean), stretched(&scale));
+        let (constant, slope) = (stretched(&constant), stretched(&slope));
+        let stretch = mean.len();
         inner.data.par_chunks_mut(image_len).enumerate().for_each(|(image, values)| {
             let rows = values[reach * row_len..(reach + height) * row_len].par_chunks_mut(row_len).enumerate();
             rows.with_min_len(4).for_each(|(y, row)| {
@@ -179,9 +189,9 @@ impl ConvNorm<'_> {
                 self.level.run(Vectorised(
                     #[inline(always)]
                     || {
-                        let pixels = gradient.chunks_exact(channels).zip(convolved.chunks_exact(channels));
-                        for (row, (gradient, convolved)) in row.chunks_exact_mut(channels).zip(pixels) {
-                            let terms = gradient.iter().zip(convolved).zip(normed.mean);
+                        let values = gradient.chunks(stretch).zip(convolved.chunks(stretch));
+                        for (row, (gradient, convolved)) in row.chunks_mut(stretch).zip(values) {
+                            let terms = gradient.iter().zip(convolved).zip(&mean);
                             let factors = scale.iter().zip(&constant).zip(&slope);
                             for ((out, ((gradient, convolved), mean)), ((scale, constant), slope)) in
                                 row.iter_mut().zip(terms).zip(factors)
@@ -207,28 +217,31 @@ impl ConvNorm<'_> {
     fn mask_and_sum(&self, gradient: &mut [f32], normed: NormedRef<'_>, inverse: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let channels = self.dims[0];
         let rows = CHUNK * channels;
+        let means = stretched(normed.mean);
+        let stretch = means.len();
+        // Where the output is no more than that, the gradient ends.
+        let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
         let partial = |((gradient, out), convolved): ((&mut [f32], &[f32]), &[f32])| {
-            let mut sums = vec![0.0_f32; 2 * channels];
-            let (plain, product) = sums.split_at_mut(channels);
+            let (mut plain, mut product) = (vec![0.0_f32; stretch], vec![0.0_f32; stretch]);
             self.level.run(Vectorised(
                 #[inline(always)]
                 || {
-                    if self.relu {
-                        for (gradient, out) in gradient.iter_mut().zip(out) {
-                            *gradient = if *out > 0.0 { *gradient } else { 0.0 };
-                        }
-                    }
-                    for (gradient, convolved) in gradient.chunks_exact(channels).zip(convolved.chunks_exact(channels)) {
-                        let terms = gradient.iter().zip(convolved).zip(normed.mean);
-                        for (((gradient, convolved), mean), (plain, product)) in
+                    let values = out.chunks(stretch).zip(convolved.chunks(stretch));
+                    for (gradient, (out, convolved)) in gradient.chunks_mut(stretch).zip(values) {
+                        let terms = gradient.iter_mut().zip(out).zip(convolved).zip(&means);
+                        for ((((gradient, out), convolved), mean), (plain, product)) in
                             terms.zip(plain.iter_mut().zip(product.iter_mut()))
                         {
-                            *plain += gradient;
-                            *product += gradient * (convolved - mean);
+                            let left = if *out <= floor { 0.0 } else { *gradient };
+                            *gradient = left;
+                            *plain += left;
+                            *product += left * (convolved - mean);
                         }
                     }
                 },
             ));
+            let mut sums = folded(&plain, channels);
+            sums.extend(folded(&product, channels));
             sums
         };
         let parts = gradient.par_chunks_mut(rows).zip(normed.out.par_chunks(rows));
@@ -244,19 +257,8 @@ impl ConvNorm<'_> {
     /// The transposed convolution, which for a stride of one is a convolution with the turned kernel.
     fn input_gradient(&self, inner: &FeatureMap) -> Vec<f32> {
         assert_eq!(self.stride, 1, "the gradient of a strided convolution's input");
-        let [outputs, inputs, kernel] = self.dims;
-        let area = kernel * kernel;
-        let mut turned = vec![0.0; self.weight.len()];
-        for output in 0..outputs {
-            for input in 0..inputs {
-                for tap in 0..area {
-                    turned[(input * outputs + output) * area + area - 1 - tap] =
-                        self.weight[(output * inputs + input) * area + tap];
-                }
-            }
-        }
         let mut x = FeatureMap::default();
-        let conv = Conv::new(&turned, [inputs, outputs, kernel], 1, &[], self.level);
+        let conv = Conv::transposed(self.weight, self.dims, self.level);
         conv.run(inner, Epilogue::default(), &mut x, 0);
         x.data
     }
@@ -285,27 +287,34 @@ impl Moments {
     fn of(values: &[f32], channels: usize, level: Level) -> Self {
         let pixels = values.len() / channels;
         // Around the first pixel, which is nearer to the mean than zero.
-        let first = &values[..channels];
-        let mut mean = vec![0.0_f32; channels];
-        let mut squares = vec![0.0_f32; channels];
+        let first = stretched(&values[..channels]);
+        let stretch = first.len();
+        let mut sums = vec![0.0_f32; stretch];
         level.run(Vectorised(
             #[inline(always)]
             || {
-                for pixel in values.chunks_exact(channels) {
-                    for ((x, first), sum) in pixel.iter().zip(first).zip(mean.iter_mut()) {
+                for values in values.chunks(stretch) {
+                    for ((x, first), sum) in values.iter().zip(&first).zip(sums.iter_mut()) {
                         *sum += x - first;
                     }
                 }
-                for (mean, first) in mean.iter_mut().zip(first) {
-                    *mean = *mean / pixels as f32 + first;
-                }
-                for pixel in values.chunks_exact(channels) {
-                    for ((x, mean), sum) in pixel.iter().zip(&mean).zip(squares.iter_mut()) {
+            },
+        ));
+        let mut mean = folded(&sums, channels);
+        mean.iter_mut().zip(&first).for_each(|(mean, first)| *mean = *mean / pixels as f32 + first);
+        let means = stretched(&mean);
+        sums.fill(0.0);
+        level.run(Vectorised(
+            #[inline(always)]
+            || {
+                for values in values.chunks(stretch) {
+                    for ((x, mean), sum) in values.iter().zip(&means).zip(sums.iter_mut()) {
                         *sum += (x - mean) * (x - mean);
                     }
                 }
             },
         ));
+        let squares = folded(&sums, channels);
         Self { pixels, mean, squares }
     }
 
@@ -326,6 +335,21 @@ impl Moments {
         };
         (0..channels).map(merged).unzip()
     }
+}
+
+/// A value a channel, again and again for some pixels.
+fn stretched(channels: &[f32]) -> Vec<f32> {
+    channels.repeat(STRETCH.div_ceil(channels.len().max(1)))
+}
+
+/// One sum a channel, of those of some pixels.
+fn folded(sums: &[f32], channels: usize) -> Vec<f32> {
+    let (first, others) = sums.split_at(channels);
+    let mut folded = first.to_vec();
+    for other in others.chunks_exact(channels) {
+        folded.iter_mut().zip(other).for_each(|(sum, x)| *sum += x);
+    }
+    folded
 }
 
 /// Sums of parts in double precision, in their order.

@@ -27,7 +27,7 @@ impl Linear {
     /// If these do not fit.
     pub fn new(weight: &[f32], [outputs, inputs]: [usize; 2], bias: &[f32], level: Level) -> Self {
         assert_eq!(weight.len(), outputs * inputs, "a weight for each output and input");
-        let weights = PackedMatrix::new([inputs, outputs], level, |input, output| weight[output * inputs + input]);
+        let weights = PackedMatrix::new([inputs, outputs], level, weight, |input| input, inputs);
         let bias = weights.filled_up(bias);
         Self { weights, bias }
     }

@@ -4,6 +4,8 @@ use crate::Level;
 
 /// Vectors side by side in a panel, where there are columns enough.
 pub(crate) const VECTORS: usize = 2;
+/// Rows that are packed together.
+const ROWS: usize = 16;
 
 /// A matrix `[depth, columns]` as panels of [`VECTORS`] vectors of columns (one vector, if that
 /// holds all), each panel in the order of depth; the last one is filled up with zeros.
@@ -18,16 +20,36 @@ pub(crate) struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// `value(depth, column)` gives the matrix.
-    pub(crate) fn new([depth, columns]: [usize; 2], level: Level, value: impl Fn(usize, usize) -> f32) -> Self {
+    /// Column 0 of a row is at `row(depth)` in `values`, and each of the others `step` behind the one
+    /// before.
+    pub(crate) fn new(
+        [depth, columns]: [usize; 2],
+        level: Level,
+        values: &[f32],
+        row: impl Fn(usize) -> usize,
+        step: usize,
+    ) -> Self {
         let lanes = level.lanes();
         let vectors = if columns <= lanes { 1 } else { VECTORS };
         let width = vectors * lanes;
+        let rows: Vec<usize> = (0..depth).map(row).collect();
         let mut panels = vec![0.0; columns.div_ceil(width) * depth * width];
-        for (panel, values) in panels.chunks_exact_mut((depth * width).max(1)).enumerate() {
-            for (row, values) in values.chunks_exact_mut(width).enumerate() {
-                for (column, place) in (panel * width..columns).zip(values) {
-                    *place = value(row, column);
+        for (panel, packed) in panels.chunks_exact_mut((depth * width).max(1)).enumerate() {
+            let first = panel * width;
+            let count = width.min(columns - first);
+            if step == 1 {
+                for (packed, row) in packed.chunks_exact_mut(width).zip(&rows) {
+                    packed[..count].copy_from_slice(&values[row + first..][..count]);
+                }
+                continue;
+            }
+            // Some rows at a time, so that what a column has of them is still in the cache for the next.
+            for (packed, rows) in packed.chunks_mut(ROWS * width).zip(rows.chunks(ROWS)) {
+                for column in 0..count {
+                    let values = &values[(first + column) * step..];
+                    for (packed, row) in packed.chunks_exact_mut(width).zip(rows) {
+                        packed[column] = values[*row];
+                    }
                 }
             }
         }

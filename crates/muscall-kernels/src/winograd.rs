@@ -15,7 +15,7 @@ const GROUP_BYTES: usize = 192 << 10;
 /// Fewer tiles than that would fetch the weights too often.
 const FEWEST_TILES: usize = 24;
 /// Products of a tile.
-const PRODUCTS: usize = 16;
+pub(crate) const PRODUCTS: usize = 16;
 
 /// F(2×2, 3×3): tiles of 4×4 inputs and the weights go through a transform in which the convolution
 /// is a product of matrices for each of 16 places, and its results through another one back to 2×2
@@ -30,28 +30,28 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    /// Whether the transforms cost less than what they save.
+    /// Whether the transforms cost less than what they save. Then there are whole vectors of channels.
     pub(crate) fn pays(inputs: usize, outputs: usize) -> bool {
-        inputs >= 32 && outputs >= 32 && inputs.is_multiple_of(16)
+        inputs.min(outputs) >= 32 && inputs.is_multiple_of(16) && outputs.is_multiple_of(16)
     }
 
-    /// # Shapes
-    /// - weight: `[outputs, inputs, 3, 3]`.
-    pub(crate) fn new(weight: &[f32], [outputs, inputs]: [usize; 2], level: Level) -> Self {
+    /// Of weights `[outputs, inputs, 3, 3]`; `turned` is for the way back from outputs to inputs.
+    pub(crate) fn new(weight: &[f32], [outputs, inputs]: [usize; 2], turned: bool, level: Level) -> Self {
+        let count = outputs * inputs;
         // [place, output, input]
-        let mut transformed = vec![0.0; PRODUCTS * outputs * inputs];
-        for (at, kernel) in weight.chunks_exact(9).enumerate() {
-            let columns = [0, 1, 2].map(|x| of_kernel([kernel[x], kernel[3 + x], kernel[6 + x]]));
-            for y in 0..4 {
-                for (x, value) in of_kernel([columns[0][y], columns[1][y], columns[2][y]]).into_iter().enumerate() {
-                    transformed[(y * 4 + x) * outputs * inputs + at] = value;
-                }
+        let mut transformed = vec![0.0; PRODUCTS * count];
+        for (at, kernel) in weight.as_chunks::<9>().0.iter().enumerate() {
+            let [a, b, c, d, e, f, g, h, i] = *kernel;
+            let kernel = if turned { [i, h, g, f, e, d, c, b, a] } else { *kernel };
+            for (place, value) in of_kernel2(kernel).iter().enumerate() {
+                transformed[place * count + at] = *value;
             }
         }
-        let place = |values: &[f32]| {
-            PackedMatrix::new([inputs, outputs], level, |input, output| values[output * inputs + input])
+        let pack = |values: &[f32]| match turned {
+            true => PackedMatrix::new([outputs, inputs], level, values, |output| output * inputs, 1),
+            false => PackedMatrix::new([inputs, outputs], level, values, |input| input, inputs),
         };
-        Self { weights: transformed.chunks_exact((outputs * inputs).max(1)).map(place).collect() }
+        Self { weights: transformed.chunks_exact(count.max(1)).map(pack).collect() }
     }
 
     /// As the weights of the direct way.
@@ -70,16 +70,103 @@ fn of_kernel([a, b, c]: [f32; 3]) -> [f32; 4] {
     [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c]
 }
 
+/// `G g Gᵀ`, a value a place.
+fn of_kernel2(g: [f32; 9]) -> [f32; PRODUCTS] {
+    let mut columns = [[0.0; 4]; 3];
+    for (x, column) in columns.iter_mut().enumerate() {
+        *column = of_kernel([g[x], g[3 + x], g[6 + x]]);
+    }
+    let mut places = [0.0; PRODUCTS];
+    for y in 0..4 {
+        let row = of_kernel([columns[0][y], columns[1][y], columns[2][y]]);
+        places[4 * y..4 * y + 4].copy_from_slice(&row);
+    }
+    places
+}
+
+/// `Gᵀ U G`.
+pub(crate) fn of_kernel_transposed(u: [f32; PRODUCTS]) -> [f32; 9] {
+    let line = |a: f32, b: f32, c: f32, d: f32| [a + 0.5 * (b + c), 0.5 * (b - c), 0.5 * (b + c) + d];
+    let mut columns = [[0.0; 3]; 4];
+    for (x, column) in columns.iter_mut().enumerate() {
+        *column = line(u[x], u[4 + x], u[8 + x], u[12 + x]);
+    }
+    let mut kernel = [0.0; 9];
+    for y in 0..3 {
+        let row = line(columns[0][y], columns[1][y], columns[2][y], columns[3][y]);
+        kernel[3 * y..3 * y + 3].copy_from_slice(&row);
+    }
+    kernel
+}
+
 /// `Bᵀ d`.
 #[inline(always)]
 fn of_inputs<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)]
 }
 
+/// `Bᵀ d B`, a value a place.
+#[inline(always)]
+pub(crate) fn of_inputs2<S: Simd>(simd: S, d: [[S::f32s; 4]; 4]) -> [S::f32s; PRODUCTS] {
+    let mut columns = [[simd.splat_f32s(0.0); 4]; 4];
+    for (x, column) in columns.iter_mut().enumerate() {
+        *column = of_inputs(simd, [d[0][x], d[1][x], d[2][x], d[3][x]]);
+    }
+    let mut places = [simd.splat_f32s(0.0); PRODUCTS];
+    for y in 0..4 {
+        let row = of_inputs(simd, [columns[0][y], columns[1][y], columns[2][y], columns[3][y]]);
+        for (x, value) in row.into_iter().enumerate() {
+            places[y * 4 + x] = value;
+        }
+    }
+    places
+}
+
 /// `Aᵀ m`.
 #[inline(always)]
 fn to_outputs<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; 4]) -> [S::f32s; 2] {
     [simd.add_f32s(a, simd.add_f32s(b, c)), simd.sub_f32s(simd.sub_f32s(b, c), d)]
+}
+
+/// `A g`.
+#[inline(always)]
+fn of_outputs<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; 4] {
+    [a, simd.add_f32s(a, b), simd.sub_f32s(a, b), simd.neg_f32s(b)]
+}
+
+/// `A g Aᵀ`, a value a place.
+#[inline(always)]
+pub(crate) fn of_outputs2<S: Simd>(simd: S, g: [[S::f32s; 2]; 2]) -> [S::f32s; PRODUCTS] {
+    let (left, right) = (of_outputs(simd, [g[0][0], g[1][0]]), of_outputs(simd, [g[0][1], g[1][1]]));
+    let mut places = [simd.splat_f32s(0.0); PRODUCTS];
+    for y in 0..4 {
+        for (x, value) in of_outputs(simd, [left[y], right[y]]).into_iter().enumerate() {
+            places[y * 4 + x] = value;
+        }
+    }
+    places
+}
+
+/// The channels of N×N pixels from a row and a column on; `zeros` where there are none.
+#[inline(always)]
+pub(crate) fn patch<'a, S: Simd, const N: usize>(
+    x: FeatureView<'a>,
+    zeros: &'a [f32],
+    image: usize,
+    [top, left]: [isize; 2],
+) -> [[&'a [S::f32s]; N]; N] {
+    let mut patch = [[S::as_simd_f32s(&zeros[..x.channels]).0; N]; N];
+    for (i, row) in patch.iter_mut().enumerate() {
+        for (j, values) in row.iter_mut().enumerate() {
+            // What lies before the first pixel becomes a very large number.
+            let (y, column) = ((top + i as isize) as usize, (left + j as isize) as usize);
+            if y < x.height && column < x.width {
+                let at = x.offset(image, y, column);
+                *values = S::as_simd_f32s(&x.data[at..at + x.channels]).0;
+            }
+        }
+    }
+    patch
 }
 
 /// Some rows of the output, of which the first is even.
@@ -140,30 +227,15 @@ impl WinogradTask<'_> {
         let vectors = channels / S::F32_LANES;
         for tile in 0..count {
             let [row, column] = self.corner(first + tile);
-            // With the border above and to the left, the first output's first input is at its own place.
-            let (top, left) = (self.first_row + row + x.border - 1, column + x.border - 1);
-            let mut patch: [[&[S::f32s]; 4]; 4] = [[S::as_simd_f32s(&zeros).0; 4]; 4];
-            for (i, row) in patch.iter_mut().enumerate() {
-                for (j, values) in row.iter_mut().enumerate() {
-                    if top + i < x.height + 2 * x.border && left + j < x.width + 2 * x.border {
-                        let at = self.image * x.image_len() + (top + i) * x.row_len() + (left + j) * channels;
-                        *values = S::as_simd_f32s(&x.data[at..at + channels]).0;
-                    }
-                }
-            }
+            let corner = [self.first_row + row, column].map(|at| at as isize - 1);
+            let patch = patch::<S, 4>(x, &zeros, self.image, corner);
             for channel in 0..vectors {
-                let mut rows = [[simd.splat_f32s(0.0); 4]; 4];
-                for (j, row) in rows.iter_mut().enumerate() {
-                    *row = of_inputs(
-                        simd,
-                        [patch[0][j][channel], patch[1][j][channel], patch[2][j][channel], patch[3][j][channel]],
-                    );
+                let mut values = [[simd.splat_f32s(0.0); 4]; 4];
+                for (values, row) in values.iter_mut().zip(&patch) {
+                    *values = [row[0][channel], row[1][channel], row[2][channel], row[3][channel]];
                 }
-                for i in 0..4 {
-                    let values = of_inputs(simd, [rows[0][i], rows[1][i], rows[2][i], rows[3][i]]);
-                    for (j, value) in values.into_iter().enumerate() {
-                        transformed[((i * 4 + j) * count + tile) * vectors + channel] = value;
-                    }
+                for (place, value) in of_inputs2(simd, values).into_iter().enumerate() {
+                    transformed[(place * count + tile) * vectors + channel] = value;
                 }
             }
         }

@@ -60,9 +60,9 @@ impl FoldedResNet {
         let lock = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut maps = lock().pop().unwrap_or_default();
         let Maps { x, y, out, .. } = &mut maps;
-        x.fill(mel, [1, n_mels, frames, 1], 1);
-        self.stem[0].run(&*x, RELU, y, 1);
-        self.stem[1].run(&*y, RELU, out, 1);
+        x.fill(mel, [1, n_mels, frames, 1], self.stem[0].border());
+        self.stem[0].run(&*x, RELU, y, self.stem[1].border());
+        self.stem[1].run(&*y, RELU, out, self.stem[2].border());
         self.stem[2].run(&*out, RELU, y, 0);
         average2x2(&*y, x, 0);
         for block in &self.blocks {
@@ -87,7 +87,7 @@ impl FoldedBottleneck {
     /// From `maps.x` to `maps.x`.
     fn run(&self, maps: &mut Maps) {
         let Maps { x, y, z, pooled, shortcut, out } = maps;
-        self.conv1.run(&*x, RELU, y, 1);
+        self.conv1.run(&*x, RELU, y, self.conv2.border());
         self.conv2.run(&*y, RELU, z, 0);
         if self.halves {
             average2x2(&*z, y, 0);

@@ -1,14 +1,11 @@
-//! The gradient of a convolution's weights: products of inputs and output gradients over all pixels.
+//! With few channels: straight from the feature maps.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::products::{ROWS, VECTORS, products};
 use crate::{FeatureMap, FeatureView, Level};
 
-/// Inputs (of a kernel row) that share the loads of output gradients.
-const ROWS: usize = 6;
-/// Vectors of output gradients.
-const VECTORS: usize = 2;
 /// Bytes of pixels that all tiles go over before the next ones: they stay in the cache.
 const BLOCK_BYTES: usize = 96 << 10;
 /// Parts of the pixels that are summed apart; a fixed number, so that threads do not matter.
@@ -16,10 +13,8 @@ const PARTS: usize = 8;
 /// Above so many weights threads share the weights, not the pixels.
 const MANY: usize = 1 << 16;
 
-/// # Shapes
-/// - x: `[images, height, width, inputs]` with a border of `kernel / 2`; gradient: the output's shape;
-/// - returns `[outputs, inputs, kernel, kernel]`.
-pub(crate) fn weight_gradient(
+/// See [`super::weight_gradient`].
+pub(super) fn weight_gradient(
     x: FeatureView<'_>,
     gradient: &FeatureMap,
     kernel: usize,
@@ -169,38 +164,4 @@ impl Tiles<'_> {
             }
         }
     }
-}
-
-/// Adds the products of a row of pixels.
-///
-/// # Safety
-/// For each of `width` pixels, `x` holds the inputs at `places` and `gradients` has V vectors,
-/// `x_step` and `gradient_step` values after those of the pixel before it.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn products<S: Simd, const V: usize>(
-    simd: S,
-    x: *const f32,
-    places: [usize; ROWS],
-    x_step: usize,
-    gradients: *const f32,
-    gradient_step: usize,
-    width: usize,
-    mut tile: [[S::f32s; V]; ROWS],
-) -> [[S::f32s; V]; ROWS] {
-    for pixel in 0..width {
-        let mut vectors = [simd.splat_f32s(0.0); V];
-        for (v, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: pixel < width and v < V. A vector of S is an array of f32 that may lie at any of them.
-            *vector = unsafe { gradients.add(pixel * gradient_step).cast::<S::f32s>().add(v).read_unaligned() };
-        }
-        for m in 0..ROWS {
-            // SAFETY: pixel < width, and the place is one of its inputs.
-            let value = simd.splat_f32s(unsafe { *x.add(pixel * x_step + places[m]) });
-            for v in 0..V {
-                tile[m][v] = simd.mul_add_e_f32s(value, vectors[v], tile[m][v]);
-            }
-        }
-    }
-    tile
 }
