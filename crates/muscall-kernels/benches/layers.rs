@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Linear};
+use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Linear, Wanted};
 use pulp::{Simd, WithSimd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -67,7 +67,7 @@ fn training(c: &mut Criterion) {
         group.bench_function(format!("{inputs} to {outputs}, {kernel}x{kernel}, {height}x{width}"), |b| {
             b.iter(|| {
                 let normed = layer.forward(&x, dims, None);
-                layer.backward(&x, dims, normed.as_ref(), gradient.clone(), true)
+                layer.backward(&x, dims, normed.as_ref(), gradient.clone(), Wanted { x: true, residual: false })
             });
         });
     }

@@ -68,6 +68,15 @@ pub struct NormedRef<'a> {
     pub variance: &'a [f32],
 }
 
+/// Gradients that somebody needs, beside those of the parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// That of the input.
+    pub x: bool,
+    /// That of the residual.
+    pub residual: bool,
+}
+
 /// Gradients of a loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvNormGradients {
@@ -79,7 +88,7 @@ pub struct ConvNormGradients {
     pub gain: Vec<f32>,
     /// `[outputs]`.
     pub offset: Vec<f32>,
-    /// In the output's shape; that of the norm's output, too.
+    /// In the output's shape; empty if it was not asked for.
     pub residual: Vec<f32>,
 }
 
@@ -148,7 +157,7 @@ impl ConvNorm<'_> {
         Normed { out, convolved, mean, variance }
     }
 
-    /// From the gradient of the output, which becomes that of the residual in place.
+    /// From the gradient of the output.
     ///
     /// # Panics
     /// If shapes do not fit, or if the gradient of the input of a strided convolution is asked for.
@@ -158,57 +167,44 @@ impl ConvNorm<'_> {
         dims: [usize; 4],
         normed: NormedRef<'_>,
         mut gradient: Vec<f32>,
-        with_x: bool,
+        wanted: Wanted,
     ) -> ConvNormGradients {
-        let channels = self.dims[0];
-        let values = self.output_dims(dims).iter().product::<usize>();
+        let out_dims = self.output_dims(dims);
+        let values = out_dims.iter().product::<usize>();
         let fit = [gradient.len(), normed.out.len(), normed.convolved.len()].iter().all(|&len| len == values);
         assert!(fit, "gradients and outputs of one shape");
-        let count = (gradient.len() / channels) as f32;
         let inverse: Vec<f32> = normed.variance.iter().map(|var| 1.0 / (var + self.epsilon).sqrt()).collect();
         let (offset, gain) = self.mask_and_sum(&mut gradient, normed, &inverse);
-        // The gradient of the convolution's output, with the border that its transpose reads.
-        let out_dims = self.output_dims(dims);
+        let count = (values / self.dims[0]) as f32;
+        let factors = NormBackward {
+            mean: stretched(normed.mean),
+            scale: stretched(&self.gain.iter().zip(&inverse).map(|(gain, inverse)| gain * inverse).collect::<Vec<_>>()),
+            constant: stretched(&offset.iter().map(|sum| sum / count).collect::<Vec<_>>()),
+            slope: stretched(
+                &gain.iter().zip(&inverse).map(|(sum, inverse)| sum * inverse / count).collect::<Vec<_>>(),
+            ),
+            level: self.level,
+        };
         let [outputs, inputs, kernel] = self.dims;
-        let (reach, [_, _, width, _]) = (border(kernel, self.stride, inputs, outputs), out_dims);
-        let mut inner = FeatureMap::default();
-        inner.reset(out_dims, reach);
-        let scale: Vec<f32> = self.gain.iter().zip(&inverse).map(|(gain, inverse)| gain * inverse).collect();
-        let constant: Vec<f32> = offset.iter().map(|sum| sum / count).collect();
-        let slope: Vec<f32> = gain.iter().zip(&inverse).map(|(sum, inverse)| sum * inverse / count).collect();
-        let (row_len, image_len, height) = (inner.row_len(), inner.image_len(), out_dims[1]);
-        let (mean, scale) = (stretched(normed.mean), stretched(&scale));
-        let (constant, slope) = (stretched(&constant), stretched(&slope));
-        let stretch = mean.len();
-        inner.data.par_chunks_mut(image_len).enumerate().for_each(|(image, values)| {
-            let rows = values[reach * row_len..(reach + height) * row_len].par_chunks_mut(row_len).enumerate();
-            rows.with_min_len(4).for_each(|(y, row)| {
-                let at = (image * height + y) * width * channels;
-                let row = &mut row[reach * channels..][..width * channels];
-                let (gradient, convolved) = (&gradient[at..][..row.len()], &normed.convolved[at..][..row.len()]);
-                self.level.run(Vectorised(
-                    #[inline(always)]
-                    || {
-                        let values = gradient.chunks(stretch).zip(convolved.chunks(stretch));
-                        for (row, (gradient, convolved)) in row.chunks_mut(stretch).zip(values) {
-                            let terms = gradient.iter().zip(convolved).zip(&mean);
-                            let factors = scale.iter().zip(&constant).zip(&slope);
-                            for ((out, ((gradient, convolved), mean)), ((scale, constant), slope)) in
-                                row.iter_mut().zip(terms).zip(factors)
-                            {
-                                *out = scale * (gradient - constant - (convolved - mean) * slope);
-                            }
-                        }
-                    },
-                ));
+        let border = border(kernel, self.stride, inputs, outputs);
+        // The gradient of the convolution's output, with the border that its transpose reads; in the memory of the
+        // other one, if nobody else needs that.
+        let (inner, residual) = if border == 0 && !wanted.residual {
+            let rows = CHUNK * outputs;
+            gradient.par_chunks_mut(rows).zip(normed.convolved.par_chunks(rows)).for_each(|(gradient, convolved)| {
+                factors.in_place(gradient, convolved);
             });
-        });
+            (FeatureMap::without_border(gradient, out_dims), Vec::new())
+        } else {
+            let inner = factors.with_border(&gradient, normed.convolved, out_dims, border);
+            (inner, if wanted.residual { gradient } else { Vec::new() })
+        };
         ConvNormGradients {
-            x: if with_x { self.input_gradient(&inner) } else { Vec::new() },
-            weight: with_border(x, dims, reach, |x| weight_gradient(x, &inner, self.dims[2], self.stride, self.level)),
+            x: if wanted.x { self.input_gradient(&inner) } else { Vec::new() },
+            weight: with_border(x, dims, border, |x| weight_gradient(x, &inner, kernel, self.stride, self.level)),
             gain,
             offset,
-            residual: gradient,
+            residual,
         }
     }
 
@@ -261,6 +257,50 @@ impl ConvNorm<'_> {
         let conv = Conv::transposed(self.weight, self.dims, self.level);
         conv.run(inner, Epilogue::default(), &mut x, 0);
         x.data
+    }
+}
+
+/// From the gradient of a norm's output to that of its input, with the values of some pixels' channels.
+struct NormBackward {
+    mean: Vec<f32>,
+    scale: Vec<f32>,
+    constant: Vec<f32>,
+    slope: Vec<f32>,
+    level: Level,
+}
+
+impl NormBackward {
+    fn in_place(&self, gradient: &mut [f32], convolved: &[f32]) {
+        let stretch = self.mean.len();
+        self.level.run(Vectorised(
+            #[inline(always)]
+            || {
+                for (gradient, convolved) in gradient.chunks_mut(stretch).zip(convolved.chunks(stretch)) {
+                    let terms = gradient.iter_mut().zip(convolved).zip(&self.mean);
+                    let factors = self.scale.iter().zip(&self.constant).zip(&self.slope);
+                    for (((gradient, convolved), mean), ((scale, constant), slope)) in terms.zip(factors) {
+                        *gradient = scale * (*gradient - constant - (convolved - mean) * slope);
+                    }
+                }
+            },
+        ));
+    }
+
+    fn with_border(&self, gradient: &[f32], convolved: &[f32], dims: [usize; 4], border: usize) -> FeatureMap {
+        let [_, height, width, channels] = dims;
+        let mut inner = FeatureMap::default();
+        inner.reset(dims, border);
+        let (row_len, image_len) = (inner.row_len(), inner.image_len());
+        inner.data.par_chunks_mut(image_len.max(1)).enumerate().for_each(|(image, values)| {
+            let rows = values[border * row_len..(border + height) * row_len].par_chunks_mut(row_len).enumerate();
+            rows.with_min_len(4).for_each(|(y, row)| {
+                let at = (image * height + y) * width * channels;
+                let row = &mut row[border * channels..][..width * channels];
+                row.copy_from_slice(&gradient[at..][..row.len()]);
+                self.in_place(row, &convolved[at..][..row.len()]);
+            });
+        });
+        inner
     }
 }
 

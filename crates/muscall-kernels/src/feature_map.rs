@@ -23,6 +23,12 @@ impl FeatureMap {
         map
     }
 
+    /// Without a border, in the memory of `data`, which has as many values.
+    pub(crate) fn without_border(data: Vec<f32>, [images, height, width, channels]: [usize; 4]) -> Self {
+        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        Self { data, images, height, width, channels, border: 0 }
+    }
+
     /// The same in the memory of another map.
     ///
     /// # Panics

@@ -27,7 +27,7 @@ mod winograd;
 
 pub use attention::{causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
-pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef};
+pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, Wanted};
 pub use elementwise::{gelu, layer_norm};
 pub use feature_map::{FeatureMap, FeatureView};
 pub use level::Level;

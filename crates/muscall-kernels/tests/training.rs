@@ -2,7 +2,7 @@
 //! finite differences of a float64 implementation.
 #![allow(missing_docs, clippy::needless_range_loop)]
 
-use muscall_kernels::{ConvNorm, Level, average2x2_backward};
+use muscall_kernels::{ConvNorm, Level, Wanted, average2x2_backward};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -124,7 +124,8 @@ impl Reference {
                 assert!((f64::from(*found) - expected).abs() < 1e-3, "{level}: {found} {expected}");
             }
             let with_x = self.stride == 1;
-            let gradients = layer.backward(x, self.dims, found.as_ref(), single(&factors), with_x);
+            let wanted = Wanted { x: with_x, residual: residual.is_some() };
+            let gradients = layer.backward(x, self.dims, found.as_ref(), single(&factors), wanted);
             let mut parts: Vec<(&str, &[f32])> =
                 vec![("weight", &gradients.weight), ("gain", &gradients.gain), ("offset", &gradients.offset)];
             if with_x {

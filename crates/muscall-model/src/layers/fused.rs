@@ -13,7 +13,7 @@ use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMe
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
-use muscall_kernels::{ConvNorm, FeatureMap, FeatureView, Level, NormedRef, average2x2_backward};
+use muscall_kernels::{ConvNorm, FeatureMap, FeatureView, Level, NormedRef, Wanted, average2x2_backward};
 
 use super::BatchNorm;
 use super::batch_norm::EPSILON;
@@ -87,7 +87,7 @@ pub trait FusedOps: Backend {
         shape: LayerShape,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Its gradients; that of `x` only if `with_x`.
+    /// Its gradients; those of `x` and the residual as wanted.
     // The macro reads the types as they stand: an alias would hide the tensors from it.
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn conv_norm_backward(
@@ -100,7 +100,7 @@ pub trait FusedOps: Backend {
         variance: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         shape: LayerShape,
-        with_x: bool,
+        wanted: Wanted,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`average2x2`].
@@ -112,6 +112,11 @@ pub trait FusedOps: Backend {
 
 fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice::<f32>().expect("the tensor is contiguous and of f32")
+}
+
+/// Without a copy, if nobody else holds the tensor.
+fn owned(tensor: FlexTensor) -> Vec<f32> {
+    tensor.into_data().try_into_vec().expect("the tensor is of f32")
 }
 
 fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
@@ -168,9 +173,9 @@ impl FusedOps for Flex {
         variance: FlexTensor,
         gradient: FlexTensor,
         shape: LayerShape,
-        with_x: bool,
+        wanted: Wanted,
     ) -> Gradient<Self> {
-        let (x, weight, gradient) = (x.to_contiguous(), weight.to_contiguous(), gradient.to_contiguous());
+        let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         // The offset takes no part in the backward pass.
         let layer = layer(&weight, &gain, &gain, shape);
         let (out_dims, channels) = (dims(&out), [dims(&weight)[0]]);
@@ -180,14 +185,16 @@ impl FusedOps for Flex {
             mean: values(&mean),
             variance: values(&variance),
         };
-        let found = layer.backward(values(&x), dims(&x), normed, values(&gradient).to_vec(), with_x);
-        let x_gradient = if with_x { tensor(found.x, &dims(&x)) } else { tensor(vec![0.0], &[1, 1, 1, 1]) };
+        let found = layer.backward(values(&x), dims(&x), normed, owned(gradient), wanted);
+        let part = |wanted, values, dims: [usize; 4]| {
+            if wanted { tensor(values, &dims) } else { tensor(vec![0.0], &[1, 1, 1, 1]) }
+        };
         (
-            x_gradient,
+            part(wanted.x, found.x, dims(&x)),
             tensor(found.weight, &dims(&weight)),
             tensor(found.gain, &channels),
             tensor(found.offset, &channels),
-            tensor(found.residual, &out_dims),
+            part(wanted.residual, found.residual, out_dims),
         )
     }
 
@@ -224,10 +231,10 @@ impl<B: Backend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
                 let gradient = grads.consume::<B>(&ops.node);
                 let ([x, weight, gain, out, convolved, mean, variance], shape) = ops.state;
                 let [to_x, to_weight, to_gain, to_offset, to_residual] = ops.parents;
-                let with_x = to_x.is_some();
-                let (x, weight, gain, offset, residual) =
-                    B::conv_norm_backward(x, weight, gain, out, convolved, mean, variance, gradient, shape, with_x);
                 let to_residual = to_residual.filter(|_| shape.has_residual);
+                let wanted = Wanted { x: to_x.is_some(), residual: to_residual.is_some() };
+                let (x, weight, gain, offset, residual) =
+                    B::conv_norm_backward(x, weight, gain, out, convolved, mean, variance, gradient, shape, wanted);
                 let parts =
                     [(to_x, x), (to_weight, weight), (to_gain, gain), (to_offset, offset), (to_residual, residual)];
                 for (node, gradient) in parts {
@@ -268,7 +275,7 @@ impl<B: Backend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
         _: FloatTensor<Self>,
         _: FloatTensor<Self>,
         _: LayerShape,
-        _: bool,
+        _: Wanted,
     ) -> Gradient<Self> {
         unreachable!("there are no second derivatives")
     }
