@@ -135,9 +135,10 @@ impl Conv {
         if let Some(residual) = epilogue.residual {
             assert_eq!(residual.dims(), dims, "the residual has the output's shape");
         }
-        out.reset(dims, border);
+        let values = out.unwritten(dims, border);
         let [_, height, width, _] = dims;
-        let (row_len, image_len) = (out.row_len(), out.image_len());
+        let row_len = (width + 2 * border) * dims[3];
+        let image_len = (height + 2 * border) * row_len;
         let bytes_a_row = width * self.stride * self.stride * self.inputs * size_of::<f32>();
         let shares = if rayon::current_num_threads() == 1 { 1 } else { 2 * rayon::current_num_threads() };
         let fair = (height * dims[0]).div_ceil(shares).max(1);
@@ -148,11 +149,11 @@ impl Conv {
         // A kernel row is one run of inputs: pixels lie side by side.
         let taps: Vec<usize> = (0..self.kernel).map(|row| row * x.row_len()).collect();
         let mut tasks = Vec::with_capacity(dims[0] * height.div_ceil(rows));
-        for (image, values) in out.data.chunks_mut(image_len.max(1)).enumerate() {
+        for (image, values) in values.chunks_mut(image_len.max(1)).enumerate() {
             let inner = &mut values[border * row_len..(border + height) * row_len];
             tasks.extend(inner.chunks_mut(rows * row_len).enumerate().map(|(chunk, values)| (image, chunk, values)));
         }
-        tasks
+        let seen = tasks
             .into_par_iter()
             .flat_map_iter(|(image, chunk, values)| {
                 let (first, count) = (chunk * rows, values.len() / row_len);
@@ -180,7 +181,7 @@ impl Conv {
                         relu,
                         residual,
                         to,
-                        out: values,
+                        out: &mut *values,
                     }),
                     Weights::Winograd(weights) => weights.matrix().level.run(WinogradTask {
                         x,
@@ -192,12 +193,17 @@ impl Conv {
                         relu,
                         residual,
                         to,
-                        out: values,
+                        out: &mut *values,
                     }),
                 }
+                // SAFETY: the task has written all columns of all pixels of its rows, `unwritten` their borders.
+                let values = unsafe { values.assume_init_ref() };
                 values.chunks_exact(row_len).map(&then).collect::<Vec<T>>()
             })
-            .collect()
+            .collect();
+        // SAFETY: the tasks have written all rows of all images, `unwritten` the border around them.
+        unsafe { out.assume_written() };
+        seen
     }
 }
 

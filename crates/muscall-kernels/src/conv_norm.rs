@@ -276,10 +276,8 @@ impl NormBackward {
             #[inline(always)]
             || {
                 for (gradient, convolved) in gradient.chunks_mut(stretch).zip(convolved.chunks(stretch)) {
-                    let terms = gradient.iter_mut().zip(convolved).zip(&self.mean);
-                    let factors = self.scale.iter().zip(&self.constant).zip(&self.slope);
-                    for (((gradient, convolved), mean), ((scale, constant), slope)) in terms.zip(factors) {
-                        *gradient = scale * (*gradient - constant - (convolved - mean) * slope);
+                    for ((gradient, convolved), factors) in gradient.iter_mut().zip(convolved).zip(self.factors()) {
+                        *gradient = before_norm(*gradient, *convolved, factors);
                     }
                 }
             },
@@ -289,19 +287,49 @@ impl NormBackward {
     fn with_border(&self, gradient: &[f32], convolved: &[f32], dims: [usize; 4], border: usize) -> FeatureMap {
         let [_, height, width, channels] = dims;
         let mut inner = FeatureMap::default();
-        inner.reset(dims, border);
-        let (row_len, image_len) = (inner.row_len(), inner.image_len());
-        inner.data.par_chunks_mut(image_len.max(1)).enumerate().for_each(|(image, values)| {
+        let values = inner.unwritten(dims, border);
+        let row_len = (width + 2 * border) * channels;
+        let image_len = (height + 2 * border) * row_len;
+        let stretch = self.mean.len();
+        values.par_chunks_mut(image_len.max(1)).enumerate().for_each(|(image, values)| {
             let rows = values[border * row_len..(border + height) * row_len].par_chunks_mut(row_len).enumerate();
             rows.with_min_len(4).for_each(|(y, row)| {
                 let at = (image * height + y) * width * channels;
                 let row = &mut row[border * channels..][..width * channels];
-                row.copy_from_slice(&gradient[at..][..row.len()]);
-                self.in_place(row, &convolved[at..][..row.len()]);
+                let (gradient, convolved) = (&gradient[at..][..row.len()], &convolved[at..][..row.len()]);
+                self.level.run(Vectorised(
+                    #[inline(always)]
+                    || {
+                        let values = gradient.chunks(stretch).zip(convolved.chunks(stretch));
+                        for (row, (gradient, convolved)) in row.chunks_mut(stretch).zip(values) {
+                            let values = gradient.iter().zip(convolved).zip(self.factors());
+                            for (out, ((gradient, convolved), factors)) in row.iter_mut().zip(values) {
+                                out.write(before_norm(*gradient, *convolved, factors));
+                            }
+                        }
+                    },
+                ));
             });
         });
+        // SAFETY: every row of every image was written above, from its first column to its last: gradient and
+        // convolution have a value for each, factors are as many as a stretch. `unwritten` wrote the border.
+        unsafe { inner.assume_written() };
         inner
     }
+
+    #[inline(always)]
+    fn factors(&self) -> impl Iterator<Item = [f32; 4]> {
+        let factors = self.mean.iter().zip(&self.scale).zip(&self.constant).zip(&self.slope);
+        factors.map(
+            #[inline(always)]
+            |(((mean, scale), constant), slope)| [*mean, *scale, *constant, *slope],
+        )
+    }
+}
+
+#[inline(always)]
+fn before_norm(gradient: f32, convolved: f32, [mean, scale, constant, slope]: [f32; 4]) -> f32 {
+    scale * (gradient - constant - (convolved - mean) * slope)
 }
 
 /// At least the floor; what is not a number stays that, so that a model that has diverged is noticed.

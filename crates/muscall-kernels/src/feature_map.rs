@@ -1,5 +1,7 @@
 //! Feature maps with a border of zeros.
 
+use std::mem::MaybeUninit;
+
 /// `[images, height, width, channels]`, each image with `border` pixels of zeros around it, so that
 /// a 3×3 convolution reads beyond the edge without asking.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -45,24 +47,59 @@ impl FeatureMap {
         }
     }
 
-    /// Another shape in the same memory. The border is zero; what is inside is what was there
-    /// before, since it is written next.
-    pub fn reset(&mut self, [images, height, width, channels]: [usize; 4], border: usize) {
+    /// Another shape in the same memory: the border is zero, what is inside is what was there before,
+    /// since it is written next.
+    pub fn reset(&mut self, dims: [usize; 4], border: usize) {
+        self.reshape(dims, border);
+        self.data.resize(self.images * self.image_len(), 0.0);
+        let mut values = std::mem::take(&mut self.data);
+        self.each_border(&mut values, |border| border.fill(0.0));
+        self.data = values;
+    }
+
+    /// The same for memory that need not hold anything: gives all values, of which those of the border
+    /// are written. The map is empty until [`assume_written`](Self::assume_written).
+    pub(crate) fn unwritten(&mut self, dims: [usize; 4], border: usize) -> &mut [MaybeUninit<f32>] {
+        self.reshape(dims, border);
+        let len = self.images * self.image_len();
+        let mut data = std::mem::take(&mut self.data);
+        data.clear();
+        data.reserve_exact(len);
+        let zero = |border: &mut [MaybeUninit<f32>]| border.fill(MaybeUninit::new(0.0));
+        self.each_border(&mut data.spare_capacity_mut()[..len], zero);
+        self.data = data;
+        &mut self.data.spare_capacity_mut()[..len]
+    }
+
+    /// After [`unwritten`](Self::unwritten).
+    ///
+    /// # Safety
+    /// Every value that it gave has been written.
+    pub(crate) unsafe fn assume_written(&mut self) {
+        let len = self.images * self.image_len();
+        // SAFETY: `unwritten` has reserved as many, and the caller has written them.
+        unsafe { self.data.set_len(len) };
+    }
+
+    fn reshape(&mut self, [images, height, width, channels]: [usize; 4], border: usize) {
         (self.images, self.height, self.width) = (images, height, width);
         (self.channels, self.border) = (channels, border);
-        self.data.resize(images * self.image_len(), 0.0);
-        if border == 0 {
+    }
+
+    /// The runs of values that the border is made of.
+    fn each_border<T>(&self, values: &mut [T], mut then: impl FnMut(&mut [T])) {
+        if self.border == 0 {
             return;
         }
         let (row, image_len) = (self.row_len(), self.image_len());
-        let side = border * channels;
-        for image in self.data.chunks_exact_mut(image_len) {
-            image[..border * row].fill(0.0);
-            image[image_len - border * row..].fill(0.0);
-            for row in image.chunks_exact_mut(row) {
-                row[..side].fill(0.0);
+        let (lines, side) = (self.border * row, self.border * self.channels);
+        for image in values.chunks_exact_mut(image_len) {
+            then(&mut image[..lines]);
+            then(&mut image[image_len - lines..]);
+            for row in image[lines..image_len - lines].chunks_exact_mut(row) {
                 let end = row.len() - side;
-                row[end..].fill(0.0);
+                then(&mut row[..side]);
+                then(&mut row[end..]);
             }
         }
     }
@@ -93,6 +130,11 @@ impl FeatureMap {
             }
         }
         values
+    }
+
+    /// The same without a copy, if there is no border.
+    pub fn into_vec(self) -> Vec<f32> {
+        if self.border == 0 { self.data } else { self.to_vec() }
     }
 
     pub(crate) fn row_len(&self) -> usize {

@@ -42,21 +42,24 @@ impl Linear {
         self.weights.columns
     }
 
-    /// Into `out`; with `residual`, that is added.
+    /// With `residual`, that is added.
     ///
     /// # Shapes
-    /// - x: `[rows, inputs]`; residual and out: `[rows, outputs]`.
+    /// - x: `[rows, inputs]`; returns `[rows, outputs]`, as the residual.
     ///
     /// # Panics
     /// If these do not fit.
-    pub fn run(&self, x: &[f32], residual: Option<&[f32]>, out: &mut [f32]) {
+    pub fn run(&self, x: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
         let (inputs, outputs) = (self.inputs(), self.outputs());
         let rows = x.len() / inputs.max(1);
-        assert_eq!((x.len(), out.len()), (rows * inputs, rows * outputs), "whole rows");
-        assert!(residual.is_none_or(|residual| residual.len() == out.len()), "a residual of the output's shape");
+        let len = rows * outputs;
+        assert_eq!(x.len(), rows * inputs, "whole rows");
+        assert!(residual.is_none_or(|residual| residual.len() == len), "a residual of the output's shape");
+        let mut out = Vec::with_capacity(len);
+        let places = &mut out.spare_capacity_mut()[..len];
         let fair = rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(ROWS);
         let task = (TASK_BYTES / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS));
-        out.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
+        places.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
             let (first, count) = (chunk * task, out.len() / outputs);
             let line = |start, step| Grid { start, row_step: 0, step };
             let residual = residual.map(|values| &values[first * outputs..][..count * outputs]);
@@ -75,5 +78,8 @@ impl Linear {
                 out,
             });
         });
+        // SAFETY: each chunk is some whole rows, of which its task has written every column.
+        unsafe { out.set_len(len) };
+        out
     }
 }

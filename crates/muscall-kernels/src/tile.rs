@@ -1,6 +1,8 @@
 //! The inner loop: a few pixels times a panel of weights.
 
-use pulp::{Simd, WithSimd};
+use std::mem::MaybeUninit;
+
+use pulp::{Simd, WithSimd, bytemuck};
 
 use crate::pack::PackedMatrix;
 
@@ -46,7 +48,7 @@ pub(crate) struct Task<'a> {
     pub(crate) residual: Option<(&'a [f32], Grid)>,
     /// Where a pixel goes.
     pub(crate) to: Grid,
-    pub(crate) out: &'a mut [f32],
+    pub(crate) out: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Task<'_> {
@@ -136,7 +138,7 @@ impl Task<'_> {
                 |(values, _)| &values[places.residual[m] + first..][..columns],
             );
             finish(simd, &mut sums, residual, self.relu);
-            store(simd, sums, &mut self.out[places.to[m] + first..][..columns]);
+            store::<S, V>(sums, &mut self.out[places.to[m] + first..][..columns]);
         }
     }
 
@@ -205,15 +207,14 @@ fn vectors<S: Simd, const V: usize>(simd: S, values: &[f32]) -> [S::f32s; V] {
 
 /// Up to V vectors.
 #[inline(always)]
-pub(crate) fn store<S: Simd, const V: usize>(simd: S, vectors: [S::f32s; V], values: &mut [f32]) {
-    let (whole, rest) = S::as_mut_simd_f32s(values);
-    if whole.len() == V {
-        whole.copy_from_slice(&vectors);
-        return;
+pub(crate) fn store<S: Simd, const V: usize>(vectors: [S::f32s; V], out: &mut [MaybeUninit<f32>]) {
+    let values: &[f32] = bytemuck::cast_slice(&vectors);
+    if out.len() == values.len() {
+        out.write_copy_of_slice(values);
+    } else {
+        // The last panel has columns that are not there.
+        out.write_copy_of_slice(&values[..out.len()]);
     }
-    let count = whole.len();
-    whole.copy_from_slice(&vectors[..count]);
-    simd.partial_store_f32s(rest, vectors[count]);
 }
 
 /// Negative values become zero; what is not a number stays that, so that a model that has diverged

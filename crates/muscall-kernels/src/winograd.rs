@@ -1,5 +1,7 @@
 //! 3×3 convolutions with 16 multiplications for four outputs, where the direct way takes 36.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 
 use crate::pack::PackedMatrix;
@@ -181,7 +183,7 @@ pub(crate) struct WinogradTask<'a> {
     pub(crate) relu: bool,
     pub(crate) residual: Option<(&'a [f32], Grid)>,
     pub(crate) to: Grid,
-    pub(crate) out: &'a mut [f32],
+    pub(crate) out: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for WinogradTask<'_> {
@@ -302,7 +304,7 @@ impl WinogradTask<'_> {
                         |(values, grid)| &values[grid.place(pixel) + column..][..columns],
                     );
                     finish(simd, &mut values, residual, self.relu);
-                    store(simd, values, &mut self.out[self.to.place(pixel) + column..][..columns]);
+                    store::<S, VECTORS>(values, &mut self.out[self.to.place(pixel) + column..][..columns]);
                 }
             }
         }

@@ -129,8 +129,8 @@ proptest! {
         let bias = if bias { values(outputs, seed + 2) } else { Vec::new() };
         let residual = values(rows * outputs, seed + 3);
         for level in Level::available() {
-            let mut out = vec![f32::NAN; rows * outputs];
-            Linear::new(&weight, [outputs, inputs], &bias, level).run(&x, Some(&residual), &mut out);
+            let out = Linear::new(&weight, [outputs, inputs], &bias, level).run(&x, Some(&residual));
+            prop_assert_eq!(out.len(), rows * outputs);
             for (i, &found) in out.iter().enumerate() {
                 let (row, output) = (i / outputs, i % outputs);
                 let product: f64 = (0..inputs).map(|j| f64::from(x[row * inputs + j]) * f64::from(weight[output * inputs + j])).sum();

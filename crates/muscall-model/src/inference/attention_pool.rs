@@ -2,7 +2,6 @@
 
 use muscall_kernels::{FeatureMap, Level, Linear, read_out, weighted_sum};
 
-use super::linear_of;
 use super::weights::Weights;
 use crate::audio::{AttentionPool, ResNet};
 
@@ -66,7 +65,7 @@ impl FoldedAttentionPool {
         }
 
         let per_head = channels / AttentionPool::HEADS;
-        let mut query = linear_of(&self.query, &x[..channels]);
+        let mut query = self.query.run(&x[..channels], None);
         let scale = 1.0 / (per_head as f32).sqrt();
         query.iter_mut().for_each(|q| *q *= scale);
         let mut directions = vec![0.0; AttentionPool::HEADS * channels];
@@ -77,8 +76,8 @@ impl FoldedAttentionPool {
         let mut means = vec![0.0; directions.len()];
         read_out(&x, &directions, channels, &mut means, self.level);
         let heads = self.values.iter().zip(means.chunks_exact(channels));
-        let values: Vec<f32> = heads.flat_map(|(value, mean)| linear_of(value, mean)).collect();
-        linear_of(&self.output, &values)
+        let values: Vec<f32> = heads.flat_map(|(value, mean)| value.run(mean, None)).collect();
+        self.output.run(&values, None)
     }
 
     /// The positional embedding for feature maps `width` wide, `[height · width + 1, channels]`.

@@ -84,11 +84,11 @@ impl PackedAudio {
                         mean.iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
                     }
                     mean.iter_mut().for_each(|x| *x /= (height * width) as f32);
-                    linear_of(linear, &mean)
+                    linear.run(&mean, None)
                 }
             });
             normalised(match &self.projection {
-                Some(projection) => linear_of(projection, &pooled),
+                Some(projection) => projection.run(&pooled, None),
                 None => pooled,
             })
         };
@@ -118,22 +118,11 @@ impl PackedText {
     pub(crate) fn embed(&self, captions: &[Vec<u32>]) -> Vec<f32> {
         let states = self.transformer.run(captions);
         let (projected, dim) = match &self.projection {
-            Some(projection) => {
-                let mut projected = vec![0.0; captions.len() * projection.outputs()];
-                projection.run(&states, None, &mut projected);
-                (projected, projection.outputs())
-            }
+            Some(projection) => (projection.run(&states, None), projection.outputs()),
             None => (states, self.transformer.width()),
         };
         projected.chunks_exact(dim).flat_map(|row| normalised(row.to_vec())).collect()
     }
-}
-
-/// One row through a layer.
-fn linear_of(linear: &Linear, x: &[f32]) -> Vec<f32> {
-    let mut y = vec![0.0; linear.outputs()];
-    linear.run(x, None, &mut y);
-    y
 }
 
 fn normalised(mut x: Vec<f32>) -> Vec<f32> {

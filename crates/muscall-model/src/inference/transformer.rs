@@ -110,7 +110,7 @@ impl PackedLayer {
     /// x: `[tokens, width]`; returns that, or `[captions, width]` if only end tokens go on.
     fn run(&self, x: &[f32], captions: &[Vec<u32>], only_ends: bool, model: &PackedTransformer) -> Vec<f32> {
         let (width, heads, level) = (model.width, model.heads, model.level);
-        let qkv = run(&self.to_qkv, &self.attention_norm.run(x), None);
+        let qkv = self.to_qkv.run(&self.attention_norm.run(x), None);
         let mut attended: Vec<Vec<f32>> = Vec::new();
         let mut ends = Vec::new();
         let mut rest = qkv.as_slice();
@@ -132,15 +132,9 @@ impl PackedLayer {
             })
             .collect_into_vec(&mut attended);
         let x = if only_ends { &ends } else { x };
-        let x = run(&self.out_projection, &attended.concat(), Some(x));
-        let mut inner = run(&self.mlp_in, &self.mlp_norm.run(&x), None);
+        let x = self.out_projection.run(&attended.concat(), Some(x));
+        let mut inner = self.mlp_in.run(&self.mlp_norm.run(&x), None);
         inner.par_chunks_mut(TASK).for_each(|part| gelu(part, level));
-        run(&self.mlp_out, &inner, Some(&x))
+        self.mlp_out.run(&inner, Some(&x))
     }
-}
-
-fn run(linear: &Linear, x: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
-    let mut y = vec![0.0; x.len() / linear.inputs() * linear.outputs()];
-    linear.run(x, residual, &mut y);
-    y
 }

@@ -202,7 +202,8 @@ impl FusedOps for Flex {
         let x = x.to_contiguous();
         let mut out = FeatureMap::default();
         muscall_kernels::average2x2(FeatureView::new(values(&x), dims(&x)), &mut out, 0);
-        tensor(out.to_vec(), &out.dims())
+        let dims = out.dims();
+        tensor(out.into_vec(), &dims)
     }
 
     fn average2x2_backward(gradient: FlexTensor, height: usize, width: usize) -> FlexTensor {
