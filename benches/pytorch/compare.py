@@ -31,6 +31,7 @@ CASES = [
     ("the same, PyTorch trimmed", {"case": "text", "batch": 32}, ["trimmed"], 0.9),
     ("text training step, 32 captions", {"case": "text", "batch": 32, "train": True}, ["eager"], 0.35),
     ("the same, PyTorch trimmed", {"case": "text", "batch": 32, "train": True}, ["trimmed"], 0.9),
+    ("whole step of the released recipe from mp3 files, batch 8", {"case": "whole", "width": 16, "batch": 8}, ["eager", "channels_last"], 0.33),
 ]
 
 
@@ -87,7 +88,7 @@ def main():
             continue
         for threads in arguments.threads:
             data = os.path.join(ROOT, "target", "pytorch-data", str(case.get("width", 16)))
-            case = dict(case, data=data, out=data, path=arguments.mp3)
+            case = dict(case, data=data, out=data, path=arguments.mp3, threads=threads)
             exporter = Worker([binary], threads)
             exporter.ask(dict(case, case="export", batch=case.get("batch", 8) if case["case"] == "audio" else 1))
             exporter.stop()

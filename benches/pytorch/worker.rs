@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -11,10 +12,13 @@ use burn::tensor::{Tensor, TensorData};
 use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, PitchShiftParams, load_clip};
 use muscall::model::weights::{state_of, write_safetensors};
 use muscall::model::{ClipTokenizer, TokenBatch};
-use muscall::{Device, Manifest, Muscall, MuscallConfig, Split};
+use muscall::train::Row;
+use muscall::{Device, Event, Learner, Manifest, Muscall, MuscallConfig, Recipe, Split};
 use serde_json::{Value, json};
 
 const RATE: usize = 16_000;
+/// Of a run of whole steps.
+const STEPS: usize = 8;
 
 fn main() {
     // As the examples that train do.
@@ -59,6 +63,7 @@ fn answer(case: &Value) -> Value {
             })
         }
         "audio" => audio(case, number("width", 16), batch, rounds, &out),
+        "whole" => whole_steps(Path::new(text("path")), batch, number("threads", 1)),
         "text" => texts(case, batch, rounds, &out),
         other => panic!("no case is called {other}"),
     };
@@ -176,6 +181,32 @@ fn texts(case: &Value, batch: usize, rounds: usize, out: &Path) -> Vec<f64> {
     let model = packed(&config);
     save(out, "text", model.embed_text(&captions).unwrap().values().to_vec());
     timed(rounds, || drop(model.embed_text(&captions).unwrap()))
+}
+
+/// Training steps of the released recipe from mp3 files: decoding, augmentation, both encoders, loss,
+/// AdamW. The first two are not counted.
+fn whole_steps(mp3: &Path, batch: usize, threads: usize) -> Vec<f64> {
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/released.toml");
+    let settings = ["epochs=1".to_owned(), format!("batch_size={batch}"), format!("data.threads={threads}")];
+    let recipe = Recipe::read_with(&recipe, &settings).unwrap();
+    let mut train = demo();
+    train.rows = (0..STEPS * batch)
+        .map(|i| {
+            let row = &train.rows[i % train.rows.len()];
+            Row { id: i.to_string(), audio: mp3.to_owned(), captions: row.captions.clone(), label: None }
+        })
+        .collect();
+    let mut times = Vec::new();
+    let dir = tempfile::tempdir().unwrap();
+    let learner = Learner::new(recipe, dir.path().join("run"), &Device::default()).unwrap();
+    let outcome = learner.fit(train, None, &mut |event| {
+        if let Event::Step(report) = event {
+            times.push(batch as f64 / report.clips_per_s);
+        }
+        ControlFlow::Continue(())
+    });
+    outcome.unwrap();
+    times.split_off(2)
 }
 
 fn packed(config: &MuscallConfig) -> Muscall {

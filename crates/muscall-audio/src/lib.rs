@@ -13,6 +13,7 @@ mod frontend;
 mod repair;
 mod resample;
 mod setting;
+mod vectors;
 mod waveform;
 
 pub use augment::*;

@@ -33,5 +33,5 @@ pub use evaluate::{Evaluation, FoundTrack, QueryResult, evaluate, subset};
 pub use event::{Event, StepReport, ValidationReport};
 pub use initial::InitialWeights;
 pub use learner::{Learner, OnExisting, Outcome};
-pub use manifest::{Manifest, Split};
+pub use manifest::{Manifest, Row, Split};
 pub use recipe::Recipe;

@@ -6,6 +6,7 @@ use rustfft::num_complex::Complex32;
 use rustfft::{Fft, FftDirection};
 
 use super::fourier;
+use crate::vectors::with_vectors;
 
 /// Powers below this have no direction that float32 could tell.
 const SMALLEST_POWER: f32 = 1e-36;
@@ -17,6 +18,14 @@ const SMALLEST_POWER: f32 = 1e-36;
 /// The phase vocoder of torchaudio between `torch.stft` and `torch.istft` with their default window, the rectangle. It
 /// adds up differences of angles; here the unit phasors are multiplied, which needs no trigonometry.
 pub(super) fn stretch(x: &[f32], rate: f64, n_fft: usize, hop: usize) -> Vec<f32> {
+    with_vectors(
+        #[inline(always)]
+        || vocode(x, rate, n_fft, hop),
+    )
+}
+
+#[inline(always)]
+fn vocode(x: &[f32], rate: f64, n_fft: usize, hop: usize) -> Vec<f32> {
     let mut analysis = Analysis::new(x, n_fft, hop);
     let steps = (analysis.frames as f64 / rate).ceil() as usize;
     let mut synthesis = Synthesis::new(n_fft, hop, steps);
@@ -39,6 +48,7 @@ pub(super) fn stretch(x: &[f32], rate: f64, n_fft: usize, hop: usize) -> Vec<f32
 }
 
 /// `out = phase · (part · after + (1 − part) · before)`.
+#[inline(always)]
 fn scale_between(phase: &Vectors, before: &[f32], after: &[f32], part: f32, out: &mut Vectors) {
     let phase = phase.re.iter().zip(&phase.im);
     let magnitudes = before.iter().zip(after);
@@ -51,6 +61,7 @@ fn scale_between(phase: &Vectors, before: &[f32], after: &[f32], part: f32, out:
 }
 
 /// Turns `phase` by the angle from `before` to `after`, all of length 1.
+#[inline(always)]
 fn turn(phase: &mut Vectors, before: &Vectors, after: &Vectors) {
     let phase = phase.re.iter_mut().zip(&mut phase.im);
     let before = before.re.iter().zip(&before.im);
@@ -87,6 +98,7 @@ struct Polar {
 impl Polar {
     /// Takes the spectrum out of `direction`, which it leaves at length 1; nothing points along the real axis, as in
     /// PyTorch.
+    #[inline(always)]
     fn split(&mut self, scale: f32) {
         let direction = self.direction.re.iter_mut().zip(&mut self.direction.im);
         for (magnitude, (re, im)) in self.magnitude.iter_mut().zip(direction) {
@@ -147,6 +159,7 @@ impl Analysis {
     }
 
     /// Makes frame `index` and the one before it available. Frames after the last are silent.
+    #[inline(always)]
     fn advance_to(&mut self, index: usize) {
         while self.done <= index {
             self.transform_pair();
@@ -158,6 +171,7 @@ impl Analysis {
         &self.pairs[index / 2 % 2][index % 2]
     }
 
+    #[inline(always)]
     fn transform_pair(&mut self) {
         // The samples of a frame; `None` after the last one and where all of them are zero.
         let frame = |index: usize| {
@@ -232,6 +246,7 @@ impl Synthesis {
     }
 
     /// Adds a step to the signal; an even one waits for its partner, unless it is the last.
+    #[inline(always)]
     fn write(&mut self, step: usize) {
         let odd = step % 2 == 1;
         if !odd && step + 1 < self.steps {
@@ -273,6 +288,7 @@ impl Synthesis {
     }
 
     /// The signal without the mirrored ends, divided by the number of frames that lie over each sample.
+    #[inline(always)]
     fn finish(mut self) -> Vec<f32> {
         let (mut over, mut begun, mut ended) = (0u32, 0, 0);
         for (i, sum) in self.sum.iter_mut().enumerate() {
