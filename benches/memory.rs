@@ -1,4 +1,4 @@
-//! Peak memory of training steps at several sizes of batch and micro-batch.
+//! Peak memory of training steps at several sizes of batch and micro-batch, and of encoding many clips.
 //!
 //! Each size runs in a process of its own, whose peak the system counts (Linux only).
 //! `cargo bench --bench memory`
@@ -10,15 +10,20 @@ use muscall::model::{ClipTokenizer, TextFrontend};
 use muscall::train::batcher::LoadedItem;
 use muscall::train::step::StepContext;
 use muscall::train::trainee::Trainee;
-use muscall::{Device, MuscallConfig, Recipe};
+use muscall::{Device, Muscall, MuscallConfig, Recipe};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const SIZES: [(usize, usize); 6] = [(8, 8), (64, 8), (256, 8), (256, 32), (64, 64), (256, 256)];
 const CHILD: &str = "MUSCALL_MEMORY_BENCH";
+const ENCODE: &str = "encode";
 
 fn main() {
     if let Ok(size) = std::env::var(CHILD) {
+        if size == ENCODE {
+            encode();
+            return;
+        }
         let (batch, micro) = size.split_once(' ').unwrap();
         step(batch.parse().unwrap(), micro.parse().unwrap());
         println!("{}", peak_mb().unwrap_or(0));
@@ -31,6 +36,26 @@ fn main() {
         let output = Command::new(this).env(CHILD, format!("{batch} {micro}")).output().unwrap();
         let peak = String::from_utf8(output.stdout).unwrap();
         println!("{batch:>8} {micro:>12} {:>8}", peak.trim());
+    }
+    let this = std::env::current_exe().unwrap();
+    Command::new(this).env(CHILD, ENCODE).status().unwrap();
+}
+
+/// A thousand clips of 20 s through the audio encoder of `released`, one after the other.
+fn encode() {
+    let config = MuscallConfig::released();
+    let device = Device::default();
+    let model = config.init(&device).unwrap();
+    let model = Muscall::new(config.clone(), &model, ClipTokenizer::new().unwrap(), &device).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let values = config.log_mel.n_mels * config.log_mel.frames(config.clip_samples());
+    println!("peak memory of encoding clips with `released`, MB");
+    for count in 1..=1000 {
+        let mel: Vec<f32> = (0..values).map(|_| rng.random_range(-60.0..20.0)).collect();
+        model.embed_log_mels(&[&mel]).unwrap();
+        if [1, 10, 100, 1000].contains(&count) {
+            println!("{count:>8} clips {:>8}", peak_mb().unwrap_or(0));
+        }
     }
 }
 

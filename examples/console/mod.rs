@@ -75,6 +75,16 @@ impl TrainingConsole {
                     ));
                 }
             }
+            Event::EpochEnded { epoch, trained, waited } => {
+                let part = waited.as_secs_f64() / trained.as_secs_f64().max(1e-9);
+                // The first batch of an epoch is always waited for.
+                if part > 0.1 && waited.as_secs() >= 1 && (epoch + 1).is_multiple_of(self.every) {
+                    let (epoch, waited, percent) = (epoch + 1, waited.as_secs(), 100.0 * part);
+                    self.line(&format!(
+                        "epoch {epoch:>3}: steps waited {waited} s ({percent:.0} %) for data; more data.threads or data.cache may help"
+                    ));
+                }
+            }
             Event::Skipped(error) => self.line(&format!("left out: {error}")),
             Event::Warning(error) => self.line(&format!("warning: {error}")),
             Event::Diagnosed(diagnosis) => self.line(&format!("doctor: {diagnosis}")),

@@ -1,5 +1,6 @@
 //! A stretch of a file, of the length and at the rate of a model.
 
+use std::ops::Range;
 use std::path::Path;
 
 use rand::SeedableRng;
@@ -58,45 +59,84 @@ pub struct Clip {
 /// # Errors
 /// [`AudioError`] with the path.
 pub fn load_clip(path: &Path, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
-    let options = DecodeOptions::default().with_strict(config.strict).with_npy_sample_rate(config.sample_rate);
-    let info = probe(path, &options)?;
-    let resampler = Resampler::new(info.sample_rate, config.sample_rate)?;
-    let total = match info.declared_frames {
-        Some(frames) => frames,
-        None => count_frames(path, &options)?,
-    };
-    let clip = cut(path, position, config, &resampler, &options, total)?;
+    let options = options(config);
+    let (sample_rate, total) = declared(path, &options)?;
+    let resampler = Resampler::new(sample_rate, config.sample_rate)?;
+    let (samples, start, repairs) = cut(path, position, config, &resampler, &options, total)?;
     let expected = output_samples(total, &resampler);
-    let wanted = config.samples.min(expected.saturating_sub(clip.start));
-    if clip.samples.len() >= wanted {
-        return Ok(clip.finish(config));
+    let wanted = config.samples.min(expected.saturating_sub(start));
+    if samples.len() >= wanted {
+        return Ok(Clip::padded(samples, start, repairs, config));
     }
     // The file is shorter than it says: its true length decides where the clip lies.
     let whole = decode(path, &options)?;
     let samples = resampler.resample(whole.waveform.samples());
-    let start = start_of(position, samples.len(), config, &resampler);
-    let end = (start + config.samples).min(samples.len());
-    let samples = samples[start.min(end)..end].to_vec();
-    Ok(Cut { samples, start, repairs: whole.repairs }.finish(config))
+    let (start, range) = cut_from(position, config, &resampler, samples.len(), samples.len());
+    Ok(Clip::padded(samples[range].to_vec(), start, whole.repairs, config))
 }
 
-/// Samples of a clip before they are padded, and where they start at the clip's rate.
-struct Cut {
-    samples: Vec<f32>,
-    start: usize,
-    repairs: Vec<Repair>,
-}
-
-impl Cut {
-    fn finish(self, config: &ClipConfig) -> Clip {
-        let valid = self.samples.len().min(config.samples);
-        Clip {
-            samples: crop_or_pad(&self.samples, 0, config.samples),
-            valid,
-            start_s: self.start as f64 / f64::from(config.sample_rate),
-            repairs: self.repairs,
-        }
+impl Clip {
+    /// From the samples that there are, of which the first is number `start` of the file at the clip's
+    /// rate.
+    pub(crate) fn padded(samples: Vec<f32>, start: usize, repairs: Vec<Repair>, config: &ClipConfig) -> Self {
+        let valid = samples.len().min(config.samples);
+        let start_s = start as f64 / f64::from(config.sample_rate);
+        Self { samples: crop_or_pad(&samples, 0, config.samples), valid, start_s, repairs }
     }
+}
+
+/// All of a file that clips are cut from.
+pub(crate) struct ClipSource {
+    /// At the rate of the clips.
+    pub(crate) samples: Vec<f32>,
+    /// Of the file.
+    pub(crate) sample_rate: u32,
+    /// Samples at the rate of the clips, as the file's header has it.
+    pub(crate) declared: usize,
+    pub(crate) repairs: Vec<Repair>,
+}
+
+impl ClipSource {
+    pub(crate) fn read(path: &Path, config: &ClipConfig) -> Result<Self, AudioError> {
+        let options = options(config);
+        let (sample_rate, total) = declared(path, &options)?;
+        let resampler = Resampler::new(sample_rate, config.sample_rate)?;
+        let whole = decode(path, &options)?;
+        let samples = resampler.resample(whole.waveform.samples());
+        Ok(Self { samples, sample_rate, declared: output_samples(total, &resampler), repairs: whole.repairs })
+    }
+}
+
+/// Where a clip starts in a file of `found` samples that declares `declared` of them, and which of
+/// those found it has.
+pub(crate) fn cut_from(
+    position: CropPosition,
+    config: &ClipConfig,
+    resampler: &Resampler,
+    declared: usize,
+    found: usize,
+) -> (usize, Range<usize>) {
+    let range = |start: usize| start.min(found)..(start + config.samples).min(found);
+    let start = start_of(position, declared, config, resampler);
+    if range(start).len() >= config.samples.min(declared.saturating_sub(start)) {
+        return (start, range(start));
+    }
+    let start = start_of(position, found, config, resampler);
+    (start, range(start))
+}
+
+fn options(config: &ClipConfig) -> DecodeOptions {
+    DecodeOptions::default().with_strict(config.strict).with_npy_sample_rate(config.sample_rate)
+}
+
+/// Rate and length, in frames of the file.
+fn declared(path: &Path, options: &DecodeOptions) -> Result<(u32, u64), AudioError> {
+    let info = probe(path, options)?;
+    let total = match info.declared_frames {
+        Some(frames) => frames,
+        None => count_frames(path, options)?,
+    };
+    Ok((info.sample_rate, total))
 }
 
 /// Loads all of a file, at the rate of a model; `config.samples` is not looked at.
@@ -104,13 +144,15 @@ impl Cut {
 /// # Errors
 /// [`AudioError`] with the path.
 pub fn load_whole(path: &Path, config: &ClipConfig) -> Result<Clip, AudioError> {
-    let options = DecodeOptions::default().with_strict(config.strict).with_npy_sample_rate(config.sample_rate);
+    let options = options(config);
     let whole = decode(path, &options)?;
     let resampler = Resampler::new(whole.waveform.sample_rate(), config.sample_rate)?;
     let samples = resampler.resample(whole.waveform.samples());
     Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs: whole.repairs })
 }
 
+/// The samples of a clip before they are padded, where they start at the clip's rate, and what was
+/// mended.
 fn cut(
     path: &Path,
     position: CropPosition,
@@ -118,7 +160,7 @@ fn cut(
     resampler: &Resampler,
     options: &DecodeOptions,
     total: u64,
-) -> Result<Cut, AudioError> {
+) -> Result<(Vec<f32>, usize, Vec<Repair>), AudioError> {
     let (from, to) = resampler.reduced();
     let start = start_of(position, output_samples(total, resampler), config, resampler);
     // Whole periods of the resampler before and after the clip, so that its edges see what they
@@ -132,7 +174,7 @@ fn cut(
     let resampled = resampler.resample(decoded.waveform.samples());
     let skip = (period - first) * to;
     let end = (skip + config.samples).min(resampled.len());
-    Ok(Cut { samples: resampled[skip.min(end)..end].to_vec(), start: period * to, repairs: decoded.repairs })
+    Ok((resampled[skip.min(end)..end].to_vec(), period * to, decoded.repairs))
 }
 
 fn output_samples(frames: u64, resampler: &Resampler) -> usize {

@@ -4,6 +4,7 @@
 //! length, [`AugmentConfig`] draws augmentations, [`LogMelConfig`] makes spectrograms.
 
 mod augment;
+mod cache;
 mod clip;
 mod crop;
 mod decode;
@@ -17,6 +18,7 @@ mod vectors;
 mod waveform;
 
 pub use augment::*;
+pub use cache::AudioCache;
 pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole};
 pub use crop::*;
 pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, probe};

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Linear, Wanted};
+use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Wanted};
 use pulp::{Simd, WithSimd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -93,13 +93,15 @@ impl WithSimd for Peak {
     }
 }
 
-/// Six rows times sixteen columns as safe code writes it, with a check at each access that the
-/// compiler cannot prove away.
+/// A 3×3 layer of eight channels as safe code writes it: the same tile of twelve pixels, with a check
+/// at each access that the compiler cannot prove away.
 struct Checked<'a> {
-    rows: &'a [f32],
-    /// `[depth, 16]`.
+    /// `[height + 2, width + 2, 8]`, with a border of zeros.
+    x: &'a [f32],
+    /// `[3, 24, 8]`.
     weights: &'a [f32],
-    depth: usize,
+    width: usize,
+    /// `[height, width, 8]`.
     out: &'a mut [f32],
 }
 
@@ -109,51 +111,60 @@ impl WithSimd for Checked<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (weights, _) = S::as_simd_f32s(self.weights);
-        for first in (0..self.out.len() / 16).step_by(6) {
-            let rows: [&[f32]; 6] = [0, 1, 2, 3, 4, 5].map(
-                #[inline(always)]
-                |m| &self.rows[(first + m) * self.depth..][..self.depth],
-            );
-            let weights = &weights[..2 * self.depth];
-            let mut sums = [[simd.splat_f32s(0.0); 2]; 6];
-            for i in 0..self.depth {
-                let vectors = [weights[2 * i], weights[2 * i + 1]];
-                for (m, sums) in sums.iter_mut().enumerate() {
-                    let value = simd.splat_f32s(rows[m][i]);
-                    for (sum, vector) in sums.iter_mut().zip(vectors) {
-                        *sum = simd.mul_add_e_f32s(value, vector, *sum);
+        for (y, out) in self.out.chunks_exact_mut(self.width * 8).enumerate() {
+            let (out, _) = S::as_mut_simd_f32s(out);
+            for (tile, out) in out.chunks_mut(12).enumerate() {
+                let mut sums = [simd.splat_f32s(0.0); 12];
+                for (tap, weights) in weights.chunks_exact(24).enumerate() {
+                    let mut rows = [self.x; 12];
+                    for (m, row) in rows.iter_mut().enumerate() {
+                        let pixel = (y + tap) * (self.width + 2) + tile * 12 + m.min(out.len() - 1);
+                        *row = &self.x[pixel * 8..][..24];
+                    }
+                    for (i, &weight) in weights.iter().enumerate() {
+                        for (row, sum) in rows.iter().zip(&mut sums) {
+                            *sum = simd.mul_add_e_f32s(simd.splat_f32s(row[i]), weight, *sum);
+                        }
                     }
                 }
-            }
-            for (m, sums) in sums.iter().enumerate() {
-                let (out, _) = S::as_mut_simd_f32s(&mut self.out[(first + m) * 16..][..16]);
-                out[0] = sums[0];
-                out[1] = sums[1];
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = sum;
+                }
             }
         }
     }
 }
 
-/// On machines with eight lanes: the product of the kernels, the same with checks, and the peak.
+/// On machines with eight lanes: a narrow layer of the kernels, the same with checks, and the peak.
 fn inner_loop(c: &mut Criterion) {
     #[cfg(target_arch = "x86_64")]
     {
         let Some(simd) = pulp::x86::V3::try_new() else { return };
-        let (rows, depth) = (1536, 512);
-        let (x, weight) = (values(rows * depth), values(16 * depth));
-        let linear = Linear::new(&weight, [16, depth], &[], Level::Avx2);
-        let packed: Vec<f32> =
-            (0..depth).flat_map(|i| (0..16).map(move |o| (i, o))).map(|(i, o)| weight[o * depth + i]).collect();
-        let mut out = vec![0.0; rows * 16];
-        let checked = |out: &mut [f32]| Simd::vectorize(simd, Checked { rows: &x, weights: &packed, depth, out });
+        let (height, width) = (64, 313);
+        let (x, weight) = (values(height * width * 8), values(8 * 8 * 9));
+        let conv = Conv::new(&weight, [8, 8, 3], 1, &[], Level::Avx2);
+        let map = FeatureMap::new(&x, [1, height, width, 8], 1);
+        let mut padded = vec![0.0; (height + 2) * (width + 2) * 8];
+        for (y, row) in x.chunks_exact(width * 8).enumerate() {
+            padded[((y + 1) * (width + 2) + 1) * 8..][..width * 8].copy_from_slice(row);
+        }
+        let packed: Vec<f32> = (0..72)
+            .flat_map(|depth| (0..8).map(move |output| (depth, output)))
+            .map(|(depth, output)| weight[(output * 8 + depth % 8) * 9 + depth / 8])
+            .collect();
+        let mut out = vec![0.0; x.len()];
+        let checked = |out: &mut [f32]| Simd::vectorize(simd, Checked { x: &padded, weights: &packed, width, out });
+        let mut expected = FeatureMap::default();
+        conv.run(&map, Epilogue::default(), &mut expected, 0);
         checked(&mut out);
-        let expected = linear.run(&x, None);
-        assert!(out.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-3), "both compute the same");
+        assert!(out.iter().zip(expected.to_vec()).all(|(a, b)| (a - b).abs() < 1e-4), "both compute the same");
         let mut group = c.benchmark_group("inner_loop");
-        group.throughput(Throughput::Elements(2 * (rows * depth * 16) as u64));
-        group.bench_function("lengths checked beforehand", |b| b.iter(|| linear.run(black_box(&x), None)));
+        group.throughput(Throughput::Elements(2 * (weight.len() * height * width) as u64));
+        group.bench_function("lengths checked beforehand", |b| {
+            b.iter(|| conv.run(black_box(&map), Epilogue::default(), &mut expected, 0));
+        });
         group.bench_function("each access checked", |b| b.iter(|| checked(black_box(&mut out))));
-        let rounds = rows * depth * 16 / (12 * 8);
+        let rounds = weight.len() * height * width / (12 * 8);
         group.bench_function("no memory", |b| b.iter(|| Simd::vectorize(simd, Peak(rounds))));
         group.finish();
     }

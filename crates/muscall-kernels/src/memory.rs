@@ -4,8 +4,8 @@
 /// nothing elsewhere. Returns whether it did.
 ///
 /// A training step allocates and frees buffers of many megabytes. By default each goes back to the
-/// system at once, and every page of the next one is cleared and mapped anew: on a small model that
-/// takes a third of a step. It is for a program to decide, so no library function calls this.
+/// system at once, and every page of the next one is cleared and mapped anew. It is for a program to
+/// decide, so no library function calls this.
 pub fn keep_freed_memory() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

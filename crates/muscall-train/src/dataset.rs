@@ -1,6 +1,6 @@
 //! A manifest as training items.
 
-use muscall_audio::{AugmentConfig, Clip, ClipConfig, CropPosition, load_clip};
+use muscall_audio::{AudioCache, AugmentConfig, Clip, ClipConfig, CropPosition, load_clip};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +14,8 @@ use crate::manifest::{Manifest, Row};
 pub struct DataConfig {
     /// Rate and length of a clip.
     pub clip: ClipConfig,
+    /// Where decoded files are kept, if they are.
+    pub cache: Option<AudioCache>,
     /// Augmentations of training items.
     pub augment: AugmentConfig,
     /// Whether training items are random crops, or always the central one.
@@ -111,7 +113,10 @@ impl Dataset {
         let views = self.config.views.as_ref().map(|views| [views.draw(&mut rng), views.draw(&mut rng)]);
 
         let position = if self.config.random_crop { crop } else { CropPosition::Central };
-        let clip = load_clip(&row.audio, position, &self.config.clip)?;
+        let clip = match &self.config.cache {
+            Some(cache) => cache.load_clip(&row.audio, position, &self.config.clip)?,
+            None => load_clip(&row.audio, position, &self.config.clip)?,
+        };
         let faults = ClipFault::find(&clip);
         let Clip { samples: mut audio, valid, .. } = clip;
         let rate = self.config.clip.sample_rate;

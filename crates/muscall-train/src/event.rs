@@ -49,7 +49,9 @@ pub enum Event<'a> {
     EpochEnded {
         /// From 0.
         epoch: u64,
-        /// How long steps waited for data.
+        /// How long its steps took, without the validation.
+        trained: Duration,
+        /// How much of that they waited for data.
         waited: Duration,
     },
 }

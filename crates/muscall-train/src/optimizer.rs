@@ -96,17 +96,18 @@ impl AdamW {
         Update { optimizer: self, gradients, rate, clip, path: ParameterPath::default() }
     }
 
-    /// The moments, `first.<parameter>` and `second.<parameter>`.
-    pub fn state(&self) -> StateDict {
+    /// Takes the moments out, `first.<parameter>` and `second.<parameter>`; [`restore`](Self::restore)
+    /// puts them back.
+    pub fn take_state(&mut self) -> StateDict {
         let mut state = StateDict::new();
-        for (name, (first, second)) in &self.moments {
-            state.insert(format!("first.{name}"), first.clone());
-            state.insert(format!("second.{name}"), second.clone());
+        for (name, (first, second)) in std::mem::take(&mut self.moments) {
+            state.insert(format!("first.{name}"), first);
+            state.insert(format!("second.{name}"), second);
         }
         state
     }
 
-    /// Restores what [`state`](Self::state) gave after `step` steps.
+    /// Restores what [`take_state`](Self::take_state) gave after `step` steps.
     pub fn restore(&mut self, mut state: StateDict, step: u64) {
         self.step = step;
         self.moments.clear();

@@ -38,8 +38,8 @@ pub struct StepGradients {
 impl StepGradients {
     /// Adds another batch's; embeddings stay those of the first.
     pub(crate) fn add(&mut self, other: Self) {
-        for (name, values) in other.gradients.iter() {
-            self.gradients.add(name.to_owned(), values);
+        for (name, values) in other.gradients.into_values() {
+            self.gradients.add(name, values);
         }
         self.loss.total += other.loss.total;
         self.loss.pairs += other.loss.pairs;

@@ -6,7 +6,7 @@ mod wav;
 use std::fs;
 use std::sync::Arc;
 
-use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
+use muscall_audio::{AudioCache, AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
 use muscall_train::batcher::{EpochLoader, LoadedItem, LoaderConfig, OnBadFile, RawBatch};
 use muscall_train::dataset::{DataConfig, Dataset, item_seed};
 use muscall_train::manifest::{Manifest, Row};
@@ -22,11 +22,24 @@ fn tone(hz: f64, samples: usize) -> impl Iterator<Item = i16> {
 
 /// Tones, some of them shorter than a clip. The files of `bad` rows are text.
 fn dataset(bad: &[usize]) -> (TempDir, Arc<Dataset>) {
-    dataset_with(bad, 1, None)
+    let dir = tempfile::tempdir().unwrap();
+    let dataset = dataset_in(&dir, bad, 1, None, None);
+    (dir, dataset)
 }
 
 fn dataset_with(bad: &[usize], captions_per_track: usize, views: Option<AugmentConfig>) -> (TempDir, Arc<Dataset>) {
     let dir = tempfile::tempdir().unwrap();
+    let dataset = dataset_in(&dir, bad, captions_per_track, views, None);
+    (dir, dataset)
+}
+
+fn dataset_in(
+    dir: &TempDir,
+    bad: &[usize],
+    captions_per_track: usize,
+    views: Option<AugmentConfig>,
+    cache: Option<AudioCache>,
+) -> Arc<Dataset> {
     let row = |i: usize| {
         let audio = dir.path().join(format!("{i}.wav"));
         if bad.contains(&i) {
@@ -40,8 +53,8 @@ fn dataset_with(bad: &[usize], captions_per_track: usize, views: Option<AugmentC
     let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
     let clip = ClipConfig { sample_rate: 16_000, samples: SAMPLES, strict: false };
     let augment = AugmentConfig::muscall();
-    let config = DataConfig { clip, augment, random_crop: true, captions_per_track, views, seed: 5 };
-    (dir, Arc::new(Dataset::new(manifest, config).unwrap()))
+    let config = DataConfig { clip, cache, augment, random_crop: true, captions_per_track, views, seed: 5 };
+    Arc::new(Dataset::new(manifest, config).unwrap())
 }
 
 fn frontend() -> Arc<LogMelExtractor> {
@@ -97,6 +110,18 @@ fn an_epoch_has_every_row_once_with_one_of_its_captions() {
     assert_eq!(epoch.iter().map(|batch| batch.items.len()).collect::<Vec<_>>(), [3, 3, 3, 2]);
     let whole = batches(&dataset, LoaderConfig { drop_last: true, ..config(2) }, 0, 0);
     assert_same(&whole, &epoch[..3]);
+}
+
+#[test]
+fn a_cache_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let plain = batches(&dataset_in(&dir, &[4], 1, None, None), config(2), 3, 0);
+    let cache = AudioCache::new(dir.path().join("cache")).unwrap();
+    let cached = dataset_in(&dir, &[4], 1, None, Some(cache));
+    // The first time it is filled, the second time it is read.
+    for _ in 0..2 {
+        assert_same(&batches(&cached, config(2), 3, 0), &plain);
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
+use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::StateDict;
@@ -59,11 +59,10 @@ pub fn write_safetensors(path: &Path, state: &StateDict) -> Result<(), ModelErro
         })
         .collect();
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = safetensors::serialize(views.map_err(weights)?, Some(metadata)).map_err(weights)?;
-    let write = || {
-        let mut file = fs::File::create(path)?;
-        file.write_all(&bytes)?;
-        file.sync_all()
-    };
+    safetensors::serialize_to_file(views.map_err(weights)?, Some(metadata), path).map_err(|error| match error {
+        SafeTensorError::IoError(source) => ModelError::Io { path: path.to_owned(), source },
+        source => weights(source),
+    })?;
+    let write = || fs::OpenOptions::new().write(true).open(path)?.sync_all();
     write().map_err(|source| ModelError::Io { path: path.to_owned(), source })
 }

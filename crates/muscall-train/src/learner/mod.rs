@@ -185,7 +185,8 @@ impl Run {
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
-        let mut clock = Instant::now();
+        let started = Instant::now();
+        let mut clock = started;
         while self.progress.step < self.steps {
             let Some(batch) = loader.next() else { break };
             let batch = batch?;
@@ -211,7 +212,7 @@ impl Run {
                 self.checkpoint(listener)?;
             }
         }
-        let waited = loader.waited();
+        let (trained, waited) = (started.elapsed(), loader.waited());
         drop(loader);
         if self.recipe.doctor {
             for diagnosis in std::mem::take(&mut self.faults).diagnoses(self.dataset.len()) {
@@ -224,7 +225,7 @@ impl Run {
         self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
-        Ok(listener(Event::EpochEnded { epoch, waited }))
+        Ok(listener(Event::EpochEnded { epoch, trained, waited }))
     }
 
     /// Forward, backward, update.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muscall_audio::ClipConfig;
+use muscall_audio::{AudioCache, ClipConfig};
 use muscall_model::weights::with_state;
 
 use super::{Learner, Listener, MAX_SCALE, Run};
@@ -94,6 +94,7 @@ impl Run {
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
             clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
+            cache: recipe.data.cache.as_ref().map(AudioCache::new).transpose()?,
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
             captions_per_track: recipe.data.captions_per_track,

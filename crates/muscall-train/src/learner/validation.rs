@@ -53,14 +53,17 @@ impl Run {
         Ok(first)
     }
 
-    pub(super) fn checkpoint(&self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
+    pub(super) fn checkpoint(&mut self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
         let checkpoint = Checkpoint {
             progress: self.progress.clone(),
             model: self.trainee.state(),
-            optimizer: self.optimizer.state(),
+            // Moments are twice as large as the model: they are lent, not copied.
+            optimizer: self.optimizer.take_state(),
             ema: self.ema.as_ref().map(|ema| ema.state().clone()),
         };
-        let path = checkpoint.save(&self.dir.join("checkpoints"))?;
+        let saved = checkpoint.save(&self.dir.join("checkpoints"));
+        self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
+        let path = saved?;
         let _ = listener(Event::CheckpointSaved(&path));
         Ok(())
     }

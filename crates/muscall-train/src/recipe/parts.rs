@@ -1,5 +1,7 @@
 //! The tables of a recipe.
 
+use std::path::PathBuf;
+
 use muscall_audio::AugmentConfig;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,10 @@ pub struct DataRecipe {
     pub prefetch_batches: usize,
     /// Skip a file that cannot be read, or stop.
     pub on_bad_file: OnBadFile,
+    /// A directory where files are kept decoded, so that each is decoded once and not in every epoch:
+    /// 230 MB an hour of music at 16 kHz. It may be shared between runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
 }
 
 impl Default for DataRecipe {
@@ -34,6 +40,7 @@ impl Default for DataRecipe {
             threads: 2,
             prefetch_batches: 2,
             on_bad_file: OnBadFile::Skip,
+            cache: None,
         }
     }
 }
