@@ -14,7 +14,16 @@ use muscall::{Device, Muscall, MuscallConfig, Recipe};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const SIZES: [(usize, usize); 6] = [(8, 8), (64, 8), (256, 8), (256, 32), (64, 64), (256, 256)];
+const SIZES: [(usize, usize, bool); 8] = [
+    (8, 8, false),
+    (64, 8, false),
+    (256, 8, false),
+    (256, 32, false),
+    (64, 64, false),
+    (64, 64, true),
+    (256, 256, false),
+    (256, 256, true),
+];
 const CHILD: &str = "MUSCALL_MEMORY_BENCH";
 const ENCODE: &str = "encode";
 
@@ -24,18 +33,19 @@ fn main() {
             encode();
             return;
         }
-        let (batch, micro) = size.split_once(' ').unwrap();
-        step(batch.parse().unwrap(), micro.parse().unwrap());
+        let size: Vec<usize> = size.split(' ').map(|number| number.parse().unwrap()).collect();
+        step(size[0], size[1], size[2] == 1);
         println!("{}", peak_mb().unwrap_or(0));
         return;
     }
     println!("peak memory of two steps of `tiny` (6 s clips), MB");
-    println!("{:>8} {:>12} {:>8}", "batch", "micro-batch", "peak");
-    for (batch, micro) in SIZES {
+    println!("{:>8} {:>12} {:>10} {:>8}", "batch", "micro-batch", "recompute", "peak");
+    for (batch, micro, recompute) in SIZES {
         let this = std::env::current_exe().unwrap();
-        let output = Command::new(this).env(CHILD, format!("{batch} {micro}")).output().unwrap();
+        let output =
+            Command::new(this).env(CHILD, format!("{batch} {micro} {}", u8::from(recompute))).output().unwrap();
         let peak = String::from_utf8(output.stdout).unwrap();
-        println!("{batch:>8} {micro:>12} {:>8}", peak.trim());
+        println!("{batch:>8} {micro:>12} {recompute:>10} {:>8}", peak.trim());
     }
     let this = std::env::current_exe().unwrap();
     Command::new(this).env(CHILD, ENCODE).status().unwrap();
@@ -60,8 +70,8 @@ fn encode() {
 }
 
 /// Two steps, optimizer included.
-fn step(batch: usize, micro: usize) {
-    let recipe = Recipe { micro_batch: Some(micro), ..Recipe::new(MuscallConfig::tiny()) };
+fn step(batch: usize, micro: usize, recompute: bool) {
+    let recipe = Recipe { micro_batch: Some(micro), recompute, ..Recipe::new(MuscallConfig::tiny()) };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let log_mel = &recipe.model.log_mel;
     let frames = log_mel.frames(recipe.model.clip_samples());

@@ -60,7 +60,7 @@ impl Normed {
 pub struct NormedRef<'a> {
     /// `[images, height, width, outputs]`.
     pub out: &'a [f32],
-    /// Of the convolution alone, in the same shape.
+    /// Of the convolution alone, in the same shape; where it is empty, backward convolves again.
     pub convolved: &'a [f32],
     /// `[outputs]`.
     pub mean: &'a [f32],
@@ -171,6 +171,9 @@ impl ConvNorm<'_> {
     ) -> ConvNormGradients {
         let out_dims = self.output_dims(dims);
         let values = out_dims.iter().product::<usize>();
+        let again = if normed.convolved.is_empty() { self.convolve(x, dims) } else { Vec::new() };
+        let convolved = if normed.convolved.is_empty() { again.as_slice() } else { normed.convolved };
+        let normed = NormedRef { convolved, ..normed };
         let fit = [gradient.len(), normed.out.len(), normed.convolved.len()].iter().all(|&len| len == values);
         assert!(fit, "gradients and outputs of one shape");
         let inverse: Vec<f32> = normed.variance.iter().map(|var| 1.0 / (var + self.epsilon).sqrt()).collect();
@@ -206,6 +209,13 @@ impl ConvNorm<'_> {
             offset,
             residual,
         }
+    }
+
+    fn convolve(&self, x: &[f32], dims: [usize; 4]) -> Vec<f32> {
+        let conv = Conv::new(self.weight, self.dims, self.stride, &[], self.level);
+        let mut map = FeatureMap::default();
+        with_border(x, dims, conv.border(), |x| conv.run(x, Epilogue::default(), &mut map, 0));
+        map.into_vec()
     }
 
     /// Takes what the ReLU has cut out of the gradient; sums what is left (the gradient of β) and its

@@ -1,9 +1,13 @@
 //! Weights in the order in which kernels read them.
 
+use rayon::prelude::*;
+
 use crate::Level;
 
 /// Vectors side by side in a panel, where there are columns enough.
 pub(crate) const VECTORS: usize = 2;
+/// Bytes that a thread packs at least.
+const PANELS_BYTES: usize = 64 << 10;
 /// Rows that are packed together.
 const ROWS: usize = 16;
 
@@ -34,14 +38,14 @@ impl PackedMatrix {
         let width = vectors * lanes;
         let rows: Vec<usize> = (0..depth).map(row).collect();
         let mut panels = vec![0.0; columns.div_ceil(width) * depth * width];
-        for (panel, packed) in panels.chunks_exact_mut((depth * width).max(1)).enumerate() {
+        let pack = |(panel, packed): (usize, &mut [f32])| {
             let first = panel * width;
             let count = width.min(columns - first);
             if step == 1 {
                 for (packed, row) in packed.chunks_exact_mut(width).zip(&rows) {
                     packed[..count].copy_from_slice(&values[row + first..][..count]);
                 }
-                continue;
+                return;
             }
             // Some rows at a time, so that what a column has of them is still in the cache for the next.
             for (packed, rows) in packed.chunks_mut(ROWS * width).zip(rows.chunks(ROWS)) {
@@ -52,7 +56,11 @@ impl PackedMatrix {
                     }
                 }
             }
-        }
+        };
+        let size = (depth * width).max(1);
+        // A matrix of a small layer is packed sooner than another thread has begun.
+        let together = (PANELS_BYTES / (size * size_of::<f32>())).max(1);
+        panels.par_chunks_exact_mut(size).enumerate().with_min_len(together).for_each(pack);
         Self { level, depth, columns, vectors, panels }
     }
 

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use crate::pack::PackedMatrix;
 use crate::tile::{Grid, finish, products, store};
@@ -53,7 +54,7 @@ impl Winograd {
             true => PackedMatrix::new([outputs, inputs], level, values, |output| output * inputs, 1),
             false => PackedMatrix::new([inputs, outputs], level, values, |input| input, inputs),
         };
-        Self { weights: transformed.chunks_exact(count.max(1)).map(pack).collect() }
+        Self { weights: transformed.par_chunks_exact(count.max(1)).map(pack).collect() }
     }
 
     /// As the weights of the direct way.

@@ -2,7 +2,7 @@
 //! finite differences of a float64 implementation.
 #![allow(missing_docs, clippy::needless_range_loop)]
 
-use muscall_kernels::{ConvNorm, Level, Wanted, average2x2_backward};
+use muscall_kernels::{ConvNorm, Level, NormedRef, Wanted, average2x2_backward};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -126,6 +126,9 @@ impl Reference {
             let with_x = self.stride == 1;
             let wanted = Wanted { x: with_x, residual: residual.is_some() };
             let gradients = layer.backward(x, self.dims, found.as_ref(), single(&factors), wanted);
+            let forgotten = NormedRef { convolved: &[], ..found.as_ref() };
+            let again = layer.backward(x, self.dims, forgotten, single(&factors), wanted);
+            assert!(again == gradients, "{level}: convolving again changes nothing");
             let mut parts: Vec<(&str, &[f32])> =
                 vec![("weight", &gradients.weight), ("gain", &gradients.gain), ("offset", &gradients.offset)];
             if with_x {

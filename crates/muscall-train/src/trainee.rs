@@ -66,7 +66,8 @@ impl Trainee {
     /// # Errors
     /// [`ModelError::Config`] if the recipe's model is not valid.
     pub fn new(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
-        let model = recipe.model.init(device)?;
+        let mut model = recipe.model.init(device)?;
+        model.audio = model.audio.with_recompute(recipe.recompute);
         let width = recipe.model.audio.output_dim();
         let projector = |out: usize| Projector {
             hidden: LinearConfig::new(width, width).init(device),

@@ -129,3 +129,14 @@ fn batch_norms_see_a_part_and_move_once() {
     let ratio = mean[0] / once[0];
     assert!((f64::from(ratio) - (1.0 - 0.9_f64.powi(4)) / 0.1).abs() < 0.2, "{ratio}");
 }
+
+#[test]
+fn recomputing_changes_nothing() {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let recipe = recipe(false);
+    let items = items(&recipe, 6, 1);
+    let (kept, _) = gradients(&recipe, &items, None);
+    let (again, _) = gradients(&Recipe { recompute: true, ..recipe }, &items, None);
+    assert_eq!(kept.loss.total, again.loss.total);
+    assert!(kept.gradients == again.gradients);
+}

@@ -120,6 +120,15 @@ impl AudioEncoder {
         }
     }
 
+    /// See [`ResNet::with_recompute`].
+    #[must_use]
+    pub fn with_recompute(self, recompute: bool) -> Self {
+        match self {
+            Self::ResNet(encoder) => Self::ResNet(encoder.with_recompute(recompute)),
+            other => other,
+        }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`; any number of frames from
     ///   [`min_frames`](AudioEncoderConfig::min_frames) on;

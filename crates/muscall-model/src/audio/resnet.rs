@@ -32,6 +32,7 @@ pub struct ResNet {
     layer3: Vec<Bottleneck>,
     layer4: Vec<Bottleneck>,
     kernels: bool,
+    recompute: bool,
 }
 
 impl ResNet {
@@ -67,6 +68,7 @@ impl ResNet {
             conv3: conv3x3(half, width, 1, device),
             bn3: norm(width),
             kernels: true,
+            recompute: false,
         }
     }
 
@@ -75,6 +77,14 @@ impl ResNet {
     #[must_use]
     pub fn with_kernels(mut self, kernels: bool) -> Self {
         self.kernels = kernels;
+        self
+    }
+
+    /// Whether training with our own kernels keeps only inputs and outputs of its layers, and convolves
+    /// again in the backward pass: less memory, more time, the same gradients.
+    #[must_use]
+    pub fn with_recompute(mut self, recompute: bool) -> Self {
+        self.recompute = recompute;
         self
     }
 
@@ -105,30 +115,31 @@ impl ResNet {
 impl ResNet {
     fn forward_fused(&self, x: Tensor<4>) -> Tensor<4> {
         use crate::layers::fused::{average2x2, conv_norm};
+        let recompute = self.recompute;
         // One channel: the axes can change places without a copy.
         let [batch, _, height, width] = x.dims();
         let x = x.reshape([batch, height, width, 1]);
-        let x = conv_norm(&self.conv1, &self.bn1, x, None, true);
-        let x = conv_norm(&self.conv2, &self.bn2, x, None, true);
-        let x = conv_norm(&self.conv3, &self.bn3, x, None, true);
+        let x = conv_norm(&self.conv1, &self.bn1, x, None, true, recompute);
+        let x = conv_norm(&self.conv2, &self.bn2, x, None, true, recompute);
+        let x = conv_norm(&self.conv3, &self.bn3, x, None, true, recompute);
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
         let blocks = stages.into_iter().flatten();
-        blocks.fold(average2x2(x), |x, block| block.forward_fused(x)).permute([0, 3, 1, 2])
+        blocks.fold(average2x2(x), |x, block| block.forward_fused(x, recompute)).permute([0, 3, 1, 2])
     }
 }
 
 #[cfg(feature = "kernels")]
 impl Bottleneck {
-    fn forward_fused(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward_fused(&self, x: Tensor<4>, recompute: bool) -> Tensor<4> {
         use crate::layers::fused::{average2x2, conv_norm};
         let halve = |x| if self.stride > 1 { average2x2(x) } else { x };
-        let y = conv_norm(&self.conv1, &self.bn1, x.clone(), None, true);
-        let y = halve(conv_norm(&self.conv2, &self.bn2, y, None, true));
+        let y = conv_norm(&self.conv1, &self.bn1, x.clone(), None, true, recompute);
+        let y = halve(conv_norm(&self.conv2, &self.bn2, y, None, true, recompute));
         let shortcut = match &self.downsample {
-            Some(downsample) => conv_norm(&downsample.conv, &downsample.bn, halve(x), None, false),
+            Some(downsample) => conv_norm(&downsample.conv, &downsample.bn, halve(x), None, false, recompute),
             None => x,
         };
-        conv_norm(&self.conv3, &self.bn3, y, Some(shortcut), true)
+        conv_norm(&self.conv3, &self.bn3, y, Some(shortcut), true, recompute)
     }
 }
 

@@ -115,6 +115,12 @@ impl ResNetEncoder {
         Self { resnet: self.resnet.with_kernels(kernels), ..self }
     }
 
+    /// See [`ResNet::with_recompute`].
+    #[must_use]
+    pub fn with_recompute(self, recompute: bool) -> Self {
+        Self { resnet: self.resnet.with_recompute(recompute), ..self }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.

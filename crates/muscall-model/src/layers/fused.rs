@@ -35,8 +35,9 @@ pub(crate) fn conv_norm(
     x: Tensor<4>,
     residual: Option<Tensor<4>>,
     relu: bool,
+    recompute: bool,
 ) -> Tensor<4> {
-    let shape = LayerShape { stride: conv.stride[0], relu, has_residual: residual.is_some() };
+    let shape = LayerShape { stride: conv.stride[0], relu, has_residual: residual.is_some(), recompute };
     // An operator has a fixed number of parents; this one gets no gradient.
     let residual = residual.unwrap_or_else(|| Tensor::zeros([1, 1, 1, 1], &x.device()));
     let (out, _, mean, variance) = <Dispatch as FusedOps>::conv_norm(
@@ -67,6 +68,8 @@ pub struct LayerShape {
     stride: usize,
     relu: bool,
     has_residual: bool,
+    /// Whether backward convolves again, so that nothing but inputs and outputs is kept.
+    recompute: bool,
 }
 
 /// Output, the convolution alone, mean and variance.
@@ -123,6 +126,11 @@ fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape.to_vec())), DType::F32)
 }
 
+/// In place of a tensor that nobody looks at.
+fn nothing() -> FlexTensor {
+    tensor(vec![0.0], &[1, 1, 1, 1])
+}
+
 fn dims(tensor: &FlexTensor) -> [usize; 4] {
     tensor.layout().shape().dims()
 }
@@ -157,7 +165,7 @@ impl FusedOps for Flex {
         let channels = [out_dims[3]];
         (
             tensor(normed.out, &out_dims),
-            tensor(normed.convolved, &out_dims),
+            if shape.recompute { nothing() } else { tensor(normed.convolved, &out_dims) },
             tensor(normed.mean, &channels),
             tensor(normed.variance, &channels),
         )
@@ -181,13 +189,13 @@ impl FusedOps for Flex {
         let (out_dims, channels) = (dims(&out), [dims(&weight)[0]]);
         let normed = NormedRef {
             out: values(&out),
-            convolved: values(&convolved),
+            convolved: if shape.recompute { &[] } else { values(&convolved) },
             mean: values(&mean),
             variance: values(&variance),
         };
         let found = layer.backward(values(&x), dims(&x), normed, owned(gradient), wanted);
         let part = |wanted, values, dims: [usize; 4]| {
-            if wanted { tensor(values, &dims) } else { tensor(vec![0.0], &[1, 1, 1, 1]) }
+            if wanted { tensor(values, &dims) } else { nothing() }
         };
         (
             part(wanted.x, found.x, dims(&x)),

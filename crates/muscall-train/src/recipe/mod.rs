@@ -43,6 +43,10 @@ pub struct Recipe {
     /// gradients of the whole batch at the memory of a part (but for batch norms, which see a part).
     #[serde(default)]
     pub micro_batch: Option<usize>,
+    /// Whether a residual network keeps less for its backward pass and convolves again: less memory,
+    /// more time, the same gradients. On a CPU.
+    #[serde(default)]
+    pub recompute: bool,
     /// Batches whose gradients are averaged for one step.
     #[serde(default = "one")]
     pub accumulate: usize,
@@ -96,6 +100,7 @@ impl Recipe {
             max_steps: None,
             batch_size: 256,
             micro_batch: None,
+            recompute: false,
             accumulate: 1,
             learning_rate: 5e-5,
             model,
