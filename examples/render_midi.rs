@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    if !(arguments.longest_s > 0.0) {
+    if arguments.longest_s.is_nan() || arguments.longest_s <= 0.0 {
         return Err(format!("--longest-s: found {}, expected more than 0", arguments.longest_s).into());
     }
     let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
