@@ -17,7 +17,7 @@ const STEPS: &str = "steps";
 pub struct InitialWeights {
     /// Of the model, complete.
     pub model: StateDict,
-    /// Moments by parameter, as [`AdamW::state`](crate::optimizer::AdamW::state) gives them, and
+    /// Moments by parameter, as [`AdamW::take_state`](crate::optimizer::AdamW::take_state) gives them, and
     /// the steps taken with them.
     pub optimizer: Option<(StateDict, u64)>,
     /// What an error message calls them.
