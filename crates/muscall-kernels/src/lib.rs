@@ -19,6 +19,7 @@ mod feature_map;
 mod level;
 mod linear;
 mod memory;
+mod output;
 mod pack;
 mod pool;
 mod tile;
