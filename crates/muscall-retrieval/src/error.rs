@@ -92,4 +92,32 @@ pub enum RetrievalError {
         /// Of the model at hand.
         expected: String,
     },
+    /// A query without terms.
+    #[error("the query has no terms; add one with `text` or `audio`")]
+    NoTerms,
+    /// A weight that says nothing.
+    #[error("term {term} of the query has the weight {weight}; give a finite one, or leave the term out if it is zero")]
+    Weight {
+        /// The term, from 0.
+        term: usize,
+        /// Its weight.
+        weight: f32,
+    },
+    /// A term that points nowhere.
+    #[error(
+        "term {term} of the query has no direction: it is zero, or the mean of its modality; leave it out or describe it otherwise"
+    )]
+    NoDirection {
+        /// The term, from 0.
+        term: usize,
+    },
+    /// Terms that leave nothing.
+    #[error("the {terms} terms of the query cancel out; change a weight or leave out terms that contradict each other")]
+    Cancelled {
+        /// How many there are.
+        terms: usize,
+    },
+    /// The mean of a modality is not a vector of numbers.
+    #[error("a centre of the query's modalities holds a value that is not finite; make the centres again")]
+    Centre,
 }

@@ -4,12 +4,14 @@
 
 mod analysis;
 mod bootstrap;
+mod centres;
 mod classification;
 mod comparison;
 mod error;
 mod index;
 mod metrics;
 mod probe;
+mod query;
 mod ranking;
 mod ranks;
 mod report;
@@ -18,12 +20,14 @@ mod zero_shot;
 
 pub use analysis::{BINS, JointSpace, joint_space};
 pub use bootstrap::{Bootstrap, Interval};
+pub use centres::Centres;
 pub use classification::{ClassificationMetrics, classification};
 pub use comparison::{Difference, PairedComparison, compare};
 pub use error::RetrievalError;
 pub use index::Index;
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use probe::LinearProbe;
+pub use query::Query;
 pub use ranking::{Embeddings, Hit, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
