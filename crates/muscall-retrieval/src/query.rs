@@ -50,6 +50,12 @@ struct Term {
 /// `q · a = q · μ_audio + q · c`: the first part is the same for all items and changes no ranking. It
 /// does change the scores, so these compare within one query only.
 ///
+/// On made data with a known gap (the test `modality_gap`), 66 to 68 % of the first hits match a track
+/// *and* a text with centred terms, 21 to 53 % with plain sums; of "like this, without that" 95 %, and 53
+/// to 71 %. Plain sums are ahead (96 %, not 90 %) only where the weights of each modality's gap cancel
+/// anyway. The lengths of the contents `c` still count: items that are centred and normalised too rank a
+/// little better (71, 95 and 97 %), but their vectors are no longer those of plain queries.
+///
 /// If all terms are of one modality and none is negative, nothing is centred, and the query is
 /// `Σ wᵢ vᵢ` with unit norm, of terms with unit norm: one caption finds exactly what it finds without this type.
 ///
