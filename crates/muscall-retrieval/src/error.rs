@@ -120,4 +120,22 @@ pub enum RetrievalError {
     /// The mean of a modality is not a vector of numbers.
     #[error("a centre of the query's modalities holds a value that is not finite; make the centres again")]
     Centre,
+    /// Scores and rows do not fit together.
+    #[error("{scores} scores for {rows} rows; pass one score a row")]
+    Scores {
+        /// Scores.
+        scores: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A number that steers a search is not in its range.
+    #[error("`{what}` is {found}; expected {expected}")]
+    OutOfRange {
+        /// Its name.
+        what: &'static str,
+        /// Its value.
+        found: f32,
+        /// The range.
+        expected: &'static str,
+    },
 }
