@@ -138,4 +138,28 @@ pub enum RetrievalError {
         /// The range.
         expected: &'static str,
     },
+    /// A row that is not there.
+    #[error("there is no row {row} among {rows}; rows are counted from 0")]
+    NoRow {
+        /// The row.
+        row: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A walk that goes nowhere.
+    #[error("the walk starts and ends at row {row}; choose two rows")]
+    SameEnds {
+        /// The row.
+        row: usize,
+    },
+    /// A walk that is too short or too long.
+    #[error(
+        "a walk of {steps} steps over {rows} rows; expected at least one step and, as no row comes twice, fewer than rows"
+    )]
+    Steps {
+        /// Steps.
+        steps: usize,
+        /// Rows.
+        rows: usize,
+    },
 }

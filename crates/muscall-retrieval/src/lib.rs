@@ -18,6 +18,7 @@ mod ranking;
 mod ranks;
 mod report;
 mod tagging;
+mod walk;
 mod zero_shot;
 
 pub use analysis::{BINS, JointSpace, joint_space};
@@ -36,4 +37,5 @@ pub use ranking::{Embeddings, Hit, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
+pub use walk::walk;
 pub use zero_shot::{class_embeddings, class_scores};
