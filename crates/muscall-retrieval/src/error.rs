@@ -162,4 +162,40 @@ pub enum RetrievalError {
         /// Rows.
         rows: usize,
     },
+    /// The name of a playlist does not say what it is.
+    #[error("{path}: not the extension of a playlist; name it .m3u8, .xspf or .json")]
+    PlaylistExtension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that a format has no way to write.
+    #[error("{path:?}: {why}, which {format} cannot hold; rename the file or write {instead}")]
+    PlaylistPath {
+        /// The path of the entry.
+        path: PathBuf,
+        /// What it has.
+        why: &'static str,
+        /// The format.
+        format: &'static str,
+        /// Formats that can.
+        instead: &'static str,
+    },
+    /// A number of a playlist that is none.
+    #[error("{path:?}: `{field}` is {found}; expected {expected}")]
+    PlaylistNumber {
+        /// The path of the entry.
+        path: PathBuf,
+        /// The number's name.
+        field: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A playlist could not be written.
+    #[error("the playlist was not written: {source}; check the permissions and the space on the disk")]
+    PlaylistWrite {
+        /// Why.
+        source: std::io::Error,
+    },
 }

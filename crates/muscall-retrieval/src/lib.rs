@@ -1,4 +1,5 @@
-//! Ranking by cosine, retrieval and tagging metrics, zero-shot scores, and an exact index.
+//! Ranking by cosine, weighted queries and playlists, retrieval and tagging metrics, zero-shot scores, and an
+//! exact index.
 //!
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
 
@@ -12,6 +13,7 @@ mod duplicates;
 mod error;
 mod index;
 mod metrics;
+mod playlist;
 mod probe;
 mod query;
 mod ranking;
@@ -31,6 +33,7 @@ pub use duplicates::duplicates;
 pub use error::RetrievalError;
 pub use index::Index;
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
+pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;
 pub use query::Query;
 pub use ranking::{Embeddings, Hit, top_k};
