@@ -198,4 +198,28 @@ pub enum RetrievalError {
         /// Why.
         source: std::io::Error,
     },
+    /// A setting or a value cannot be.
+    #[error("{setting}: found {found}, expected {expected}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// Another process is writing to an index.
+    #[error("{path}: another process is adding to this index; wait for it to end, or write to another file")]
+    Locked {
+        /// The index.
+        path: PathBuf,
+    },
+    /// There is no track of this number.
+    #[error("{path}: there is no track {track}: it was removed, or the number comes from another index")]
+    NoTrack {
+        /// The index.
+        path: PathBuf,
+        /// The number.
+        track: usize,
+    },
 }

@@ -1,5 +1,5 @@
-//! Ranking by cosine, weighted queries and playlists, retrieval and tagging metrics, zero-shot scores, and an
-//! exact index.
+//! Ranking by cosine, an index of tracks and their moments, weighted queries and playlists, retrieval and
+//! tagging metrics, zero-shot scores.
 //!
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
 
@@ -31,12 +31,12 @@ pub use comparison::{Difference, PairedComparison, compare};
 pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
-pub use index::Index;
+pub use index::{Answer, Index, IndexConfig, IndexWriter, Moment, Search, SegmentHit, Segments, Stages, TrackRecord};
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;
 pub use query::Query;
-pub use ranking::{Embeddings, Hit, top_k};
+pub use ranking::{Embeddings, Hit, mean_direction, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
