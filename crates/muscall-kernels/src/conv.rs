@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::output::{Grid, Output};
 use crate::pack::PackedMatrix;
-use crate::tile::{Grid, Task};
+use crate::tile::Task;
 use crate::winograd::{Winograd, WinogradTask};
 use crate::{FeatureMap, FeatureView, Level};
 
@@ -162,8 +163,13 @@ impl Conv {
                     let start = map.offset(image, first, 0);
                     (map.data.as_slice(), Grid { start, row_step: map.row_len(), step: columns })
                 });
-                let to = Grid { start: border * columns, row_step: row_len, step: columns };
-                let (bias, relu) = (self.bias.as_slice(), epilogue.relu);
+                let output = Output {
+                    bias: &self.bias,
+                    relu: epilogue.relu,
+                    residual,
+                    to: Grid { start: border * columns, row_step: row_len, step: columns },
+                    out: &mut *values,
+                };
                 match &self.weights {
                     Weights::Direct(weights) => weights.level.run(Task {
                         pixels: count * width,
@@ -177,24 +183,12 @@ impl Conv {
                         taps: &taps,
                         depth: self.kernel * self.inputs,
                         weights,
-                        bias,
-                        relu,
-                        residual,
-                        to,
-                        out: &mut *values,
+                        output,
                     }),
-                    Weights::Winograd(weights) => weights.matrix().level.run(WinogradTask {
-                        x,
-                        image,
-                        first_row: first,
-                        rows: count,
-                        weights,
-                        bias,
-                        relu,
-                        residual,
-                        to,
-                        out: &mut *values,
-                    }),
+                    Weights::Winograd(weights) => {
+                        let (first_row, rows) = (first, count);
+                        weights.matrix().level.run(WinogradTask { x, image, first_row, rows, weights, output });
+                    }
                 }
                 // SAFETY: the task has written all columns of all pixels of its rows, `unwritten` their borders.
                 let values = unsafe { values.assume_init_ref() };

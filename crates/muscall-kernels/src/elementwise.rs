@@ -9,12 +9,10 @@ use crate::Level;
 /// # Source
 /// The error function is 7.1.26 of Abramowitz and Stegun, within 2e-7.
 pub fn gelu(x: &mut [f32], level: Level) {
-    struct Gelu<'a>(&'a mut [f32]);
-    impl WithSimd for Gelu<'_> {
-        type Output = ();
+    level.vectorise(
         #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) {
-            for x in self.0 {
+        || {
+            for x in x {
                 let z = *x * std::f32::consts::FRAC_1_SQRT_2;
                 let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
                 let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
@@ -22,9 +20,8 @@ pub fn gelu(x: &mut [f32], level: Level) {
                 // Φ(x), from the tail on either side.
                 *x *= if z < 0.0 { 0.5 * tail } else { 1.0 - 0.5 * tail };
             }
-        }
-    }
-    level.run(Gelu(x));
+        },
+    );
 }
 
 /// e^x for x ≤ 0, within three units of the last place.

@@ -52,9 +52,7 @@ impl FeatureMap {
     pub fn reset(&mut self, dims: [usize; 4], border: usize) {
         self.reshape(dims, border);
         self.data.resize(self.images * self.image_len(), 0.0);
-        let mut values = std::mem::take(&mut self.data);
-        self.each_border(&mut values, |border| border.fill(0.0));
-        self.data = values;
+        each_border(&mut self.data, dims, border, |border| border.fill(0.0));
     }
 
     /// The same for memory that need not hold anything: gives all values, of which those of the border
@@ -62,13 +60,11 @@ impl FeatureMap {
     pub(crate) fn unwritten(&mut self, dims: [usize; 4], border: usize) -> &mut [MaybeUninit<f32>] {
         self.reshape(dims, border);
         let len = self.images * self.image_len();
-        let mut data = std::mem::take(&mut self.data);
-        data.clear();
-        data.reserve_exact(len);
-        let zero = |border: &mut [MaybeUninit<f32>]| border.fill(MaybeUninit::new(0.0));
-        self.each_border(&mut data.spare_capacity_mut()[..len], zero);
-        self.data = data;
-        &mut self.data.spare_capacity_mut()[..len]
+        self.data.clear();
+        self.data.reserve_exact(len);
+        let values = &mut self.data.spare_capacity_mut()[..len];
+        each_border(values, dims, border, |border| border.fill(MaybeUninit::new(0.0)));
+        values
     }
 
     /// After [`unwritten`](Self::unwritten).
@@ -84,24 +80,6 @@ impl FeatureMap {
     fn reshape(&mut self, [images, height, width, channels]: [usize; 4], border: usize) {
         (self.images, self.height, self.width) = (images, height, width);
         (self.channels, self.border) = (channels, border);
-    }
-
-    /// The runs of values that the border is made of.
-    fn each_border<T>(&self, values: &mut [T], mut then: impl FnMut(&mut [T])) {
-        if self.border == 0 {
-            return;
-        }
-        let (row, image_len) = (self.row_len(), self.image_len());
-        let (lines, side) = (self.border * row, self.border * self.channels);
-        for image in values.chunks_exact_mut(image_len) {
-            then(&mut image[..lines]);
-            then(&mut image[image_len - lines..]);
-            for row in image[lines..image_len - lines].chunks_exact_mut(row) {
-                let end = row.len() - side;
-                then(&mut row[..side]);
-                then(&mut row[end..]);
-            }
-        }
     }
 
     /// Borrowed.
@@ -189,5 +167,30 @@ impl<'a> FeatureView<'a> {
 impl<'a> From<&'a FeatureMap> for FeatureView<'a> {
     fn from(map: &'a FeatureMap) -> Self {
         map.view()
+    }
+}
+
+/// The runs of values that the border of a map is made of.
+fn each_border<T>(
+    values: &mut [T],
+    [_, height, width, channels]: [usize; 4],
+    border: usize,
+    mut then: impl FnMut(&mut [T]),
+) {
+    if border == 0 {
+        return;
+    }
+    let row = (width + 2 * border) * channels;
+    let (lines, side) = (border * row, border * channels);
+    for image in values.chunks_exact_mut((height + 2 * border) * row) {
+        let (above, image) = image.split_at_mut(lines);
+        let (rows, below) = image.split_at_mut(height * row);
+        then(above);
+        then(below);
+        for row in rows.chunks_exact_mut(row) {
+            let end = row.len() - side;
+            then(&mut row[..side]);
+            then(&mut row[end..]);
+        }
     }
 }

@@ -46,6 +46,22 @@ impl Level {
         })
     }
 
+    /// Runs a loop that the compiler vectorises, with the instructions of this level. Nothing but the
+    /// time depends on them: no sums are reordered and no products contracted. What the closure calls
+    /// must be inlined into it, and so must the closure: `#[inline(always)]`.
+    #[inline(always)]
+    pub fn vectorise<R>(self, run: impl FnOnce() -> R) -> R {
+        struct Loop<F>(F);
+        impl<R, F: FnOnce() -> R> WithSimd for Loop<F> {
+            type Output = R;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> R {
+                (self.0)()
+            }
+        }
+        self.run(Loop(run))
+    }
+
     /// Numbers in a vector.
     pub(crate) fn lanes(self) -> usize {
         struct Lanes;
@@ -82,18 +98,6 @@ impl Level {
             return Simd::vectorize(simd, operation);
         }
         Simd::vectorize(pulp::Scalar::new(), operation)
-    }
-}
-
-/// A loop that the compiler vectorises for the level that it runs on.
-pub(crate) struct Vectorised<F>(pub(crate) F);
-
-impl<F: FnOnce()> WithSimd for Vectorised<F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        (self.0)();
     }
 }
 

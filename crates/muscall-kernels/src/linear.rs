@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use crate::Level;
+use crate::output::{Grid, Output};
 use crate::pack::PackedMatrix;
-use crate::tile::{Grid, Task};
+use crate::tile::Task;
 
 /// Rows of a task are a multiple of this, so that tiles are full.
 const ROWS: usize = 12;
@@ -71,11 +72,13 @@ impl Linear {
                 taps: &[0],
                 depth: inputs,
                 weights: &self.weights,
-                bias: &self.bias,
-                relu: false,
-                residual: residual.map(|values| (values, line(0, outputs))),
-                to: line(0, outputs),
-                out,
+                output: Output {
+                    bias: &self.bias,
+                    relu: false,
+                    residual: residual.map(|values| (values, line(0, outputs))),
+                    to: line(0, outputs),
+                    out,
+                },
             });
         });
         // SAFETY: each chunk is some whole rows, of which its task has written every column.

@@ -1,9 +1,8 @@
 //! The inner loop: a few pixels times a panel of weights.
 
-use std::mem::MaybeUninit;
+use pulp::{Simd, WithSimd};
 
-use pulp::{Simd, WithSimd, bytemuck};
-
+use crate::output::{Grid, Output, Place};
 use crate::pack::PackedMatrix;
 
 /// Pixels (rows of a matrix) that share the loads of weights, by vectors a panel. Twelve sums leave
@@ -11,24 +10,6 @@ use crate::pack::PackedMatrix;
 const ROWS: [usize; 3] = [0, 12, 6];
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
-
-/// Where the pixels of some rows are in memory.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Grid {
-    /// Of the first pixel.
-    pub(crate) start: usize,
-    /// From a row to the next.
-    pub(crate) row_step: usize,
-    /// From a pixel to the next of its row.
-    pub(crate) step: usize,
-}
-
-impl Grid {
-    #[inline(always)]
-    pub(crate) fn place(self, [y, x]: [usize; 2]) -> usize {
-        self.start + y * self.row_step + x * self.step
-    }
-}
 
 /// Pixels times all panels of a matrix.
 pub(crate) struct Task<'a> {
@@ -41,14 +22,7 @@ pub(crate) struct Task<'a> {
     pub(crate) taps: &'a [usize],
     pub(crate) depth: usize,
     pub(crate) weights: &'a PackedMatrix,
-    /// One value a column of every panel.
-    pub(crate) bias: &'a [f32],
-    pub(crate) relu: bool,
-    /// What is added, and where it is.
-    pub(crate) residual: Option<(&'a [f32], Grid)>,
-    /// Where a pixel goes.
-    pub(crate) to: Grid,
-    pub(crate) out: &'a mut [MaybeUninit<f32>],
+    pub(crate) output: Output<'a>,
 }
 
 impl WithSimd for Task<'_> {
@@ -64,16 +38,12 @@ impl WithSimd for Task<'_> {
 }
 
 impl Task<'_> {
-    /// What makes every access below one inside its slice.
+    /// What makes every read of the inputs below one inside them.
     fn check(&self) {
         let bottom_right = [(self.pixels - 1) / self.width, self.width.min(self.pixels) - 1];
-        let (last, columns) = (|grid: Grid| grid.place(bottom_right), self.weights.columns);
         let tap = self.taps.iter().copied().max().unwrap_or(0);
-        assert!(last(self.from) + tap + self.depth <= self.inputs.len(), "pixels are in the input");
-        assert!(last(self.to) + columns <= self.out.len(), "pixels are in the output");
-        if let Some((values, grid)) = self.residual {
-            assert!(last(grid) + columns <= values.len(), "pixels are in the residual");
-        }
+        let end = self.from.place(bottom_right) + tap + self.depth;
+        assert!(end <= self.inputs.len(), "pixels are in the input");
         assert_eq!(self.taps.len() * self.depth, self.weights.depth, "weights for each tap");
     }
 
@@ -118,7 +88,7 @@ impl Task<'_> {
         assert_eq!(panel.len(), self.weights.depth * V, "a vector for each weight");
         let columns = width.min(self.weights.columns - first);
         let mut sums = [[simd.splat_f32s(0.0); V]; M];
-        let (bias, _) = S::as_simd_f32s(&self.bias[first..first + width]);
+        let (bias, _) = S::as_simd_f32s(&self.output.bias[first..first + width]);
         for (v, bias) in bias.iter().enumerate().take(V) {
             sums.iter_mut().for_each(|sums| sums[v] = *bias);
         }
@@ -132,13 +102,8 @@ impl Task<'_> {
             // SAFETY: the same; the panel was cut to V vectors for each weight of a tap.
             sums = unsafe { products::<S, M, V>(simd, rows, weights.as_ptr(), depth, sums) };
         }
-        for (m, mut sums) in sums.into_iter().enumerate().take(places.count) {
-            let residual = self.residual.map(
-                #[inline(always)]
-                |(values, _)| &values[places.residual[m] + first..][..columns],
-            );
-            finish(simd, &mut sums, residual, self.relu);
-            store::<S, V>(sums, &mut self.out[places.to[m] + first..][..columns]);
+        for (m, sums) in sums.into_iter().enumerate().take(places.count) {
+            self.output.put::<S, V>(simd, sums, places.to[m], [first, columns]);
         }
     }
 
@@ -146,13 +111,10 @@ impl Task<'_> {
     fn places<const M: usize>(&self, start: usize) -> Places<M> {
         let [mut y, mut x] = [start / self.width, start % self.width];
         let count = M.min(self.pixels - start);
-        let mut places = Places { count, from: [0; M], to: [0; M], residual: [0; M] };
+        let mut places = Places { count, from: [0; M], to: [Place::default(); M] };
         for m in 0..M {
             places.from[m] = self.from.place([y, x]);
-            places.to[m] = self.to.place([y, x]);
-            if let Some((_, grid)) = self.residual {
-                places.residual[m] = grid.place([y, x]);
-            }
+            places.to[m] = self.output.place([y, x]);
             if m + 1 < count {
                 x += 1;
                 if x == self.width {
@@ -170,59 +132,7 @@ impl Task<'_> {
 struct Places<const M: usize> {
     count: usize,
     from: [usize; M],
-    to: [usize; M],
-    residual: [usize; M],
-}
-
-/// Adds the residual and clips.
-#[inline(always)]
-pub(crate) fn finish<S: Simd, const V: usize>(simd: S, sums: &mut [S::f32s; V], residual: Option<&[f32]>, relu: bool) {
-    if let Some(residual) = residual {
-        let residual = vectors::<S, V>(simd, residual);
-        for v in 0..V {
-            sums[v] = simd.add_f32s(sums[v], residual[v]);
-        }
-    }
-    if relu {
-        for sums in sums {
-            *sums = clipped(simd, *sums);
-        }
-    }
-}
-
-/// Up to V vectors.
-#[inline(always)]
-fn vectors<S: Simd, const V: usize>(simd: S, values: &[f32]) -> [S::f32s; V] {
-    let (whole, rest) = S::as_simd_f32s(values);
-    let mut vectors = [simd.splat_f32s(0.0); V];
-    if whole.len() == V {
-        vectors.copy_from_slice(whole);
-        return vectors;
-    }
-    // The last panel has columns that are not there.
-    vectors[..whole.len()].copy_from_slice(whole);
-    vectors[whole.len()] = simd.partial_load_f32s(rest);
-    vectors
-}
-
-/// Up to V vectors.
-#[inline(always)]
-pub(crate) fn store<S: Simd, const V: usize>(vectors: [S::f32s; V], out: &mut [MaybeUninit<f32>]) {
-    let values: &[f32] = bytemuck::cast_slice(&vectors);
-    if out.len() == values.len() {
-        out.write_copy_of_slice(values);
-    } else {
-        // The last panel has columns that are not there.
-        out.write_copy_of_slice(&values[..out.len()]);
-    }
-}
-
-/// Negative values become zero; what is not a number stays that, so that a model that has diverged
-/// is noticed.
-#[inline(always)]
-fn clipped<S: Simd>(simd: S, values: S::f32s) -> S::f32s {
-    let zero = simd.splat_f32s(0.0);
-    simd.select_f32s(simd.less_than_f32s(values, zero), zero, values)
+    to: [Place; M],
 }
 
 /// Adds the products of one tap. Taking the sums and giving them back keeps them in registers.

@@ -105,7 +105,7 @@ proptest! {
 
     #[test]
     fn convolution(
-        (images, height, width) in (1_usize..4, 1_usize..14, 1_usize..20),
+        (images, height, width) in (1_usize..10, 1_usize..8, 1_usize..20),
         (inputs, outputs) in (1_usize..71, 1_usize..71),
         three in any::<bool>(), stride in 1_usize..3, relu in any::<bool>(), residual in any::<bool>(), seed in 0_u64..1000,
     ) {
@@ -116,7 +116,7 @@ proptest! {
     /// Channels enough for Winograd's transforms.
     #[test]
     fn wide_convolution(
-        (images, height, width) in (1_usize..4, 1_usize..12, 1_usize..20),
+        (images, height, width) in (1_usize..10, 1_usize..7, 1_usize..18),
         (inputs, outputs) in (2_usize..6, 2_usize..6),
         relu in any::<bool>(), residual in any::<bool>(), seed in 0_u64..1000,
     ) {
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn pooling((images, height, width, channels) in (1_usize..4, 2_usize..12, 2_usize..12, 1_usize..20), seed in 0_u64..1000) {
+    fn pooling((images, height, width, channels) in (1_usize..10, 2_usize..9, 2_usize..9, 1_usize..20), seed in 0_u64..1000) {
         let x = values(images * height * width * channels, seed);
         let mut out = FeatureMap::default();
         average2x2(&FeatureMap::new(&x, [images, height, width, channels], 1), &mut out, 1);

@@ -175,19 +175,21 @@ proptest! {
 
     #[test]
     fn values_and_gradients(
-        (images, height, width) in (1_usize..4, 1_usize..8, 2_usize..9),
+        (images, height, width) in (1_usize..10, 1_usize..8, 2_usize..9),
         (inputs, outputs) in (1_usize..40, 1_usize..40),
         three in any::<bool>(), strided in any::<bool>(), relu in any::<bool>(), residual in any::<bool>(), seed in 0_u64..1000,
     ) {
         // With few pixels the variance of a channel can be next to nothing, and slopes steep.
         prop_assume!(images * height.div_ceil(2) * width.div_ceil(2) >= 12);
+        // Many images are small ones, so that the test is a short one.
+        prop_assume!(images * height * width <= 72);
         let kernel = if three { 3 } else { 1 };
         let stride = if strided { 2 } else { 1 };
         Reference::new([images, height, width, inputs], [outputs, inputs, kernel], stride, relu, residual, seed).check(seed);
     }
 
     #[test]
-    fn pooling((images, height, width, channels) in (1_usize..3, 2_usize..7, 2_usize..7, 1_usize..9), seed in 0_u64..1000) {
+    fn pooling((images, height, width, channels) in (1_usize..10, 2_usize..7, 2_usize..7, 1_usize..9), seed in 0_u64..1000) {
         let gradient = single(&values(images * (height / 2) * (width / 2) * channels, seed));
         let found = average2x2_backward(&gradient, [images, height, width, channels]);
         for (i, &found) in found.iter().enumerate() {
@@ -210,6 +212,13 @@ fn weights_enough_to_be_shared_by_threads() {
 fn channels_enough_for_winograd() {
     Reference::new([2, 5, 7, 32], [48, 32, 3], 1, true, false, 4).check(4);
     Reference::new([1, 4, 6, 64], [32, 64, 3], 1, false, true, 5).check(5);
+    Reference::new([9, 3, 2, 32], [32, 32, 3], 1, true, true, 6).check(6);
+}
+
+#[test]
+fn as_many_channels_as_a_resnet_50_has() {
+    Reference::new([2, 3, 3, 2048], [8, 2048, 1], 1, true, true, 7).check(7);
+    Reference::new([2, 3, 3, 8], [2048, 8, 1], 1, true, false, 8).check(8);
 }
 
 #[test]
@@ -229,4 +238,23 @@ fn what_is_not_a_number_is_not_clipped() {
         x[4] = f32::NAN;
         assert!(layer.forward(&x, [1, 2, 2, 3], None).out.iter().any(|x| x.is_nan()), "{level}");
     }
+}
+
+/// What is written without looking is as long as these.
+#[test]
+#[should_panic(expected = "a mean and a variance a channel")]
+fn statistics_of_other_channels_are_refused() {
+    let layer = ConvNorm {
+        weight: &[1.0; 100],
+        dims: [100, 1, 1],
+        stride: 1,
+        gain: &[1.0; 100],
+        offset: &[0.0; 100],
+        epsilon: 1e-5,
+        relu: true,
+        level: Level::best(),
+    };
+    let values = vec![1.0; 200];
+    let normed = NormedRef { out: &values, convolved: &values, mean: &[0.0; 100], variance: &[1.0; 70] };
+    layer.backward(&[1.0; 2], [1, 1, 2, 1], normed, values.clone(), Wanted { x: true, residual: true });
 }

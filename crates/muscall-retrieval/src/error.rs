@@ -92,4 +92,134 @@ pub enum RetrievalError {
         /// Of the model at hand.
         expected: String,
     },
+    /// A query without terms.
+    #[error("the query has no terms; add one with `text` or `audio`")]
+    NoTerms,
+    /// A weight that says nothing.
+    #[error("term {term} of the query has the weight {weight}; give a finite one, or leave the term out if it is zero")]
+    Weight {
+        /// The term, from 0.
+        term: usize,
+        /// Its weight.
+        weight: f32,
+    },
+    /// A term that points nowhere.
+    #[error(
+        "term {term} of the query has no direction: it is zero, or the mean of its modality; leave it out or describe it otherwise"
+    )]
+    NoDirection {
+        /// The term, from 0.
+        term: usize,
+    },
+    /// Terms that leave nothing.
+    #[error("the {terms} terms of the query cancel out; change a weight or leave out terms that contradict each other")]
+    Cancelled {
+        /// How many there are.
+        terms: usize,
+    },
+    /// The mean of a modality is not a vector of numbers.
+    #[error("a centre of the query's modalities holds a value that is not finite; make the centres again")]
+    Centre,
+    /// Scores and rows do not fit together.
+    #[error("{scores} scores for {rows} rows; pass one score a row")]
+    Scores {
+        /// Scores.
+        scores: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A number that steers a search is not in its range.
+    #[error("`{what}` is {found}; expected {expected}")]
+    OutOfRange {
+        /// Its name.
+        what: &'static str,
+        /// Its value.
+        found: f32,
+        /// The range.
+        expected: &'static str,
+    },
+    /// A row that is not there.
+    #[error("there is no row {row} among {rows}; rows are counted from 0")]
+    NoRow {
+        /// The row.
+        row: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// A walk that goes nowhere.
+    #[error("the walk starts and ends at row {row}; choose two rows")]
+    SameEnds {
+        /// The row.
+        row: usize,
+    },
+    /// A walk that is too short or too long.
+    #[error(
+        "a walk of {steps} steps over {rows} rows; expected at least one step and, as no row comes twice, fewer than rows"
+    )]
+    Steps {
+        /// Steps.
+        steps: usize,
+        /// Rows.
+        rows: usize,
+    },
+    /// The name of a playlist does not say what it is.
+    #[error("{path}: not the extension of a playlist; name it .m3u8, .xspf or .json")]
+    PlaylistExtension {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path that a format has no way to write.
+    #[error("{path:?}: {why}, which {format} cannot hold; rename the file or write {instead}")]
+    PlaylistPath {
+        /// The path of the entry.
+        path: PathBuf,
+        /// What it has.
+        why: &'static str,
+        /// The format.
+        format: &'static str,
+        /// Formats that can.
+        instead: &'static str,
+    },
+    /// A number of a playlist that is none.
+    #[error("{path:?}: `{field}` is {found}; expected {expected}")]
+    PlaylistNumber {
+        /// The path of the entry.
+        path: PathBuf,
+        /// The number's name.
+        field: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A playlist could not be written.
+    #[error("the playlist was not written: {source}; check the permissions and the space on the disk")]
+    PlaylistWrite {
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A setting or a value cannot be.
+    #[error("{setting}: found {found}, expected {expected}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// Another process is writing to an index.
+    #[error("{path}: another process is adding to this index; wait for it to end, or write to another file")]
+    Locked {
+        /// The index.
+        path: PathBuf,
+    },
+    /// There is no track of this number.
+    #[error("{path}: there is no track {track}: it was removed, or the number comes from another index")]
+    NoTrack {
+        /// The index.
+        path: PathBuf,
+        /// The number.
+        track: usize,
+    },
 }

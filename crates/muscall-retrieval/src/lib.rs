@@ -1,31 +1,44 @@
-//! Ranking by cosine, retrieval and tagging metrics, zero-shot scores, and an exact index.
+//! Ranking by cosine, an index of tracks and their moments, weighted queries and playlists, retrieval and
+//! tagging metrics, zero-shot scores.
 //!
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
 
 mod analysis;
 mod bootstrap;
+mod centres;
 mod classification;
 mod comparison;
+mod diversity;
+mod duplicates;
 mod error;
 mod index;
 mod metrics;
+mod playlist;
 mod probe;
+mod query;
 mod ranking;
 mod ranks;
 mod report;
 mod tagging;
+mod walk;
 mod zero_shot;
 
 pub use analysis::{BINS, JointSpace, joint_space};
 pub use bootstrap::{Bootstrap, Interval};
+pub use centres::Centres;
 pub use classification::{ClassificationMetrics, classification};
 pub use comparison::{Difference, PairedComparison, compare};
+pub use diversity::mmr;
+pub use duplicates::duplicates;
 pub use error::RetrievalError;
-pub use index::Index;
+pub use index::{Answer, Index, IndexConfig, IndexWriter, Moment, Search, SegmentHit, Segments, Stages, TrackRecord};
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
+pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;
-pub use ranking::{Embeddings, Hit, top_k};
+pub use query::Query;
+pub use ranking::{Embeddings, Hit, mean_direction, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
+pub use walk::walk;
 pub use zero_shot::{class_embeddings, class_scores};

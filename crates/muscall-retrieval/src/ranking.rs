@@ -1,5 +1,7 @@
 //! Scores, hits and ranks, with ties defined.
 
+use muscall_kernels::Level;
+
 use crate::RetrievalError;
 
 /// A view of rows, `[rows, dim]`, all finite.
@@ -22,6 +24,16 @@ impl<'a> Embeddings<'a> {
             return Err(RetrievalError::NotFinite { row: at / dim });
         }
         Ok(Self { values, dim })
+    }
+
+    /// Rows that were checked before.
+    pub(crate) fn trusted(values: &'a [f32], dim: usize) -> Self {
+        Self { values, dim }
+    }
+
+    /// All values, row by row.
+    pub fn values(&self) -> &'a [f32] {
+        self.values
     }
 
     /// Number of rows.
@@ -56,16 +68,32 @@ pub struct Hit {
 
 /// Inner product. Equal rows give equal scores: the order of additions is fixed.
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let mut sums = [0.0_f32; LANES];
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
-    for (a, b) in a.zip(b) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
+    muscall_kernels::dot(a, b, Level::best())
+}
+
+/// The mean of rows, normalised again: what stands for a track of several segments.
+///
+/// Rows that cancel out have no direction; the first one stands for them then. One row is left as it is.
+///
+/// # Shapes
+/// - rows: `[rows, dim]`, at least one; returns `[dim]`
+///
+/// # Panics
+/// If there is no row.
+pub fn mean_direction(rows: Embeddings<'_>) -> Vec<f32> {
+    let first = rows.row(0);
+    if rows.rows() == 1 {
+        return first.to_vec();
     }
-    sums.iter().sum::<f32>() + tail
+    let mut mean = vec![0.0_f64; rows.dim];
+    for row in rows.iter() {
+        mean.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+    let norm = mean.iter().map(|x| x * x).sum::<f64>().sqrt();
+    if norm < 1e-6 {
+        return first.to_vec();
+    }
+    mean.into_iter().map(|x| (x / norm) as f32).collect()
 }
 
 /// The `k` items most similar to the query, best first; of equal scores the earlier item first.
@@ -134,6 +162,14 @@ mod tests {
         assert_eq!(indices(2), [0, 1]);
         assert_eq!(indices(9), [0, 1, 2]);
         assert!(indices(0).is_empty());
+    }
+
+    #[test]
+    fn the_mean_has_unit_norm_and_one_row_is_left_alone() {
+        let mean = |values: &[f32]| mean_direction(Embeddings::new(values, 2).unwrap());
+        assert_eq!(mean(&[0.6, 0.8]), [0.6, 0.8]);
+        assert!(mean(&[1.0, 0.0, 0.0, 1.0]).iter().all(|x| (x - 0.5_f32.sqrt()).abs() < 1e-6));
+        assert_eq!(mean(&[1.0, 0.0, -1.0, 0.0]), [1.0, 0.0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::winograd::Winograd;
 use crate::{FeatureMap, FeatureView, Level};
 
 /// Above so many weights a channel's neighbours are far enough away that copies pay.
-const MANY: usize = 1 << 12;
+const WIDE: usize = 1 << 12;
 
 /// # Shapes
 /// - x: `[images, height, width, inputs]` with the border of [`border`](crate::conv::border);
@@ -23,7 +23,7 @@ pub(crate) fn weight_gradient(
 ) -> Vec<f32> {
     let (inputs, outputs) = (x.channels, gradient.channels);
     match (kernel, stride) {
-        (1, 1) if inputs * outputs >= MANY => wide::weight_gradient(x, gradient, wide::Form::Pixels, level),
+        (1, 1) if inputs * outputs >= WIDE => wide::weight_gradient(x, gradient, wide::Form::Pixels, level),
         (3, 1) if Winograd::pays(inputs, outputs) => wide::weight_gradient(x, gradient, wide::Form::Winograd, level),
         _ => narrow::weight_gradient(x, gradient, kernel, stride, level),
     }

@@ -125,6 +125,11 @@ impl Tiles<'_> {
             for (slot, ky) in self.ky.clone().enumerate() {
                 for first in self.inputs.clone().step_by(ROWS) {
                     let count = ROWS.min(self.inputs.end - first);
+                    // Beyond the last input it is computed again, and not stored.
+                    let mut places = [0; ROWS];
+                    for (m, place) in places.iter_mut().enumerate() {
+                        *place = m.min(count - 1);
+                    }
                     let at = (slot * self.inputs.len() + first - self.inputs.start) * outputs;
                     for column in (0..outputs).step_by(V * S::F32_LANES) {
                         let mut tile = [[simd.splat_f32s(0.0); V]; ROWS];
@@ -132,8 +137,6 @@ impl Tiles<'_> {
                             let reach = self.shape.kernel / 2;
                             let corner = x.offset(image, y * stride, 0) - reach * (x.row_len() + x.channels);
                             let from = corner + ky * x.row_len() + first;
-                            // Beyond the last input it is computed again, and not stored.
-                            let last = count - 1;
                             let run = &x.data[from..from + (width - 1) * stride * x.channels + count];
                             let start = gradient.offset(image, y, 0) + column;
                             let gradients = &gradient.data[start..start + (width - 1) * outputs + V * S::F32_LANES];
@@ -143,7 +146,7 @@ impl Tiles<'_> {
                                 products::<S, V>(
                                     simd,
                                     run.as_ptr(),
-                                    [0, 1, 2, 3, 4, 5].map(|m: usize| m.min(last)),
+                                    places,
                                     stride * x.channels,
                                     gradients.as_ptr(),
                                     outputs,

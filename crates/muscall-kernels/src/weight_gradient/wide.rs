@@ -4,7 +4,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::products::{ROWS, VECTORS, products};
-use crate::winograd::{self, PRODUCTS};
+use crate::winograd::transform::{self, PLACES};
 use crate::{FeatureMap, FeatureView, Level};
 
 /// Positions that are summed before the next weights: what belongs to them stays in the cache.
@@ -33,7 +33,7 @@ pub(super) fn weight_gradient(x: FeatureView<'_>, gradient: &FeatureMap, form: F
     let panels = outputs.div_ceil(width);
     let (places, positions) = match form {
         Form::Pixels => (1, x.images * x.height * x.width),
-        Form::Winograd => (PRODUCTS, x.images * x.height.div_ceil(2) * x.width.div_ceil(2)),
+        Form::Winograd => (PLACES, x.images * x.height.div_ceil(2) * x.width.div_ceil(2)),
     };
     let threads = rayon::current_num_threads();
     // Sums are in the order of positions, whatever the parts are.
@@ -48,7 +48,7 @@ pub(super) fn weight_gradient(x: FeatureView<'_>, gradient: &FeatureMap, form: F
         let starts = (first..positions).step_by(part).take(parts).collect::<Vec<_>>();
         let copies = xs.par_chunks_mut(x_part).zip(gradients.par_chunks_mut(gradient_part));
         copies.zip(&starts).for_each(|((xs, gradients), &first)| {
-            level.run(Copy { x, gradient, form, first, count: part.min(positions - first), step, xs, gradients });
+            level.run(Gather { x, gradient, form, first, count: part.min(positions - first), step, xs, gradients });
         });
         sums.par_chunks_mut(inputs * width).enumerate().for_each(|(slot, sums)| {
             let (place, panel) = (slot / panels, slot % panels);
@@ -78,11 +78,11 @@ pub(super) fn weight_gradient(x: FeatureView<'_>, gradient: &FeatureMap, form: F
                     weight[to] = sums[from];
                     continue;
                 }
-                let mut places = [0.0; PRODUCTS];
+                let mut places = [0.0; PLACES];
                 for (place, value) in places.iter_mut().enumerate() {
                     *value = sums[place * stride + from];
                 }
-                weight[9 * to..9 * to + 9].copy_from_slice(&winograd::of_kernel_transposed(places));
+                weight[9 * to..9 * to + 9].copy_from_slice(&transform::of_kernel_transposed(places));
             }
         }
     });
@@ -90,7 +90,7 @@ pub(super) fn weight_gradient(x: FeatureView<'_>, gradient: &FeatureMap, form: F
 }
 
 /// Copies what belongs to some positions.
-struct Copy<'a> {
+struct Gather<'a> {
     x: FeatureView<'a>,
     gradient: &'a FeatureMap,
     form: Form,
@@ -103,7 +103,7 @@ struct Copy<'a> {
     gradients: &'a mut [f32],
 }
 
-impl WithSimd for Copy<'_> {
+impl WithSimd for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -115,7 +115,7 @@ impl WithSimd for Copy<'_> {
     }
 }
 
-impl Copy<'_> {
+impl Gather<'_> {
     #[inline(always)]
     fn pixels<S: Simd>(self) {
         let Self { x, gradient, count, step, .. } = self;
@@ -152,23 +152,23 @@ impl Copy<'_> {
             let (column, row) = (at % across, at / across);
             let (y, image) = (row % down, row / down);
             let [top, left] = [2 * y as isize, 2 * column as isize];
-            let patch = winograd::patch::<S, 4>(x, &zeros, image, [top - 1, left - 1]);
+            let patch = transform::patch::<S, 4>(x, &zeros, image, [top - 1, left - 1]);
             for channel in 0..inputs {
                 let mut values = [[simd.splat_f32s(0.0); 4]; 4];
                 for (values, row) in values.iter_mut().zip(&patch) {
                     *values = [row[0][channel], row[1][channel], row[2][channel], row[3][channel]];
                 }
-                for (place, value) in winograd::of_inputs2(simd, values).into_iter().enumerate() {
+                for (place, value) in transform::of_inputs2(simd, values).into_iter().enumerate() {
                     xs[(place * count + position) * step + channel] = value;
                 }
             }
-            let patch = winograd::patch::<S, 2>(gradient.view(), &zeros, image, [top, left]);
+            let patch = transform::patch::<S, 2>(gradient.view(), &zeros, image, [top, left]);
             for channel in 0..outputs {
                 let mut values = [[simd.splat_f32s(0.0); 2]; 2];
                 for (values, row) in values.iter_mut().zip(&patch) {
                     *values = [row[0][channel], row[1][channel]];
                 }
-                for (place, value) in winograd::of_outputs2(simd, values).into_iter().enumerate() {
+                for (place, value) in transform::of_outputs2(simd, values).into_iter().enumerate() {
                     let panel = place * panels + channel / VECTORS;
                     gradients[(panel * count + position) * VECTORS + channel % VECTORS] = value;
                 }

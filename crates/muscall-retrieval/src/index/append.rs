@@ -1,0 +1,247 @@
+//! Blocks at the end of the file, and commits that make them count.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use muscall_kernels::{Quantised, quantise_row};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::index::block::encode_record;
+use crate::index::format::{BLOCK_HEADER_BYTES, BlockHeader, Commit, HEADER_BYTES, Header, PAGE_BYTES, TRACK_BYTES};
+use crate::index::{IndexConfig, TrackRecord};
+use crate::ranking::mean_direction;
+use crate::{Embeddings, RetrievalError};
+
+/// Floats that are kept in memory before they are written as a block.
+const BLOCK_FLOATS: usize = 16 << 20;
+
+/// Gives every file of this process a number of its own.
+static FILES: AtomicU64 = AtomicU64::new(0);
+
+/// The end of an index's file.
+#[derive(Debug)]
+pub(super) struct Appender {
+    file: File,
+    path: PathBuf,
+    header: Header,
+    /// The state on the disk.
+    committed: Commit,
+    /// The state that the next commit makes, without what is pending.
+    next: Commit,
+    pending: Pending,
+}
+
+/// The columns of the next block.
+#[derive(Debug, Default)]
+struct Pending {
+    segments: Vec<f32>,
+    owners: Vec<u32>,
+    starts: Vec<f32>,
+    tracks: Vec<f32>,
+    records: Vec<[u64; TRACK_BYTES / 8]>,
+    paths: Vec<[u64; 2]>,
+    removed: Vec<u32>,
+    text: Vec<u8>,
+}
+
+impl Appender {
+    pub(super) fn new(file: File, path: &Path, header: Header, commit: Commit) -> Self {
+        Self { file, path: path.to_owned(), header, committed: commit, next: commit, pending: Pending::default() }
+    }
+
+    /// An empty file, which appears as a whole. Its commits go on from an even number.
+    pub(super) fn create(path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, RetrievalError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let origin = [now, u128::from(std::process::id()), u128::from(FILES.fetch_add(1, Ordering::Relaxed))];
+        let origin: Vec<u8> = origin.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let header = Header { file: xxh3_64(&origin), config: config.clone() };
+        let sequence = sequence.next_multiple_of(2);
+        let empty = |sequence| Commit { sequence, length: HEADER_BYTES as u64, last_block: 0, tracks: 0, segments: 0 };
+        let mut bytes = header.encode();
+        bytes.extend(empty(sequence).encode());
+        bytes.extend(empty(sequence + 1).encode());
+        let temporary = beside(path, &format!(".new-{:016x}", header.file));
+        let make = || {
+            let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, path)?;
+            sync_folder(path)?;
+            Ok(file)
+        };
+        let file = make().map_err(|source| {
+            let _ = fs::remove_file(&temporary);
+            RetrievalError::Io { path: path.to_owned(), source }
+        })?;
+        Ok(Self::new(file, path, header, empty(sequence + 1)))
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) fn pending_segments(&self) -> usize {
+        (self.next.segments - self.committed.segments) as usize + self.pending.owners.len()
+    }
+
+    /// Takes a track whose vectors were checked; gives its number.
+    pub(super) fn add(
+        &mut self,
+        track: &TrackRecord,
+        starts_s: &[f32],
+        rows: Embeddings<'_>,
+    ) -> Result<usize, RetrievalError> {
+        let number = self.next.tracks + self.pending.records.len() as u64;
+        if number >= u64::from(u32::MAX) {
+            let expected = "fewer than 2^32 tracks; spread them over several indexes";
+            return Err(RetrievalError::Setting { setting: "index", found: number.to_string(), expected });
+        }
+        let pending = &mut self.pending;
+        let local = pending.records.len() as u32;
+        let (first, count) = (pending.owners.len() as u32, starts_s.len() as u32);
+        rows.iter().for_each(|row| pending.segments.extend_from_slice(row));
+        pending.owners.extend(std::iter::repeat_n(local, starts_s.len()));
+        pending.starts.extend_from_slice(starts_s);
+        pending.tracks.extend(mean_direction(rows));
+        pending.records.push(encode_record(track, first, count, &mut pending.text));
+        pending.paths.push([xxh3_64(track.path.as_bytes()), u64::from(local)]);
+        if pending.segments.len() >= BLOCK_FLOATS || pending.text.len() >= BLOCK_FLOATS {
+            self.write_block()?;
+        }
+        Ok(number as usize)
+    }
+
+    pub(super) fn remove(&mut self, track: usize) {
+        self.pending.removed.push(track as u32);
+    }
+
+    /// Writes what is pending behind the last block. It does not count before the commit.
+    fn write_block(&mut self) -> Result<(), RetrievalError> {
+        if self.pending.records.is_empty() && self.pending.removed.is_empty() {
+            return Ok(());
+        }
+        let header = BlockHeader {
+            previous: self.next.last_block,
+            sequence: self.committed.sequence + 1,
+            first_track: self.next.tracks,
+            first_segment: self.next.segments,
+            tracks: self.pending.records.len() as u32,
+            segments: self.pending.owners.len() as u32,
+            removed: self.pending.removed.len() as u32,
+            text_bytes: self.pending.text.len() as u32,
+            largest_norm: 0.0,
+        };
+        let bytes = self.pending.block(header, self.header.config.dim).ok_or_else(|| RetrievalError::Setting {
+            setting: "index",
+            found: format!("{} segments in a block", self.pending.owners.len()),
+            expected: "commits that fit the memory",
+        })?;
+        let write = |file: &mut File| {
+            file.seek(SeekFrom::Start(self.next.length))?;
+            file.write_all(&bytes)
+        };
+        write(&mut self.file).map_err(|source| RetrievalError::Io { path: self.path.clone(), source })?;
+        self.next.last_block = self.next.length;
+        self.next.length += bytes.len() as u64;
+        self.next.tracks += u64::from(header.tracks);
+        self.next.segments += u64::from(header.segments);
+        self.pending = Pending::default();
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), RetrievalError> {
+        self.write_block()?;
+        if self.next == self.committed {
+            return Ok(());
+        }
+        let next = Commit { sequence: self.committed.sequence + 1, ..self.next };
+        let write = |file: &mut File| {
+            // What another process left behind its last commit is gone before this one can reach that far.
+            file.set_len(next.length)?;
+            file.sync_data()?;
+            file.seek(SeekFrom::Start(next.position()))?;
+            file.write_all(&next.encode())?;
+            file.sync_data()
+        };
+        write(&mut self.file).map_err(|source| RetrievalError::Io { path: self.path.clone(), source })?;
+        (self.committed, self.next) = (next, next);
+        Ok(())
+    }
+}
+
+impl Pending {
+    /// The bytes of the block.
+    fn block(&self, mut header: BlockHeader, dim: usize) -> Option<Vec<u8>> {
+        let columns = header.columns(dim)?;
+        let start = BlockHeader::body_at(columns.bytes);
+        let mut bytes = vec![0; start + columns.bytes];
+        let (front, body) = bytes.split_at_mut(start);
+        let (codes, scales) = quantise(&self.segments, dim);
+        let (track_codes, track_scales) = quantise(&self.tracks, dim);
+        let mut paths = self.paths.clone();
+        paths.sort_unstable();
+        let mut sum = vec![0.0_f64; dim];
+        for row in self.tracks.chunks_exact(dim) {
+            sum.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        let parts: [(_, &[u8]); 13] = [
+            (&columns.segments, bytemuck::cast_slice(&self.segments)),
+            (&columns.codes, bytemuck::cast_slice(&codes)),
+            (&columns.scales, bytemuck::cast_slice(&scales)),
+            (&columns.owners, bytemuck::cast_slice(&self.owners)),
+            (&columns.starts, bytemuck::cast_slice(&self.starts)),
+            (&columns.tracks, bytemuck::cast_slice(&self.tracks)),
+            (&columns.track_codes, bytemuck::cast_slice(&track_codes)),
+            (&columns.track_scales, bytemuck::cast_slice(&track_scales)),
+            (&columns.records, bytemuck::cast_slice(&self.records)),
+            (&columns.paths, bytemuck::cast_slice(&paths)),
+            (&columns.removed, bytemuck::cast_slice(&self.removed)),
+            (&columns.sum, bytemuck::cast_slice(&sum)),
+            (&columns.text, &self.text),
+        ];
+        for (range, column) in parts {
+            body[range.clone()].copy_from_slice(column);
+        }
+        let norms = self.segments.chunks_exact(dim).chain(self.tracks.chunks_exact(dim));
+        let squares = norms.map(|row| row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>());
+        header.largest_norm = (squares.fold(0.0, f64::max).sqrt() * (1.0 + 1e-6)) as f32;
+        let checksums: Vec<u8> = body.chunks(PAGE_BYTES).flat_map(|page| crc32c::crc32c(page).to_le_bytes()).collect();
+        let (front, sums) = front.split_at_mut(BLOCK_HEADER_BYTES);
+        sums[..checksums.len()].copy_from_slice(&checksums);
+        front.copy_from_slice(&header.encode(sums));
+        Some(bytes)
+    }
+}
+
+/// Rows as bytes, and the scale and the error of each.
+fn quantise(values: &[f32], dim: usize) -> (Vec<i8>, Vec<[f32; 2]>) {
+    let mut codes = vec![0; values.len()];
+    let rows = values.chunks_exact(dim).zip(codes.chunks_exact_mut(dim));
+    let scales = rows.map(|(row, codes)| {
+        let Quantised { scale, error } = quantise_row(row, codes);
+        [scale, error]
+    });
+    let scales = scales.collect();
+    (codes, scales)
+}
+
+/// A file in the same folder, named after this one.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// Makes a rename durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+    #[cfg(not(unix))]
+    Ok(())
+}

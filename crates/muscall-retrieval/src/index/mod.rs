@@ -1,0 +1,24 @@
+//! An index of segments in one memory-mapped file: which moment of which track.
+//!
+//! [`IndexWriter`] appends and commits, [`Index`] is one committed state, to be searched while a writer
+//! goes on. docs/INDEX.md describes the file.
+
+mod append;
+mod batch;
+mod block;
+mod compact;
+mod format;
+mod moments;
+mod record;
+mod scan;
+mod search;
+mod snapshot;
+mod verified;
+mod writer;
+
+pub use moments::Moment;
+pub use record::{IndexConfig, Segments, TrackRecord};
+pub use scan::SegmentHit;
+pub use search::{Answer, Search, Stages};
+pub use snapshot::Index;
+pub use writer::IndexWriter;

@@ -1,0 +1,218 @@
+//! From a query to tracks and their moments.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering as Memory};
+
+use serde::{Deserialize, Serialize};
+
+use crate::RetrievalError;
+use crate::index::block::Rows;
+use crate::index::moments::moments;
+use crate::index::scan::{Best, Item, Probe, Scored, Threshold, best_of, in_parallel};
+use crate::index::{Index, Moment};
+use crate::ranking::dot;
+
+/// Segments up to which a search looks at all of them, unless told otherwise.
+const ALL_SEGMENTS: usize = 2_000_000;
+/// Tracks that are looked into if not all are.
+const TRACKS: usize = 1000;
+
+/// Which segments a search looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stages {
+    /// All: the answer is exact.
+    All,
+    /// Those of the tracks whose own vectors fit best.
+    TracksFirst {
+        /// How many tracks.
+        tracks: usize,
+    },
+}
+
+/// Whether a track may be an answer.
+type Filter<'a> = dyn Fn(&Index, usize) -> Result<bool, RetrievalError> + Sync + 'a;
+
+/// What a search should give.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    top: usize,
+    moments: usize,
+    stages: Option<Stages>,
+    filter: Option<&'a Filter<'a>>,
+}
+
+impl fmt::Debug for Search<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { top, moments, stages, filter } = self;
+        let filtered = filter.is_some();
+        write!(f, "Search {{ top: {top}, moments: {moments}, stages: {stages:?}, filtered: {filtered} }}")
+    }
+}
+
+impl<'a> Search<'a> {
+    /// The `top` tracks with at most three moments each.
+    pub fn new(top: usize) -> Self {
+        Self { top, moments: 3, stages: None, filter: None }
+    }
+
+    /// Replaces the number of moments of a track.
+    #[must_use]
+    pub fn with_moments(mut self, moments: usize) -> Self {
+        self.moments = moments;
+        self
+    }
+
+    /// Decides which segments are looked at. By default all, up to two million of them.
+    #[must_use]
+    pub fn with_stages(mut self, stages: Stages) -> Self {
+        self.stages = Some(stages);
+        self
+    }
+
+    /// Only tracks for which this holds. It is asked once a track at most, and only for tracks that
+    /// would be among the best.
+    #[must_use]
+    pub fn with_filter(mut self, filter: &'a Filter<'a>) -> Self {
+        self.filter = Some(filter);
+        self
+    }
+}
+
+/// A track that fits, and where in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Its number in the index.
+    pub track: usize,
+    /// Where it is.
+    pub path: String,
+    /// How long it is.
+    pub duration_s: f64,
+    /// That of its best moment.
+    pub score: f32,
+    /// Its best moments, best first.
+    pub moments: Vec<Moment>,
+}
+
+/// What a filter said of each track.
+struct Allowed<'a> {
+    index: &'a Index,
+    filter: Option<&'a Filter<'a>>,
+    known: Vec<AtomicU8>,
+}
+
+impl<'a> Allowed<'a> {
+    fn new(index: &'a Index, filter: Option<&'a Filter<'a>>) -> Self {
+        let tracks = if filter.is_some() { index.commit.tracks as usize } else { 0 };
+        Self { index, filter, known: std::iter::repeat_with(|| AtomicU8::new(0)).take(tracks).collect() }
+    }
+
+    fn get(&self, track: usize) -> Result<bool, RetrievalError> {
+        if self.index.is_removed(track) {
+            return Ok(false);
+        }
+        let Some(filter) = self.filter else {
+            return Ok(true);
+        };
+        match self.known[track].load(Memory::Relaxed) {
+            0 => {
+                let allowed = filter(self.index, track)?;
+                self.known[track].store(1 + u8::from(allowed), Memory::Relaxed);
+                Ok(allowed)
+            }
+            known => Ok(known == 2),
+        }
+    }
+}
+
+impl Index {
+    /// The tracks whose best moment fits the query best, with their moments.
+    ///
+    /// # Shapes
+    /// - query: `[dim]`; scores are cosines if it and the rows have unit norm
+    /// # Errors
+    /// If the query does not fit, what the filter says, or [`RetrievalError::Corrupt`].
+    pub fn search(&self, query: &[f32], search: &Search<'_>) -> Result<Vec<Answer>, RetrievalError> {
+        self.check_query(query)?;
+        let allowed = Allowed::new(self, search.filter);
+        let automatic = match self.segments_len() <= ALL_SEGMENTS {
+            true => Stages::All,
+            false => Stages::TracksFirst { tracks: TRACKS },
+        };
+        let best = match search.stages.unwrap_or(automatic) {
+            Stages::All => self.best_tracks(query, search.top, &allowed, None)?,
+            Stages::TracksFirst { tracks } => {
+                let tracks =
+                    self.best_rows(Rows::Tracks, query, tracks.max(search.top), &|track| allowed.get(track))?;
+                self.best_tracks(query, search.top, &allowed, Some(tracks))?
+            }
+        };
+        best.into_iter().map(|hit| self.answer(query, hit, search.moments)).collect()
+    }
+
+    /// The tracks with the best segments, out of all or of these.
+    fn best_tracks(
+        &self,
+        query: &[f32],
+        k: usize,
+        allowed: &Allowed<'_>,
+        among: Option<Vec<Scored>>,
+    ) -> Result<Vec<Scored>, RetrievalError> {
+        if k == 0 {
+            return Ok(Vec::new());
+        }
+        let (dim, probe, threshold) = (self.config().dim, Probe::new(query), Threshold::new());
+        let corrupt = |what| self.corrupt(what);
+        let units = match among {
+            None => self.units(|block| self.blocks[block].count(Rows::Tracks)),
+            Some(tracks) => {
+                let unit = |hit: Scored| (hit.item.block as usize, hit.item.row as usize..hit.item.row as usize + 1);
+                tracks.into_iter().map(unit).collect()
+            }
+        };
+        let exact = |item: Item| {
+            let block = &self.blocks[item.block as usize];
+            let read = || {
+                let range = block.segments_of(&self.map, item.row as usize)?;
+                block.vectors(&self.map, Rows::Segments, range, dim)
+            };
+            let rows = read().map_err(corrupt)?;
+            Ok::<f32, RetrievalError>(
+                rows.chunks_exact(dim).map(|row| dot(query, row)).fold(f32::NEG_INFINITY, f32::max),
+            )
+        };
+        let work = |next: &std::sync::atomic::AtomicUsize| {
+            let mut best = Best::new(k, &threshold);
+            let (mut products, mut scores) = (Vec::new(), Vec::new());
+            while let Some((number, tracks)) = units.get(next.fetch_add(1, Memory::Relaxed)) {
+                let block = &self.blocks[*number];
+                for track in tracks.clone() {
+                    let range = block.segments_of(&self.map, track).map_err(corrupt)?;
+                    let (codes, scales) = block.codes(&self.map, Rows::Segments, range, dim).map_err(corrupt)?;
+                    probe.bounds(codes, scales, block.header.largest_norm, &mut products, &mut scores);
+                    let [lower, upper] = scores
+                        .iter()
+                        .fold([f32::NEG_INFINITY; 2], |most, bounds| [most[0].max(bounds[0]), most[1].max(bounds[1])]);
+                    if upper >= threshold.get() && allowed.get(block.header.first_track as usize + track)? {
+                        best.offer(lower, upper, Item { block: *number as u32, row: track as u32 });
+                    }
+                }
+                if best.is_full() {
+                    best.settle(exact)?;
+                }
+            }
+            best.settle(exact)?;
+            Ok(best.into_hits())
+        };
+        best_of(in_parallel(units.len(), work)?, k)
+    }
+
+    fn answer(&self, query: &[f32], hit: Scored, most: usize) -> Result<Answer, RetrievalError> {
+        let block = &self.blocks[hit.item.block as usize];
+        let track = block.header.first_track as usize + hit.item.row as usize;
+        let (record, segments) = (self.track(track)?, self.segments(track)?);
+        let scores: Vec<f32> = segments.rows.iter().map(|row| dot(query, row)).collect();
+        let moments = moments(segments.starts_s, &scores, self.config().window_s, record.duration_s, most);
+        Ok(Answer { track, path: record.path, duration_s: record.duration_s, score: hit.score, moments })
+    }
+}

@@ -1,0 +1,247 @@
+//! Hits as files that players open.
+
+mod m3u8;
+mod xspf;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::RetrievalError;
+
+/// A list of tracks, or of moments in them.
+///
+/// ```
+/// use muscall_retrieval::{Playlist, PlaylistEntry, PlaylistFormat};
+///
+/// let moment = PlaylistEntry {
+///     path: "music/rain.mp3".into(),
+///     title: "Rain".into(),
+///     start_s: Some(12.5),
+///     end_s: Some(20.0),
+///     duration_s: Some(181.0),
+///     score: 0.31,
+/// };
+/// let playlist = Playlist { title: "calm piano".into(), entries: vec![moment] };
+/// let mut file = Vec::new();
+/// playlist.write(&mut file, PlaylistFormat::M3u8)?;
+/// let expected = "#EXTM3U\n#PLAYLIST:calm piano\n#EXTINF:181,Rain\n\
+///     #EXTVLCOPT:start-time=12.500\n#EXTVLCOPT:stop-time=20.000\nmusic/rain.mp3\n";
+/// assert_eq!(String::from_utf8(file).ok().as_deref(), Some(expected));
+/// # Ok::<(), muscall_retrieval::RetrievalError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Playlist {
+    /// What it is called, such as the text that was searched for; none if it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// In the order of playing.
+    pub entries: Vec<PlaylistEntry>,
+}
+
+/// A track, or a moment in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaylistEntry {
+    /// The file. It is written as it is given: a relative one is relative to the playlist for players.
+    pub path: PathBuf,
+    /// What players show.
+    pub title: String,
+    /// Where the moment starts, in seconds; the start of the file if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_s: Option<f64>,
+    /// Where it ends, in seconds of the file; the end of the file if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_s: Option<f64>,
+    /// Length of the whole file in seconds, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<f64>,
+    /// Of the search.
+    pub score: f32,
+}
+
+/// How a playlist is written. All are UTF-8.
+///
+/// | | moments | scores | paths |
+/// |-|-|-|-|
+/// | M3U8 | for VLC | no | as given, with `./` before a `#` or a space; no line breaks, UTF-8 only |
+/// | XSPF | for VLC | in the annotation | any, as URIs: absolute ones `file://`, others relative |
+/// | JSON | yes | yes | UTF-8 only |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PlaylistFormat {
+    /// Extended M3U: what most players read.
+    M3u8,
+    /// XML Shareable Playlist Format, version 1.
+    Xspf,
+    /// [`Playlist`] as serde writes it, for programs.
+    Json,
+}
+
+impl PlaylistFormat {
+    /// By the extension, in capital or small letters.
+    ///
+    /// # Errors
+    /// [`RetrievalError::PlaylistExtension`] with the extensions that there are. `.m3u` is none of them: its
+    /// encoding is not defined.
+    pub fn from_path(path: &Path) -> Result<Self, RetrievalError> {
+        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+        match extension.as_ref().and_then(|extension| extension.to_str()) {
+            Some("m3u8") => Ok(Self::M3u8),
+            Some("xspf") => Ok(Self::Xspf),
+            Some("json") => Ok(Self::Json),
+            _ => Err(RetrievalError::PlaylistExtension { path: path.to_owned() }),
+        }
+    }
+}
+
+impl Playlist {
+    /// Writes the playlist. It is made in full before the first byte is written, so that an entry that the
+    /// format cannot hold leaves no half of a file.
+    ///
+    /// # Errors
+    /// [`RetrievalError::PlaylistNumber`] for a time that is not finite or negative, an end that is not after
+    /// the start, or a score that is not finite; [`RetrievalError::PlaylistPath`] for a path that the format
+    /// cannot hold; [`RetrievalError::PlaylistWrite`].
+    pub fn write(&self, to: &mut impl Write, format: PlaylistFormat) -> Result<(), RetrievalError> {
+        self.entries.iter().try_for_each(PlaylistEntry::check)?;
+        let text = match format {
+            PlaylistFormat::M3u8 => m3u8::text(self)?,
+            PlaylistFormat::Xspf => xspf::text(self),
+            PlaylistFormat::Json => {
+                for entry in &self.entries {
+                    entry.utf8_path("JSON")?;
+                }
+                let json = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
+                json.map_err(|source| RetrievalError::PlaylistWrite { source })? + "\n"
+            }
+        };
+        to.write_all(text.as_bytes()).map_err(|source| RetrievalError::PlaylistWrite { source })
+    }
+}
+
+impl PlaylistEntry {
+    fn check(&self) -> Result<(), RetrievalError> {
+        let seconds = [("start_s", self.start_s), ("end_s", self.end_s), ("duration_s", self.duration_s)];
+        let error = |field, found, expected| {
+            Err(RetrievalError::PlaylistNumber { path: self.path.clone(), field, found, expected })
+        };
+        for (field, value) in seconds {
+            if let Some(found) = value.filter(|value| !(value.is_finite() && *value >= 0.0)) {
+                return error(field, found, "seconds, finite and not negative; leave it out if it is not known");
+            }
+        }
+        if let Some(end) = self.end_s.filter(|&end| end <= self.start_s.unwrap_or(0.0)) {
+            return error("end_s", end, "a time after the start");
+        }
+        if !self.score.is_finite() {
+            return error("score", f64::from(self.score), "a finite number");
+        }
+        Ok(())
+    }
+
+    fn utf8_path(&self, format: &'static str) -> Result<&str, RetrievalError> {
+        let why = "a name that is not UTF-8";
+        let error = || RetrievalError::PlaylistPath { path: self.path.clone(), why, format, instead: "XSPF" };
+        self.path.to_str().ok_or_else(error)
+    }
+
+    /// VLC's options for a moment, in the words of both formats.
+    fn options(&self) -> impl Iterator<Item = String> {
+        let times = [("start-time", self.start_s.filter(|&start| start > 0.0)), ("stop-time", self.end_s)];
+        times.into_iter().filter_map(|(name, seconds)| seconds.map(|seconds| format!("{name}={seconds:.3}")))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(super) fn entry(path: impl Into<PathBuf>, title: &str) -> PlaylistEntry {
+        let title = title.to_owned();
+        PlaylistEntry { path: path.into(), title, start_s: None, end_s: None, duration_s: None, score: 0.25 }
+    }
+
+    pub(super) fn written(entries: Vec<PlaylistEntry>, format: PlaylistFormat) -> Result<String, RetrievalError> {
+        let mut bytes = Vec::new();
+        Playlist { title: String::new(), entries }.write(&mut bytes, format)?;
+        Ok(String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_extension_decides() {
+        let format = |path: &str| PlaylistFormat::from_path(Path::new(path));
+        assert_eq!(format("a/b.m3u8").unwrap(), PlaylistFormat::M3u8);
+        assert_eq!(format("b.XSPF").unwrap(), PlaylistFormat::Xspf);
+        assert_eq!(format("a.b.json").unwrap(), PlaylistFormat::Json);
+        for path in ["list.m3u", "list", ".json", "list.pls"] {
+            let message = format(path).unwrap_err().to_string();
+            assert!(message.starts_with(path) && message.ends_with(".m3u8, .xspf or .json"), "{message}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_named() {
+        let moment = |start_s, end_s| PlaylistEntry { start_s, end_s, ..entry("a.mp3", "") };
+        let long = PlaylistEntry { duration_s: Some(f64::INFINITY), ..entry("a.mp3", "") };
+        let score = PlaylistEntry { score: f32::NAN, ..entry("a.mp3", "") };
+        let entries = [
+            (moment(Some(-1.0), None), "start_s"),
+            (moment(Some(f64::NAN), None), "start_s"),
+            (moment(Some(2.0), Some(2.0)), "end_s"),
+            (moment(None, Some(0.0)), "end_s"),
+            (long, "duration_s"),
+            (score, "score"),
+        ];
+        for (entry, name) in entries {
+            let error = written(vec![entry], PlaylistFormat::Json).unwrap_err();
+            assert!(matches!(error, RetrievalError::PlaylistNumber { field, .. } if field == name), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error() {
+        let mut disk = [0_u8; 4];
+        let playlist = Playlist { title: String::new(), entries: vec![entry("a.mp3", "A")] };
+        let error = playlist.write(&mut disk.as_mut_slice(), PlaylistFormat::M3u8).unwrap_err();
+        assert!(matches!(error, RetrievalError::PlaylistWrite { .. }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf8() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"/caf\xe9.mp3"));
+        for format in [PlaylistFormat::M3u8, PlaylistFormat::Json] {
+            let error = written(vec![entry(&path, "")], format).unwrap_err();
+            assert!(matches!(error, RetrievalError::PlaylistPath { instead: "XSPF", .. }), "{error}");
+        }
+        let xml = written(vec![entry(&path, "")], PlaylistFormat::Xspf).unwrap();
+        assert!(xml.contains("<location>file:///caf%E9.mp3</location>"), "{xml}");
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_read_as_it_was_written(
+            entries in prop::collection::vec(("\\PC{0,8}", any::<String>(), any::<bool>(), 0.0_f64..1e5, -1.0_f32..1.0), 0..4),
+            title in any::<String>(),
+        ) {
+            let entries = entries.into_iter().map(|(path, title, moment, time, score)| PlaylistEntry {
+                path: path.into(),
+                title,
+                start_s: moment.then_some(time),
+                end_s: moment.then_some(time + 1.5),
+                duration_s: (!moment).then_some(time),
+                score,
+            });
+            let playlist = Playlist { title, entries: entries.collect() };
+            let mut bytes = Vec::new();
+            playlist.write(&mut bytes, PlaylistFormat::Json).unwrap();
+            prop_assert_eq!(serde_json::from_slice::<Playlist>(&bytes).unwrap(), playlist);
+        }
+    }
+}
