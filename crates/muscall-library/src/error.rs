@@ -78,7 +78,9 @@ pub enum LibraryError {
         at: usize,
     },
     /// What stands behind `@` is no stretch of time.
-    #[error("`@{found}` is no stretch of time; write `\"song.mp3\"@30-45`, in seconds, or `\"song.mp3\"@` for all of it")]
+    #[error(
+        "`@{found}` is no stretch of time; write `\"song.mp3\"@30-45`, in seconds, or `\"song.mp3\"@` for all of it"
+    )]
     Stretch {
         /// What was written.
         found: String,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use muscall_audio::{crop_or_pad, load_whole};
 use muscall_model::Muscall;
-use muscall_retrieval::{Answer, Centres, Embeddings, Index, Query, RetrievalError, Search, TrackRecord, mmr};
+use muscall_retrieval::{
+    Answer, Centres, Embeddings, Index, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
+};
 use serde::Serialize;
 
 use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
@@ -124,7 +126,8 @@ impl Library {
     /// If the vector does not fit the index.
     pub fn search_with(&self, query: &[f32], request: &Request) -> Result<Vec<Answer>, LibraryError> {
         let filter = request.filter.prepared();
-        let fits = |index: &Index, track: usize| -> Result<bool, RetrievalError> { Ok(filter.takes(&index.track(track)?)) };
+        let fits =
+            |index: &Index, track: usize| -> Result<bool, RetrievalError> { Ok(filter.takes(&index.track(track)?)) };
         let lambda = request.diversity.filter(|&diversity| diversity > 0.0).map(|diversity| 1.0 - diversity);
         let fetched = if lambda.is_some() { request.top.saturating_mul(CANDIDATES) } else { request.top };
         let mut search = Search::new(fetched).with_moments(request.moments);
@@ -166,11 +169,9 @@ impl Library {
     /// [`LibraryError::UnknownTrack`].
     pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<StripPoint>, LibraryError> {
         let (record, segments) = (self.track(track)?, self.index.segments(track)?);
-        let window_s = self.index.config().window_s;
         let points = segments.starts_s.iter().zip(segments.rows.iter()).map(|(&start, row)| {
-            let start_s = f64::from(start);
             let score = row.iter().zip(query).map(|(x, y)| x * y).sum();
-            StripPoint { start_s, end_s: (start_s + window_s).min(record.duration_s), score }
+            StripPoint { start_s: start.into(), end_s: self.end_of(start, record.duration_s), score }
         });
         Ok(points.collect())
     }
@@ -185,19 +186,24 @@ impl Library {
             return self.index.vector(track).map(<[f32]>::to_vec).map_err(|error| known(track, error));
         }
         let (record, segments) = (self.track(track)?, self.index.segments(track)?);
-        let window_s = self.index.config().window_s;
-        let (mut sum, mut any) = (vec![0.0; self.index.config().dim], false);
+        let mut rows = Vec::new();
         for (&start, row) in segments.starts_s.iter().zip(segments.rows.iter()) {
-            if stretch.overlaps(f64::from(start), f64::from(start) + window_s) {
-                sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-                any = true;
+            if stretch.overlaps(f64::from(start), self.end_of(start, record.duration_s)) {
+                rows.extend_from_slice(row);
             }
         }
-        if !any {
+        if rows.is_empty() {
             return Err(behind(record.path, stretch, record.duration_s));
         }
-        // Only its direction counts: a query gives each term unit norm.
-        Ok(sum)
+        Ok(mean_direction(Embeddings::new(&rows, self.index.config().dim)?))
+    }
+
+    /// Where a segment ends: an index without windows has tracks as a whole.
+    fn end_of(&self, start_s: f32, duration_s: f64) -> f64 {
+        match self.index.config().window_s {
+            0.0 => duration_s,
+            window_s => (f64::from(start_s) + window_s).min(duration_s),
+        }
     }
 
     /// A file or a part of it, as the model hears it.

@@ -189,8 +189,13 @@ mod tests {
         };
         assert!(with(|r| r.terms.clear()).contains("no terms"));
         assert!(with(|r| r.terms = vec![Term::text("a"); 33]).contains("33 terms"));
-        assert!(with(|r| r.terms[0] = Term::text(" 
-")).contains("empty"));
+        assert!(
+            with(|r| r.terms[0] = Term::text(
+                " 
+"
+            ))
+            .contains("empty")
+        );
         assert!(with(|r| r.terms[0] = Term::text("a".repeat(1001))).contains("1001 characters"));
         assert!(with(|r| r.terms[0].weight = f32::NAN).contains("terms[0].weight"));
         assert!(with(|r| r.terms[0].weight = 0.0).contains("not 0"));

@@ -96,7 +96,9 @@ impl From<Term> for RawTerm {
         let raw = Self { text: None, file: None, track: None, start_s: None, end_s: None, weight };
         match term.like {
             Like::Text(text) => Self { text: Some(text), ..raw },
-            Like::File { path, stretch: Stretch { start_s, end_s } } => Self { file: Some(path), start_s, end_s, ..raw },
+            Like::File { path, stretch: Stretch { start_s, end_s } } => {
+                Self { file: Some(path), start_s, end_s, ..raw }
+            }
             Like::Track { track, stretch: Stretch { start_s, end_s } } => {
                 Self { track: Some(track), start_s, end_s, ..raw }
             }
