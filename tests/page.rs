@@ -66,7 +66,8 @@ fn somebody_searches_listens_and_steers() {
 
     // More like one: it is a chip, and no result any more; the address brings all of it back.
     browser.click("#results > li:nth-child(2) .plus");
-    browser.wait(&format!("![...document.querySelectorAll('#results > li')].some((li) => li.dataset.track === {track})"));
+    browser
+        .wait(&format!("![...document.querySelectorAll('#results > li')].some((li) => li.dataset.track === {track})"));
     let titles = "[...document.querySelectorAll('#results h2')].map((title) => title.textContent).join('|')";
     let (found, address) = (browser.eval(titles), browser.eval("location.href"));
     browser.open(address.as_str().unwrap());
@@ -77,7 +78,8 @@ fn somebody_searches_listens_and_steers() {
     browser.key("/");
     browser.type_text("\"open");
     browser.key("Enter");
-    browser.wait("!document.getElementById('problem').hidden && document.querySelectorAll('#results > li').length === 0");
+    browser
+        .wait("!document.getElementById('problem').hidden && document.querySelectorAll('#results > li').length === 0");
     browser.complaints.retain(|complaint| !complaint.contains("400 (Bad Request)"));
     browser.open(&format!("{}/#q=drums&path=no such folder", server.address()));
     browser.wait("document.getElementById('status').textContent.includes('filters')");

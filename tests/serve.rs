@@ -7,13 +7,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use muscall::audio::{crop_or_pad, load_whole};
+use muscall::retrieval::{IndexConfig, IndexWriter, TrackRecord};
 use muscall::{Device, Muscall, MuscallConfig};
 use serde_json::Value;
-use served::{Response, Server, example};
+use served::{Response, Server};
 
 /// A folder of music with a model that knows nothing, and an index of it.
 struct Setup {
     dir: tempfile::TempDir,
+    model: Muscall,
     server: Server,
 }
 
@@ -26,7 +29,8 @@ fn setup() -> Setup {
     config.clip_s = 2.0;
     let model = config.init(&Device::default()).unwrap();
     let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
-    Muscall::new(config, &model, tokenizer, &Device::default()).unwrap().save(&bundle).unwrap();
+    let model = Muscall::new(config, &model, tokenizer, &Device::default()).unwrap();
+    model.save(&bundle).unwrap();
     fs::create_dir(&music).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let from = [
@@ -38,14 +42,31 @@ fn setup() -> Setup {
     for (name, from) in NAMES.iter().zip(from) {
         fs::copy(root.join(from), music.join(name)).unwrap();
     }
-    make_index(&bundle, &music, &index);
+    make_index(&model, &music, &index);
     let server = Server::start(&bundle, &index);
-    Setup { dir, server }
+    Setup { dir, model, server }
 }
 
-fn make_index(bundle: &Path, music: &Path, index: &Path) {
-    let mut command = Command::new(example("zz_stub_index"));
-    assert!(command.arg(bundle).arg(music).arg(index).status().unwrap().success());
+/// Windows of two seconds, one every second.
+fn make_index(model: &Muscall, music: &Path, index: &Path) {
+    let config = IndexConfig::new(model.config().projection_dim, model.fingerprint()).with_windows(2.0, 1.0);
+    let mut writer = IndexWriter::create(index, &config).unwrap();
+    add(model, &mut writer, &NAMES.map(|name| music.join(name)));
+}
+
+fn add(model: &Muscall, writer: &mut IndexWriter, paths: &[PathBuf]) {
+    let clips = model.clip_config();
+    for (content, path) in paths.iter().enumerate() {
+        let whole = load_whole(path, &clips).unwrap().samples;
+        let rate = clips.sample_rate as usize;
+        let starts: Vec<usize> = (0..(whole.len() / rate).saturating_sub(1).max(1)).collect();
+        let windows: Vec<_> = starts.iter().map(|start| crop_or_pad(&whole, start * rate, clips.samples)).collect();
+        let starts: Vec<f32> = starts.into_iter().map(|start| start as f32).collect();
+        let mut record = TrackRecord::new(path.to_str().unwrap());
+        (record.content, record.duration_s) = (content as u128, whole.len() as f64 / rate as f64);
+        writer.add(&record, &starts, model.embed_clips(&windows).unwrap().values()).unwrap();
+    }
+    writer.commit().unwrap();
 }
 
 impl Setup {
@@ -98,6 +119,27 @@ fn a_search_gives_tracks_with_moments_and_strips() {
     assert!(similar.len() == 2 && similar.iter().all(|answer| answer["track"] != celtica));
     let filtered = r#"{"terms": [{"text": "a"}], "filter": {"path": "TAIKO"}, "diversity": 0.5}"#;
     assert_eq!(server.search(filtered).json()["answers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_another_process_adds_or_takes_away_is_found_at_once() {
+    let setup = setup();
+    let tracks = || setup.server.get("/api/health").json()["tracks"].as_u64().unwrap();
+    assert_eq!(tracks(), 4);
+    let number = setup.number("celtica.ogg");
+    let added = setup.dir.path().join("music/added.flac");
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/muscall-audio/tests/fixtures/sound.flac"), &added)
+        .unwrap();
+    let index = setup.dir.path().join("index");
+    let mut writer = IndexWriter::open(&index, &setup.model.fingerprint()).unwrap();
+    writer.remove(setup.file("celtica.ogg").to_str().unwrap()).unwrap();
+    assert_eq!(tracks(), 4);
+    add(&setup.model, &mut writer, &[added]);
+    assert_eq!(tracks(), 4);
+    let kind = setup.audio("added.flac", &[]);
+    assert_eq!((kind.status, kind.header("content-type")), (200, Some("audio/flac")));
+    assert_eq!(setup.server.get(&format!("/api/track/{number}")).status, 404);
+    assert_eq!(setup.server.get(&format!("/audio/{number}")).status, 404);
 }
 
 #[test]
@@ -236,7 +278,8 @@ fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     for host in ["localhost", "LOCALHOST:7878", "127.0.0.1:1", "[::1]:80", "[::1]"] {
         assert_eq!(with_host(host), 200, "{host}");
     }
-    for host in ["evil.example", "evil.example:7878", "localhost.evil.example", "127.0.0.1.evil.example", "", "localhost:x"]
+    for host in
+        ["evil.example", "evil.example:7878", "localhost.evil.example", "127.0.0.1.evil.example", "", "localhost:x"]
     {
         assert_eq!(with_host(host), 403, "{host}");
     }
@@ -256,9 +299,11 @@ fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     for script in ["app", "player", "query", "results", "strip", "theme", "tools"] {
         let script = String::from_utf8(setup.server.get(&format!("/{script}.js")).body).unwrap();
         // Names of files are people's: nothing of them may become markup.
-        assert!(["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
-            .iter()
-            .all(|word| !script.contains(word)));
+        assert!(
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("]
+                .iter()
+                .all(|word| !script.contains(word))
+        );
     }
 }
 

@@ -39,11 +39,8 @@ impl Track {
 impl Found {
     pub fn all(library: &Library, query: &[f32], answers: Vec<Answer>) -> Result<Vec<Self>, LibraryError> {
         let found = |answer: Answer| {
-            let point = |m: &muscall::retrieval::Moment| StripPoint {
-                start_s: m.start_s,
-                end_s: m.end_s,
-                score: m.score,
-            };
+            let point =
+                |m: &muscall::retrieval::Moment| StripPoint { start_s: m.start_s, end_s: m.end_s, score: m.score };
             Ok(Self {
                 track: Track::new(answer.track, library.track(answer.track)?),
                 score: answer.score,

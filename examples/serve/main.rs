@@ -80,7 +80,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(shared: Arc<Shared>, address: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}; try another --port"))?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}; try another --port"))?;
     println!("Listening on http://{}", listener.local_addr()?);
     let app = Router::new()
         .merge(page::routes())

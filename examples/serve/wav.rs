@@ -23,7 +23,8 @@ pub fn is_needed(path: &Path, kind: &str) -> bool {
 /// The file as WAV: one channel, 16 bits.
 pub fn decode_to_wav(path: &Path) -> Result<Bytes, String> {
     let options = DecodeOptions { max_s: LONGEST_S, ..DecodeOptions::default() };
-    let wave = decode(path, &options).map_err(|error| format!("browsers do not play this format, and {error}"))?.waveform;
+    let wave =
+        decode(path, &options).map_err(|error| format!("browsers do not play this format, and {error}"))?.waveform;
     let (rate, data) = (wave.sample_rate(), 2 * wave.len() as u32);
     let mut bytes = Vec::with_capacity(44 + data as usize);
     bytes.extend(b"RIFF");
