@@ -25,8 +25,8 @@ fn make(dir: &Path) -> Library {
     model.save(dir.join("model")).unwrap();
     let config = IndexConfig::new(model.config().projection_dim, model.fingerprint()).with_windows(2.0, 2.0);
     let mut writer = IndexWriter::create(&dir.join("index"), &config).unwrap();
-    for i in 0..CLIPS.len() {
-        add(&model, &mut writer, i, CLIPS[i]);
+    for (i, name) in CLIPS.iter().enumerate() {
+        add(&model, &mut writer, i, name);
     }
     writer.commit().unwrap();
     Library::open(&dir.join("model"), &dir.join("index"), &Device::default()).unwrap()
