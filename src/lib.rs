@@ -3,6 +3,8 @@
 #[doc(inline)]
 pub use muscall_audio as audio;
 #[doc(inline)]
+pub use muscall_indexing as indexing;
+#[doc(inline)]
 pub use muscall_model as model;
 #[doc(inline)]
 pub use muscall_retrieval as retrieval;

@@ -3,9 +3,11 @@
 // No example uses all of it.
 #![allow(dead_code, unused_imports)]
 
+mod indexing;
 mod split;
 mod tables;
 
+pub use indexing::IndexConsole;
 pub use split::SplitName;
 pub use tables::{report_table, table};
 
@@ -31,14 +33,7 @@ pub struct TrainingConsole {
 impl TrainingConsole {
     /// Prints every `every`-th validation.
     pub fn new(every: u64) -> Result<Self, ctrlc::Error> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let flag = stop.clone();
-        ctrlc::set_handler(move || {
-            // A second Ctrl-C does not wait for the checkpoint.
-            if flag.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })?;
+        let stop = stop_on_ctrl_c()?;
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style = "{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left";
         bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
@@ -131,4 +126,16 @@ pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
     };
     eprintln!("error: {error}");
     ExitCode::from(2)
+}
+
+/// Becomes true with Ctrl-C; a second one does not wait for anything.
+pub(crate) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(stop)
 }

@@ -101,10 +101,11 @@ impl Muscall {
         save_bundle(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
     }
 
-    /// The same model, taking audio that is not `clip_s` long in windows that overlap by half.
+    /// The same model, taking audio that is not `clip_s` long in windows, one every
+    /// [`segment_hop_s`](MuscallConfig::segment_hop_s).
     #[must_use]
     pub fn in_windows(&self) -> Self {
-        let hop_s = self.config.clip_s / 2.0;
+        let hop_s = self.config.segment_hop_s();
         let config =
             self.config.clone().with_other_lengths(OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean });
         Self { config, ..self.clone() }

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use burn::tensor::{Tensor, TensorData};
 use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, crop_or_pad, load_clip, load_whole};
+use muscall_retrieval::{Embeddings, mean_direction};
 use rayon::prelude::*;
 
 use crate::audio::AudioBatch;
 use crate::muscall::OtherLengths;
 use crate::text::TextFrontend;
-use crate::windows::{mean_direction, window_starts};
+use crate::windows::window_starts;
 use crate::{AudioEmbedding, ModelError, Muscall, TextEmbedding};
 
 /// Clips that go through the audio encoder together.
@@ -129,7 +130,7 @@ impl Muscall {
         let mut values = Vec::with_capacity(clips.len() * dim);
         for pieces in &pieces {
             let (own, rest) = rows.split_at(pieces.len() * dim);
-            values.extend(mean_direction(own, dim));
+            values.extend(mean_direction(Embeddings::new(own, dim)?));
             rows = rest;
         }
         Ok(AudioEmbedding::new(values, dim))
@@ -169,6 +170,40 @@ impl Muscall {
             None => Piece { samples: crop_or_pad(samples, 0, window).into(), valid },
         };
         window_starts(samples.len(), window, hop).into_iter().map(piece).collect()
+    }
+
+    /// A whole file as the windows that an index keeps of it: `clip_s` long, one every
+    /// [`segment_hop_s`](crate::MuscallConfig::segment_hop_s), the last one ending where the audio ends.
+    ///
+    /// The normalised mean of their embeddings is that of the file as
+    /// [`in_windows`](Self::in_windows)`().embed_whole` gives it, to the bit.
+    pub fn segments(&self, whole: &Clip) -> Vec<Clip> {
+        let sample_rate = f64::from(self.config().log_mel.sample_rate);
+        let (window, samples) = (self.config().clip_samples(), &whole.samples);
+        let hop = (self.config().segment_hop_s() * sample_rate).round() as usize;
+        let segment = |start: usize| Clip {
+            samples: crop_or_pad(samples, start, window),
+            valid: window.min(samples.len() - start),
+            start_s: whole.start_s + start as f64 / sample_rate,
+            repairs: Vec::new(),
+        };
+        window_starts(samples.len(), window, hop).into_iter().map(segment).collect()
+    }
+
+    /// Mean of the embeddings of many short descriptions: where text lies in the joint space. Queries of
+    /// words and music are centred by it.
+    ///
+    /// # Shapes
+    /// - returns `[projection_dim]`
+    /// # Errors
+    /// As [`embed_text`](Self::embed_text).
+    pub fn text_centre(&self) -> Result<Vec<f32>, ModelError> {
+        let texts = self.embed_text(crate::text::descriptions())?;
+        let mut sum = vec![0.0_f64; self.config().projection_dim];
+        for row in 0..texts.len() {
+            sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        Ok(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
     }
 
     /// Embeds captions or queries.
@@ -217,8 +252,8 @@ impl Muscall {
         let (audio, text) = (self.in_windows().embed_whole(paths)?, self.embed_text(&prompts)?);
         let dim = self.config().projection_dim;
         let values = muscall_retrieval::class_scores(
-            muscall_retrieval::Embeddings::new(audio.values(), dim)?,
-            muscall_retrieval::Embeddings::new(text.values(), dim)?,
+            Embeddings::new(audio.values(), dim)?,
+            Embeddings::new(text.values(), dim)?,
         )?;
         Ok(values.chunks(prompts.len().max(1)).map(<[f32]>::to_vec).collect())
     }

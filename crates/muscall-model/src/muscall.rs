@@ -54,6 +54,10 @@ pub struct MuscallConfig {
     /// What happens to audio that is not `clip_s` long.
     #[serde(default)]
     pub other_lengths: OtherLengths,
+    /// From the start of a window that an index keeps to that of the next one; half of `clip_s` if it is
+    /// not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_hop_s: Option<f64>,
 }
 
 fn yes() -> bool {
@@ -100,6 +104,7 @@ impl MuscallConfig {
             audio,
             text,
             other_lengths: OtherLengths::default(),
+            segment_hop_s: None,
         }
     }
 
@@ -156,6 +161,18 @@ impl MuscallConfig {
         self
     }
 
+    /// Replaces the seconds from the start of an index's window to that of the next one.
+    #[must_use]
+    pub fn with_segment_hop_s(mut self, segment_hop_s: f64) -> Self {
+        self.segment_hop_s = Some(segment_hop_s);
+        self
+    }
+
+    /// Seconds from the start of an index's window to that of the next one.
+    pub fn segment_hop_s(&self) -> f64 {
+        self.segment_hop_s.unwrap_or(self.clip_s / 2.0)
+    }
+
     /// Replaces the temperature.
     #[must_use]
     pub fn with_temperature(mut self, temperature: Temperature) -> Self {
@@ -182,6 +199,8 @@ impl MuscallConfig {
             let valid = hop_s > 0.0 && hop_s <= self.clip_s;
             ModelError::check(valid, "other_lengths.hop_s", hop_s, "above 0 and at most clip_s")?;
         }
+        let (hop_s, clip_s) = (self.segment_hop_s(), self.clip_s);
+        ModelError::check(hop_s > 0.0 && hop_s <= clip_s, "segment_hop_s", hop_s, "above 0 and at most clip_s")?;
         self.log_mel.validate()?;
         self.audio.validate()?;
         self.text.validate()?;

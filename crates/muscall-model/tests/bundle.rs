@@ -151,3 +151,35 @@ fn other_lengths_are_embedded_as_the_bundle_says() {
     assert_eq!(short, base.embed_clips(&[padded]).unwrap());
     assert_ne!(short, base.embed_clips(&[&clip[..20_000]]).unwrap());
 }
+
+#[test]
+fn segments_are_the_windows_of_a_whole_file() {
+    let model = model(Pooling::Attention);
+    let files = demo();
+    let config = model.clip_config();
+    let whole = muscall_audio::load_whole(&files[0], &config).unwrap();
+    let segments = model.segments(&whole);
+    assert!(segments.len() > 3);
+    assert!(segments.iter().all(|clip| clip.samples.len() == config.samples && clip.valid == config.samples));
+    assert!(segments.windows(2).all(|pair| pair[0].start_s < pair[1].start_s));
+    // In any company they are what they are alone, and what `embed_audio` gives at that place.
+    let together = model.embed_loaded(&segments).unwrap();
+    for (row, clip) in segments.iter().enumerate() {
+        assert_eq!(model.embed_loaded(std::slice::from_ref(clip)).unwrap().row(0), together.row(row));
+    }
+    let at = load_clip(&files[0], CropPosition::At { start_s: segments[1].start_s }, &config).unwrap();
+    assert_eq!(model.embed_loaded(&[at]).unwrap().row(0), together.row(1));
+    let rows = muscall_retrieval::Embeddings::new(together.values(), together.dim()).unwrap();
+    let mean = muscall_retrieval::mean_direction(rows);
+    assert_eq!(model.in_windows().embed_whole(&files[..1]).unwrap().row(0), mean);
+    // A file of one window or less has the vector that `embed_audio` gives.
+    for length in [config.samples, config.samples / 2] {
+        let short = muscall_audio::Clip { samples: whole.samples[..length].to_vec(), valid: length, ..whole.clone() };
+        let segments = model.segments(&short);
+        assert_eq!((segments.len(), segments[0].valid), (1, length));
+        let windowed = model.in_windows().embed_loaded(&[short]).unwrap();
+        assert_eq!(model.embed_loaded(&segments).unwrap(), windowed);
+    }
+    let centre = model.text_centre().unwrap();
+    assert!(centre.iter().map(|x| x * x).sum::<f32>() <= 1.0);
+}

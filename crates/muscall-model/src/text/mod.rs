@@ -1,6 +1,7 @@
 //! The text branch: captions to one vector.
 
 mod batch;
+mod descriptions;
 mod frontend;
 mod head;
 #[cfg(feature = "sentence")]
@@ -10,6 +11,7 @@ mod transformer;
 pub mod word_vectors;
 
 pub use batch::{TextBatch, TokenBatch};
+pub(crate) use descriptions::descriptions;
 pub use frontend::TextFrontend;
 pub use head::Head;
 #[cfg(feature = "sentence")]

@@ -22,6 +22,7 @@ pub struct IndexWriter {
     /// Paths added since, and tracks removed since.
     added: HashMap<String, usize>,
     removed: HashSet<usize>,
+    removed_of_base: usize,
 }
 
 impl IndexWriter {
@@ -73,7 +74,7 @@ impl IndexWriter {
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| io(path, source))?;
         let (header, commit) = read_header(&mut file, path)?;
         let appender = Appender::new(file, path, header, commit);
-        Ok(Self { _lock: lock, appender, base, added: HashMap::new(), removed: HashSet::new() })
+        Ok(Self { _lock: lock, appender, base, added: HashMap::new(), removed: HashSet::new(), removed_of_base: 0 })
     }
 
     /// What its vectors have in common.
@@ -118,7 +119,9 @@ impl IndexWriter {
         let Some(track) = self.find(path)? else {
             return Ok(false);
         };
-        self.added.remove(path);
+        if self.added.remove(path).is_none() {
+            self.removed_of_base += 1;
+        }
         self.removed.insert(track);
         self.appender.remove(track);
         Ok(true)
@@ -133,6 +136,22 @@ impl IndexWriter {
             return Ok(Some(track));
         }
         Ok(self.base.find(path)?.filter(|track| !self.removed.contains(track)))
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.base.path
+    }
+
+    /// Number of tracks, with those that are not committed yet.
+    pub fn len(&self) -> usize {
+        let base = self.base.len() - self.removed_of_base;
+        base + self.added.len()
+    }
+
+    /// Whether there is no track.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The state that was there when the writer came.

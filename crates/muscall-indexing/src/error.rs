@@ -1,0 +1,65 @@
+//! What can go wrong on the way to an index.
+
+use std::path::PathBuf;
+
+use muscall_model::ModelError;
+use muscall_retrieval::RetrievalError;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexingError {
+    /// A file or folder cannot be read or written.
+    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A shard's name is not one.
+    #[error("shard `{found}`: expected i/n, with i from 0 and below n, such as 0/8")]
+    Shard {
+        /// What was given.
+        found: String,
+    },
+    /// A variable that a cluster sets makes no sense.
+    #[error("{variable} is `{found}`: expected a number below {count}; set it, or give the shard as i/n")]
+    ShardVariable {
+        /// Its name.
+        variable: &'static str,
+        /// Its value.
+        found: String,
+        /// Number of shards.
+        count: u64,
+    },
+    /// A shard's marker cannot be read.
+    #[error("{path}: not a marker of a finished shard ({source}); remove it and run the shard again")]
+    Marker {
+        /// The marker.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Shards are missing.
+    #[error("{path}: the shard is not done; run it again before merging")]
+    NotDone {
+        /// The shard's index.
+        path: PathBuf,
+    },
+    /// There is nothing to merge.
+    #[error("no shards were given; name their index files")]
+    NoShards,
+    /// A shard is of another kind than the first one.
+    #[error("{path}: its windows or its model differ from those of the other shards; index it again")]
+    OtherShard {
+        /// The shard's index.
+        path: PathBuf,
+    },
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The index failed.
+    #[error(transparent)]
+    Retrieval(#[from] RetrievalError),
+}

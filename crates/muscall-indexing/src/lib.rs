@@ -1,0 +1,25 @@
+//! From music to an index: finds out what is new, changed, moved or gone, decodes ahead of the encoder, and
+//! commits as it goes, so that an interruption costs seconds.
+//!
+//! An [`Indexer`] brings an index up to date with a list of [`Item`]s; a [`Shard`] is one of several jobs
+//! that share a list, whose indexes [`merge`] puts together.
+
+mod ahead;
+mod error;
+mod event;
+mod indexer;
+mod item;
+mod load;
+mod merge;
+mod plan;
+mod shard;
+mod unreadable;
+
+pub use error::IndexingError;
+pub use event::{Event, Outcome};
+pub use indexer::{Indexer, Report, index_config};
+pub use item::Item;
+pub use merge::merge;
+pub use plan::Scope;
+pub use shard::{Done, Shard};
+pub use unreadable::{Unreadable, write_unreadable};

@@ -1,0 +1,63 @@
+//! A file as what the encoder takes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use muscall_audio::{Clip, load_whole};
+use muscall_model::Muscall;
+use muscall_retrieval::Index;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::plan::Work;
+
+/// Bytes read at once.
+const BUFFER: usize = 1 << 20;
+
+/// What a thread has made of a file.
+pub(crate) enum Loaded {
+    Windows {
+        content: u128,
+        duration_s: f64,
+        windows: Vec<Clip>,
+    },
+    /// The content is that of a track.
+    Known {
+        content: u128,
+        track: usize,
+    },
+    Unreadable(String),
+}
+
+pub(crate) fn load(model: &Muscall, index: &Index, work: &Work) -> Loaded {
+    let content = match hash(&work.item.file) {
+        Ok(content) => content,
+        Err(error) => return Loaded::Unreadable(format!("{error}; check its permissions")),
+    };
+    let same = |&track: &usize| index.track(track).is_ok_and(|record| record.content == content);
+    if let Some(track) = work.perhaps.iter().copied().find(same) {
+        return Loaded::Known { content, track };
+    }
+    match load_whole(&work.item.file, &model.clip_config()) {
+        Ok(whole) if whole.samples.is_empty() => Loaded::Unreadable("it holds no audio".into()),
+        Ok(whole) => {
+            let duration_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
+            Loaded::Windows { content, duration_s, windows: model.segments(&whole) }
+        }
+        Err(error) => Loaded::Unreadable(error.to_string()),
+    }
+}
+
+/// Of all bytes; never 0, which stands for an unknown content.
+fn hash(path: &Path) -> io::Result<u128> {
+    let (mut file, mut hash) = (File::open(path)?, Xxh3::new());
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hash.digest128().max(1)),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

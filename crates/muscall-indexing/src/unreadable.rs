@@ -1,0 +1,32 @@
+//! What could not be indexed, and why.
+
+use std::fs;
+use std::path::Path;
+
+use crate::IndexingError;
+
+/// A file that could not be indexed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The file.
+    pub path: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// Writes the list, a line each: the path, a tab, the reason. Without any, an older list is removed.
+///
+/// # Errors
+/// [`IndexingError::Io`].
+pub fn write_unreadable(path: &Path, unreadable: &[Unreadable]) -> Result<(), IndexingError> {
+    let io = |source| IndexingError::Io { path: path.to_owned(), source };
+    if unreadable.is_empty() {
+        return match fs::remove_file(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io(source)),
+            _ => Ok(()),
+        };
+    }
+    let line = |text: &str| text.replace(['\t', '\n', '\r'], " ");
+    let lines = unreadable.iter().map(|file| format!("{}\t{}\n", line(&file.path), line(&file.reason)));
+    fs::write(path, lines.collect::<String>()).map_err(io)
+}

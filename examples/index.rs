@@ -1,0 +1,133 @@
+//! Makes an index of music, or brings it up to date.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+#[path = "index/source.rs"]
+mod source;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use muscall::indexing::{Done, Indexer, Report, Shard, index_config, merge, write_unreadable};
+use muscall::retrieval::IndexWriter;
+use muscall::{Device, Index, Muscall};
+
+use crate::console::IndexConsole;
+use crate::source::Source;
+
+/// Makes an index of the moments of all music in a folder, a manifest or a bucket, or brings it up to date: new
+/// and changed files are embedded, moved ones are known by their content, and those that are gone are
+/// removed. May be stopped at any time; what was done is kept.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example index -- --bundle runs/quickstart --index music.index demo/audio"
+)]
+struct Arguments {
+    /// A trained model. Not needed to merge.
+    #[arg(long, required_unless_present = "merge")]
+    bundle: Option<PathBuf>,
+    /// The index's file.
+    #[arg(long)]
+    index: PathBuf,
+    /// This process is one of several that share the music: `i/n`, or `n` with i from the cluster's
+    /// SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX. It writes an index of its own beside the file.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<String>,
+    /// Puts the indexes of that many shards together.
+    #[arg(long, value_name = "N", conflicts_with_all = ["shard", "music"])]
+    merge: Option<u64>,
+    /// Windows that go through the encoder together.
+    #[arg(long, default_value_t = Indexer::default().batch)]
+    batch: usize,
+    /// Threads that decode.
+    #[arg(long, default_value_t = Indexer::default().threads)]
+    threads: usize,
+    /// A folder, searched at any depth, a manifest, or `s3://bucket/prefix`.
+    #[arg(required_unless_present = "merge")]
+    music: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    if let Some(count) = arguments.merge {
+        let shards: Vec<PathBuf> =
+            (0..count).map(|number| Shard { number, count }.index_path(&arguments.index)).collect();
+        let taken = merge(&arguments.index, &shards)?;
+        return finish(&arguments.index, &format!("{taken} tracks from {count} shards"));
+    }
+    let (Some(bundle), Some(music)) = (&arguments.bundle, &arguments.music) else {
+        return Err("give --bundle and the music".into());
+    };
+    let shard = arguments.shard.as_deref().map(shard).transpose()?;
+    let index = shard.map_or(arguments.index.clone(), |shard| shard.index_path(&arguments.index));
+    let model = Muscall::load(bundle, &Device::default())?;
+    let mut source = Source::read(music)?;
+    if let Some(shard) = shard {
+        source.items.retain(|item| shard.takes(item));
+    }
+    let mut writer = IndexWriter::open_or_create(&index, &index_config(&model))?;
+    if shard.is_some() {
+        // It counts again when all is there that is there now.
+        Done::remove(&index)?;
+    }
+    let indexer = Indexer { threads: arguments.threads, batch: arguments.batch, ..Indexer::default() };
+    let (started, mut console) = (Instant::now(), IndexConsole::new()?);
+    let mut report = indexer.run(&model, &mut writer, source.items, &source.scope, |event| console.listen(&event))?;
+    console.finish();
+    report.unreadable.extend(source.unreadable);
+    let list = sibling(&index, ".unreadable.tsv");
+    write_unreadable(&list, &report.unreadable)?;
+    print_report(&report, started.elapsed().as_secs_f64(), &list);
+    if report.stopped {
+        return Err("stopped; what was done is kept: run it again to go on".into());
+    }
+    let worth_it = { Index::open(&index)? };
+    if worth_it.garbage() > 0.25 || worth_it.blocks_len() > 256 {
+        writer = writer.compact()?;
+    }
+    if shard.is_some() {
+        let (fingerprint, tracks) = (model.fingerprint(), writer.len());
+        Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;
+    }
+    finish(&index, "up to date")
+}
+
+fn shard(text: &str) -> Result<Shard, Box<dyn Error>> {
+    match text.parse() {
+        Ok(count) => Ok(Shard::from_environment(count)?),
+        Err(_) => Ok(text.parse()?),
+    }
+}
+
+fn print_report(report: &Report, wall_s: f64, list: &Path) {
+    let Report { embedded, audio_s, moved, unchanged, removed, unreadable, .. } = report;
+    println!(
+        "{embedded} files embedded ({:.1} h of audio in {wall_s:.0} s), {moved} moved, {unchanged} unchanged, {removed} removed",
+        audio_s / 3600.0
+    );
+    for file in unreadable.iter().take(20) {
+        eprintln!("left out: {}: {}", file.path, file.reason);
+    }
+    if !unreadable.is_empty() {
+        eprintln!("{} files were left out; all of them, with the reasons, are in {}", unreadable.len(), list.display());
+    }
+}
+
+fn finish(index: &Path, what: &str) -> Result<(), Box<dyn Error>> {
+    let opened = Index::open(index)?;
+    println!("{}: {what}; {} tracks, {} segments", index.display(), opened.len(), opened.segments_len());
+    Ok(())
+}
+
+fn sibling(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}

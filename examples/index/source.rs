@@ -1,0 +1,45 @@
+//! Where music comes from.
+
+use std::error::Error;
+use std::path::Path;
+
+use muscall::indexing::{Item, Scope, Unreadable};
+use muscall::{Manifest, Split, TrainError};
+
+/// All music of a place.
+pub struct Source {
+    pub items: Vec<Item>,
+    pub scope: Scope,
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Source {
+    /// A folder, or all splits of a manifest.
+    pub fn read(music: &Path) -> Result<Self, Box<dyn Error>> {
+        if music.is_dir() && !music.join("dataset_train.json").exists() {
+            let (items, unreadable) = Item::folder(music);
+            if items.is_empty() && unreadable.is_empty() {
+                return Err(format!("{}: no audio files in this folder", music.display()).into());
+            }
+            return Ok(Self { items, unreadable, scope: Scope::folder(music) });
+        }
+        let mut files = Vec::new();
+        for split in [Split::Train, Split::Val, Split::Test] {
+            match Manifest::read(music, split) {
+                Ok(manifest) => files.extend(manifest.rows.into_iter().map(|row| row.audio)),
+                Err(TrainError::EmptySplit { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        files.sort();
+        files.dedup();
+        let mut source = Self { items: Vec::new(), scope: Scope::Items, unreadable: Vec::new() };
+        for file in files {
+            match Item::file(&file) {
+                Ok(item) => source.items.push(item),
+                Err(refused) => source.unreadable.push(refused),
+            }
+        }
+        Ok(source)
+    }
+}

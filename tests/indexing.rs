@@ -1,0 +1,183 @@
+//! An index of files that come, change, move and go, made by a process that is killed again and again.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use muscall::retrieval::Search;
+use muscall::{Device, Index, Muscall, MuscallConfig};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const RATE: u32 = 16_000;
+
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let mut command = Command::new(test.ancestors().nth(2).unwrap().join("examples").join(name));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// A small model with random weights.
+fn bundle(dir: &Path) -> PathBuf {
+    let mut config = MuscallConfig::tiny();
+    config.clip_s = 1.5;
+    let model = config.init(&Device::default()).unwrap();
+    let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
+    let path = dir.join("bundle");
+    Muscall::new(config, &model, tokenizer, &Device::default()).unwrap().save(&path).unwrap();
+    path
+}
+
+/// A tone that slides, of its own for each seed.
+fn music(path: &Path, seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let (seconds, pitch, slide) =
+        (rng.random_range(0.4..5.0), rng.random_range(80.0..900.0), rng.random_range(-90.0..90.0));
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..(seconds * f64::from(RATE)) as u64 {
+        let time = i as f64 / f64::from(RATE);
+        let wave = (std::f64::consts::TAU * (pitch * time + slide * time * time)).sin();
+        writer.write_sample((wave * 9000.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+}
+
+fn index_command(bundle: &Path, index: &Path, music: &Path) -> Command {
+    let mut command = example("index");
+    command.arg("--bundle").arg(bundle).arg("--index").arg(index).args(["--batch", "8"]).arg(music);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What an index holds, by path.
+fn contents(path: &Path) -> BTreeMap<String, (u128, u64, Vec<u32>, Vec<u32>)> {
+    let index = Index::open(path).unwrap();
+    let bits = |values: &[f32]| values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let mut all = BTreeMap::new();
+    for track in index.tracks() {
+        let (record, segments) = (index.track(track).unwrap(), index.segments(track).unwrap());
+        let value = (record.content, record.bytes, bits(segments.starts_s), bits(segments.rows.values()));
+        assert!(all.insert(record.path, value).is_none(), "a track stands twice");
+    }
+    all
+}
+
+#[test]
+fn kills_lose_and_double_nothing() {
+    // A long run, on demand: MUSCALL_KILLS=50 and 300 files.
+    let kills: usize = std::env::var("MUSCALL_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
+    let files = if kills > 10 { 300 } else { 60 };
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, index) = (dir.path().join("music"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path());
+    fs::create_dir_all(folder.join("more")).unwrap();
+    let name =
+        |i: usize| folder.join(if i.is_multiple_of(3) { format!("more/ü {i}.wav") } else { format!("{i}.wav") });
+    for i in 0..files {
+        music(&name(i), i as u64);
+    }
+    // Odd ones: empty, not audio, cut off, two of the same content.
+    fs::write(folder.join("empty.wav"), "").unwrap();
+    fs::write(folder.join("text.mp3"), "not music").unwrap();
+    let whole = fs::read(name(1)).unwrap();
+    fs::write(folder.join("cut.wav"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(folder.join("twin.wav"), &whole).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    for kill in 0..kills {
+        let mut child = index_command(&bundle, &index, &folder).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(rng.random_range(20..1500)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Whatever happened, it can be read.
+        if index.exists() {
+            contents(&index);
+        }
+        // Meanwhile some change, some move, some go.
+        let pick = |rng: &mut ChaCha8Rng| name(rng.random_range(0..files));
+        music(&pick(&mut rng), 1000 + kill as u64);
+        let (from, to) = (pick(&mut rng), folder.join(format!("moved-{kill}.wav")));
+        if from.exists() {
+            fs::rename(from, to).unwrap();
+        }
+        let _ = fs::remove_file(pick(&mut rng));
+    }
+    assert!(index_command(&bundle, &index, &folder).status().unwrap().success());
+    let undisturbed = dir.path().join("undisturbed.index");
+    assert!(index_command(&bundle, &undisturbed, &folder).status().unwrap().success());
+    let (disturbed, undisturbed) = (contents(&index), contents(&undisturbed));
+    assert_eq!(disturbed.keys().collect::<Vec<_>>(), undisturbed.keys().collect::<Vec<_>>());
+    assert!(disturbed == undisturbed);
+    let listed = fs::read_to_string(dir.path().join("music.index.unreadable.tsv")).unwrap();
+    for odd in ["empty.wav", "text.mp3"] {
+        assert!(listed.contains(odd), "{listed}");
+    }
+    // Again there is nothing to do, and the index is the same to the byte.
+    let bytes = fs::read(&index).unwrap();
+    assert!(index_command(&bundle, &index, &folder).status().unwrap().success());
+    assert!(fs::read(&index).unwrap() == bytes);
+}
+
+#[test]
+fn shards_make_the_same_index_and_may_be_run_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, index) = (dir.path().join("music"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path());
+    fs::create_dir(&folder).unwrap();
+    (0..20).for_each(|i| music(&folder.join(format!("{i}.wav")), i));
+    let whole = dir.path().join("whole.index");
+    assert!(index_command(&bundle, &whole, &folder).status().unwrap().success());
+    let merge = || {
+        let mut command = example("index");
+        command.args(["--merge", "3", "--index"]).arg(&index).output().unwrap()
+    };
+    for number in [0, 2] {
+        let mut command = index_command(&bundle, &index, &folder);
+        assert!(command.args(["--shard", &format!("{number}/3")]).status().unwrap().success());
+    }
+    let missing = merge();
+    assert!(!missing.status.success() && String::from_utf8_lossy(&missing.stderr).contains("shard-1-of-3"));
+    let mut last = index_command(&bundle, &index, &folder);
+    assert!(last.args(["--shard", "3"]).env("SLURM_ARRAY_TASK_ID", "1").status().unwrap().success());
+    assert!(merge().status.success());
+    assert!(contents(&index) == contents(&whole));
+    let bytes = fs::read(&index).unwrap();
+    assert!(merge().status.success());
+    assert!(fs::read(&index).unwrap() == bytes);
+}
+
+#[test]
+fn the_index_holds_what_the_model_gives() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, index) = (dir.path().join("music"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path());
+    fs::create_dir(&folder).unwrap();
+    let paths: Vec<PathBuf> = (0..12).map(|i| folder.join(format!("{i}.wav"))).collect();
+    paths.iter().zip(0..).for_each(|(path, seed)| music(path, seed));
+    assert!(index_command(&bundle, &index, &folder).args(["--threads", "3"]).status().unwrap().success());
+    let model = Muscall::load(&bundle, &Device::default()).unwrap();
+    let opened = Index::open_for(&index, &model.fingerprint()).unwrap();
+    let (whole, middle) = (model.in_windows().embed_whole(&paths).unwrap(), model.embed_audio(&paths).unwrap());
+    let mut short = 0;
+    for (row, path) in paths.iter().enumerate() {
+        let track = opened.find(path.to_str().unwrap()).unwrap().unwrap();
+        assert_eq!(opened.vector(track).unwrap(), whole.row(row));
+        if opened.segments(track).unwrap().rows.rows() == 1 {
+            assert_eq!(opened.vector(track).unwrap(), middle.row(row));
+            short += 1;
+        }
+        let best = opened.search(opened.segments(track).unwrap().rows.row(0), &Search::new(1)).unwrap();
+        assert_eq!(best[0].track, track);
+    }
+    assert!(short > 0, "some files are short");
+    // Another model's vectors are not mixed with these.
+    let other = self::bundle(&dir.path().join("other"));
+    let refused =
+        example("index").arg("--bundle").arg(&other).arg("--index").arg(&index).arg(&folder).output().unwrap();
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("model"));
+}
