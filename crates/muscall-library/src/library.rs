@@ -1,0 +1,239 @@
+//! A model and an index that answer requests.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use muscall_audio::{crop_or_pad, load_whole};
+use muscall_model::Muscall;
+use muscall_retrieval::{
+    Answer, Centres, Embeddings, Index, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
+};
+use serde::Serialize;
+
+use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
+
+/// Candidates for each answer that is to be unlike the others.
+const CANDIDATES: usize = 5;
+
+/// A trained model with one committed state of an index: all answers belong to that state.
+#[derive(Clone)]
+pub struct Library {
+    model: Arc<Muscall>,
+    fingerprint: Arc<str>,
+    text_centre: Arc<[f32]>,
+    index: Arc<Index>,
+}
+
+/// How well a part of a track fits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StripPoint {
+    /// Where it starts.
+    pub start_s: f64,
+    /// Where it ends.
+    pub end_s: f64,
+    /// As of answers.
+    pub score: f32,
+}
+
+impl Library {
+    /// A bundle, and an index that was made with it.
+    ///
+    /// # Errors
+    /// If one cannot be read, or the index was made with another model.
+    pub fn open(bundle: &Path, index: &Path, device: &Device) -> Result<Self, LibraryError> {
+        let model = Muscall::load(bundle, device)?;
+        let fingerprint = model.fingerprint();
+        let index = Index::open_for(index, &fingerprint)?;
+        let text_centre = model.text_centre()?.into();
+        Ok(Self { model: model.into(), fingerprint: fingerprint.into(), text_centre, index: index.into() })
+    }
+
+    /// The same model with a newer state of the index, if another process has committed one.
+    ///
+    /// # Errors
+    /// If the index cannot be read any more.
+    pub fn refreshed(&self) -> Result<Option<Self>, LibraryError> {
+        let index = self.index.refreshed()?;
+        Ok(index.map(|index| Self { index: index.into(), ..self.clone() }))
+    }
+
+    /// Goes on with the newest state of the index; returns whether it is another one.
+    ///
+    /// # Errors
+    /// As [`refreshed`](Self::refreshed).
+    pub fn refresh(&mut self) -> Result<bool, LibraryError> {
+        let newer = self.refreshed()?;
+        Ok(newer.map(|newer| *self = newer).is_some())
+    }
+
+    /// What is searched.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// What hears and reads.
+    pub fn model(&self) -> &Muscall {
+        &self.model
+    }
+
+    /// Of the model, and so of the index.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// What the index knows of a track.
+    ///
+    /// # Errors
+    /// [`LibraryError::UnknownTrack`].
+    pub fn track(&self, track: usize) -> Result<TrackRecord, LibraryError> {
+        self.index.track(track).map_err(|error| known(track, error))
+    }
+
+    /// The direction in which a request looks, `[dim]`, unit norm.
+    ///
+    /// # Errors
+    /// If the request is [not valid](Request::validate), a track or file of it is not there, or its terms
+    /// cancel out.
+    pub fn query_vector(&self, request: &Request) -> Result<Vec<f32>, LibraryError> {
+        request.validate()?;
+        let texts: Vec<&str> = request.terms.iter().filter_map(|term| term.like.words()).collect();
+        let texts = self.model.embed_text(texts)?;
+        let mut rows = (0..texts.len()).map(|row| texts.row(row));
+        let mut query = Query::new();
+        for term in &request.terms {
+            query = match &term.like {
+                Like::Text(_) => query.text(rows.next().unwrap_or_default(), term.weight),
+                Like::File { path, stretch } => query.audio(&self.hear(path, *stretch)?, term.weight),
+                Like::Track { track, stretch } => query.audio(&self.recall(*track, *stretch)?, term.weight),
+            };
+        }
+        Ok(query.vector(&self.centres()?)?)
+    }
+
+    /// The tracks that fit best, best first; with [`diversity`](Request::diversity), in an order that
+    /// also makes each unlike those before it.
+    ///
+    /// # Errors
+    /// As [`query_vector`](Self::query_vector).
+    pub fn search(&self, request: &Request) -> Result<Vec<Answer>, LibraryError> {
+        self.search_with(&self.query_vector(request)?, request)
+    }
+
+    /// The same, with a vector that is at hand: only what the request says of answers is looked at.
+    ///
+    /// # Errors
+    /// If the vector does not fit the index.
+    pub fn search_with(&self, query: &[f32], request: &Request) -> Result<Vec<Answer>, LibraryError> {
+        let filter = request.filter.prepared();
+        let fits =
+            |index: &Index, track: usize| -> Result<bool, RetrievalError> { Ok(filter.takes(&index.track(track)?)) };
+        let lambda = request.diversity.filter(|&diversity| diversity > 0.0).map(|diversity| 1.0 - diversity);
+        let fetched = if lambda.is_some() { request.top.saturating_mul(CANDIDATES) } else { request.top };
+        let mut search = Search::new(fetched).with_moments(request.moments);
+        if filter != Filter::default() {
+            search = search.with_filter(&fits);
+        }
+        let answers = self.index.search(query, &search)?;
+        match lambda {
+            Some(lambda) => self.varied(answers, request.top, lambda),
+            None => Ok(answers),
+        }
+    }
+
+    fn varied(&self, answers: Vec<Answer>, top: usize, lambda: f32) -> Result<Vec<Answer>, LibraryError> {
+        let scores: Vec<f32> = answers.iter().map(|answer| answer.score).collect();
+        let mut vectors = Vec::with_capacity(answers.len() * self.index.config().dim);
+        for answer in &answers {
+            vectors.extend_from_slice(self.index.vector(answer.track)?);
+        }
+        let order = mmr(&scores, Embeddings::new(&vectors, self.index.config().dim)?, top, lambda)?;
+        let mut answers: Vec<Option<Answer>> = answers.into_iter().map(Some).collect();
+        Ok(order.into_iter().filter_map(|i| answers.get_mut(i)?.take()).collect())
+    }
+
+    /// The tracks most like a track or a part of it, without that track.
+    ///
+    /// # Errors
+    /// As [`query_vector`](Self::query_vector).
+    pub fn similar(&self, track: usize, stretch: Stretch, top: usize) -> Result<Vec<Answer>, LibraryError> {
+        let request = Request::new([Term::track(track, stretch)]).with_top(top);
+        let query = self.query_vector(&request)?;
+        let others = |_: &Index, other: usize| -> Result<bool, RetrievalError> { Ok(other != track) };
+        Ok(self.index.search(&query, &Search::new(top).with_moments(request.moments).with_filter(&others))?)
+    }
+
+    /// How well each part of a track fits: where the words match.
+    ///
+    /// # Errors
+    /// [`LibraryError::UnknownTrack`].
+    pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<StripPoint>, LibraryError> {
+        let (record, segments) = (self.track(track)?, self.index.segments(track)?);
+        let points = segments.starts_s.iter().zip(segments.rows.iter()).map(|(&start, row)| {
+            let score = row.iter().zip(query).map(|(x, y)| x * y).sum();
+            StripPoint { start_s: start.into(), end_s: self.end_of(start, record.duration_s), score }
+        });
+        Ok(points.collect())
+    }
+
+    fn centres(&self) -> Result<Centres, LibraryError> {
+        Ok(Centres { text: self.text_centre.to_vec(), audio: self.index.audio_centre()? })
+    }
+
+    /// A track or a part of it, as the index remembers it.
+    fn recall(&self, track: usize, stretch: Stretch) -> Result<Vec<f32>, LibraryError> {
+        if stretch == Stretch::default() {
+            return self.index.vector(track).map(<[f32]>::to_vec).map_err(|error| known(track, error));
+        }
+        let (record, segments) = (self.track(track)?, self.index.segments(track)?);
+        let mut rows = Vec::new();
+        for (&start, row) in segments.starts_s.iter().zip(segments.rows.iter()) {
+            if stretch.overlaps(f64::from(start), self.end_of(start, record.duration_s)) {
+                rows.extend_from_slice(row);
+            }
+        }
+        if rows.is_empty() {
+            return Err(behind(record.path, stretch, record.duration_s));
+        }
+        Ok(mean_direction(Embeddings::new(&rows, self.index.config().dim)?))
+    }
+
+    /// Where a segment ends: an index without windows has tracks as a whole.
+    fn end_of(&self, start_s: f32, duration_s: f64) -> f64 {
+        match self.index.config().window_s {
+            0.0 => duration_s,
+            window_s => (f64::from(start_s) + window_s).min(duration_s),
+        }
+    }
+
+    /// A file or a part of it, as the model hears it.
+    fn hear(&self, path: &Path, stretch: Stretch) -> Result<Vec<f32>, LibraryError> {
+        let config = self.model.clip_config();
+        let mut clip = load_whole(path, &config)?;
+        let rate = f64::from(config.sample_rate);
+        let at = |time: f64| ((time * rate).round() as usize).min(clip.samples.len());
+        let (start, end) = (at(stretch.start_s.unwrap_or(0.0)), at(stretch.end_s.unwrap_or(f64::INFINITY)));
+        if start >= end {
+            return Err(behind(path.display().to_string(), stretch, clip.samples.len() as f64 / rate));
+        }
+        clip.samples = clip.samples[start..end].to_vec();
+        // The model hears no less than a clip.
+        clip.valid = clip.samples.len();
+        if clip.valid < config.samples {
+            clip.samples = crop_or_pad(&clip.samples, 0, config.samples);
+        }
+        Ok(self.model.in_windows().embed_loaded(&[clip])?.row(0).to_vec())
+    }
+}
+
+fn behind(what: String, stretch: Stretch, duration_s: f64) -> LibraryError {
+    LibraryError::Behind { what, start_s: stretch.start_s.unwrap_or(0.0), duration_s }
+}
+
+/// A track that is not there is the request's mistake, not the index's.
+fn known(track: usize, error: RetrievalError) -> LibraryError {
+    match error {
+        RetrievalError::NoTrack { .. } => LibraryError::UnknownTrack { track },
+        error => error.into(),
+    }
+}

@@ -1,0 +1,137 @@
+//! The API: searching, tracks, words.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::routing::{get, post};
+use muscall_library::{Request, Stretch, Term};
+use serde::{Deserialize, Serialize};
+
+use crate::answers::{Found, Track};
+use crate::failure::{Failure, Json};
+use crate::shared::Shared;
+
+/// Each answer comes with a strip, so that a thousand would be some megabytes.
+const MAX_TOP: usize = 100;
+
+pub fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/api/health", get(health))
+        .route("/api/words", get(words))
+        .route("/api/search", post(search))
+        .route("/api/similar/{track}", get(similar))
+        .route("/api/track/{track}", get(track))
+}
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    tracks: usize,
+    segments: usize,
+    model: String,
+}
+
+async fn health(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Failure> {
+    let health = shared.with_library(|library| {
+        let (index, model) = (library.index(), library.fingerprint().to_owned());
+        Ok(Health { status: "ok", tracks: index.len(), segments: index.segments_len(), model })
+    });
+    Ok(Json(health.await?))
+}
+
+#[derive(Deserialize)]
+struct Line {
+    q: String,
+}
+
+/// A line of words as a request, so that there is one grammar for page and command line.
+async fn words(line: Result<Query<Line>, QueryRejection>) -> Result<Json<Request>, Failure> {
+    let request = Request::parse_words(&line?.q)?;
+    refuse_files(&request)?;
+    Ok(Json(request))
+}
+
+#[derive(Serialize)]
+struct Answers {
+    answers: Vec<Found>,
+    took_ms: f64,
+}
+
+async fn search(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answers>, Failure> {
+    // A page elsewhere may post forms and text to us without asking, but not JSON.
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the request as application/json"));
+    }
+    let request: Request = serde_json::from_slice(&body?).map_err(Failure::bad)?;
+    refuse_files(&request)?;
+    check_top(request.top)?;
+    let answers = shared.with_library(move |library| {
+        let start = Instant::now();
+        let query = library.query_vector(&request)?;
+        let answers = Found::all(library, &query, library.search_with(&query, &request)?)?;
+        Ok(Answers { answers, took_ms: milliseconds(start) })
+    });
+    Ok(Json(answers.await?))
+}
+
+#[derive(Deserialize)]
+struct Like {
+    start_s: Option<f64>,
+    end_s: Option<f64>,
+    top: Option<usize>,
+}
+
+async fn similar(
+    State(shared): State<Arc<Shared>>,
+    track: Result<Path<usize>, PathRejection>,
+    like: Result<Query<Like>, QueryRejection>,
+) -> Result<Json<Answers>, Failure> {
+    let (Path(track), Query(Like { start_s, end_s, top })) = (track?, like?);
+    let (stretch, top) = (Stretch { start_s, end_s }, top.unwrap_or(10));
+    check_top(top)?;
+    let answers = shared.with_library(move |library| {
+        let start = Instant::now();
+        let query = library.query_vector(&Request::new([Term::track(track, stretch)]))?;
+        let answers = Found::all(library, &query, library.similar(track, stretch, top)?)?;
+        Ok(Answers { answers, took_ms: milliseconds(start) })
+    });
+    Ok(Json(answers.await?))
+}
+
+async fn track(
+    State(shared): State<Arc<Shared>>,
+    track: Result<Path<usize>, PathRejection>,
+) -> Result<Json<Track>, Failure> {
+    let Path(track) = track?;
+    Ok(Json(shared.with_library(move |library| Ok(Track::new(track, library.track(track)?))).await?))
+}
+
+/// What files there are is nothing that a page may find out; only indexed ones are ever read.
+fn refuse_files(request: &Request) -> Result<(), Failure> {
+    if request.reads_files() {
+        let message = "files are read for the command line only; index the file and name its track";
+        return Err(Failure::new(StatusCode::FORBIDDEN, message));
+    }
+    Ok(())
+}
+
+fn check_top(top: usize) -> Result<(), Failure> {
+    match top {
+        1..=MAX_TOP => Ok(()),
+        _ => Err(Failure::bad(format!("`top` is {top}; it must be from 1 to {MAX_TOP}"))),
+    }
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    (start.elapsed().as_secs_f64() * 1e4).round() / 10.0
+}

@@ -1,0 +1,189 @@
+// Puts the parts together: typing, searching, keys, the address.
+
+import { playing, seekBy, stop, toggleSound } from "./player.js";
+import * as query from "./query.js";
+import { choose, count, playChosen, showResults } from "./results.js";
+import { get } from "./tools.js";
+
+const IDEAS = ["calm solo piano", "powerful drums", "a lively reel on a flute", "heavy metal -vocals", "orchestral +epic -calm"];
+const PAUSE_MS = 300;
+const TOP = 10;
+const MOST = 50;
+
+const part = (id) => document.getElementById(id);
+const [box, status, problem, more] = ["q", "status", "problem", "more"].map(part);
+let top = TOP;
+let running = null;
+let timer = 0;
+
+/** While somebody types, half a line is no mistake: what was found stays. */
+async function search({ typing = false } = {}) {
+  clearTimeout(timer);
+  running?.abort();
+  problem.hidden = true;
+  document.body.classList.toggle("start", query.isEmpty());
+  if (query.isEmpty()) {
+    showResults([]);
+    status.classList.remove("nothing");
+    status.textContent = "";
+    more.hidden = true;
+    busy(false);
+    return;
+  }
+  const mine = (running = new AbortController());
+  busy(true);
+  try {
+    const known = query.known();
+    const request = await query.request(Math.min(100, top + known.size), mine.signal);
+    const { answers, took_ms } = await get("/api/search", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(request),
+      signal: mine.signal,
+    });
+    const news = answers.filter((answer) => !known.has(answer.track)).slice(0, top);
+    showResults(news, steer);
+    more.hidden = news.length < top || top >= MOST;
+    const tracks = news.length === 1 ? "1 track" : `${news.length} tracks`;
+    status.classList.toggle("nothing", !news.length);
+    status.textContent = news.length ? `${tracks} in ${Math.max(1, Math.round(took_ms))} ms` : nothing(request);
+    busy(false);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    busy(false);
+    if (typing && error.status === 400) return;
+    showResults([]);
+    more.hidden = true;
+    status.textContent = "";
+    problem.firstElementChild.textContent = error.message;
+    problem.hidden = false;
+  }
+}
+
+function nothing({ filter }) {
+  return Object.keys(filter).length
+    ? "No track passes the filters. Loosen one under “Narrow down”."
+    : "Nothing is left. Add music to the index, and it appears here.";
+}
+
+function busy(is) {
+  document.body.classList.toggle("busy", is);
+  part("results").setAttribute("aria-busy", is);
+}
+
+function remember(how) {
+  const address = `#${query.toAddress()}`;
+  if (address !== (location.hash || "#")) history[how](null, "", address === "#" ? location.pathname : address);
+}
+
+/** After a pause, so that a slider that moves is one search. */
+function soon() {
+  clearTimeout(timer);
+  top = TOP;
+  timer = setTimeout(() => {
+    remember("replaceState");
+    search({ typing: true });
+  }, PAUSE_MS);
+}
+
+async function submit() {
+  top = TOP;
+  await query.absorb().catch(() => {});
+  remember("pushState");
+  await search();
+}
+
+function steer(answer, weight) {
+  query.addTrack(answer, weight);
+  scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  submit();
+}
+
+async function restore() {
+  top = TOP;
+  await query.fromAddress(location.hash);
+  await query.absorb().catch(() => {});
+  await search();
+}
+
+part("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
+});
+part("form").addEventListener("input", (event) => {
+  if (!event.target.closest("#chips")) soon();
+});
+query.onChange(soon);
+problem.querySelector("button").addEventListener("click", () => search());
+more.addEventListener("click", () => {
+  top = Math.min(MOST, top + 20);
+  search();
+});
+addEventListener("popstate", restore);
+
+part("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  root.dataset.theme = dark ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", root.dataset.theme);
+  } catch {
+    // It holds until the page is closed.
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const { target, key } = event;
+  const typing = target.matches("input:not([type=range]), textarea");
+  const sliding = target.matches("input[type=range]");
+  const pressing = target.closest("button, summary, a") && (key === "Enter" || key === " ");
+  const seconds = { ArrowLeft: -5, ArrowRight: 5 }[key];
+  const step = { ArrowUp: -1, ArrowDown: 1, k: -1, j: 1 }[key];
+  if (key === "Escape") {
+    if (typing) target.blur();
+    else if (playing()) stop();
+  } else if (target === box && key === "ArrowDown" && count()) {
+    choose(1);
+  } else if (typing || pressing || (sliding && key.startsWith("Arrow"))) {
+    return;
+  } else if (key === "/") {
+    box.focus();
+    box.select();
+  } else if (step && count()) {
+    if (!choose(step)) return;
+    if (step < 0 && !document.activeElement.closest("#results li")) box.focus();
+  } else if (seconds && playing()) {
+    seekBy(seconds);
+  } else if (key === "Enter" || key === " ") {
+    if (!playChosen()) {
+      if (!playing()) return;
+      toggleSound();
+    }
+  } else {
+    return;
+  }
+  event.preventDefault();
+});
+
+part("ideas").querySelector("ul").replaceChildren(...IDEAS.map((idea) => {
+  const [item, button] = [document.createElement("li"), document.createElement("button")];
+  button.type = "button";
+  button.textContent = idea;
+  button.addEventListener("click", () => {
+    box.value = idea;
+    submit();
+  });
+  item.append(button);
+  return item;
+}));
+
+get("/api/health").then(({ tracks, segments }) => {
+  const number = (x) => x.toLocaleString("en");
+  const [moments, about] = [document.createElement("span"), tracks === 1 ? "1 track" : `${number(tracks)} tracks`];
+  moments.textContent = `, ${number(segments)} moments`;
+  part("about").replaceChildren(about, moments);
+  if (!tracks) status.textContent = "The index is empty. Add music to it, and search here.";
+}, () => {});
+restore();
+if (!matchMedia("(pointer: coarse)").matches && !location.hash) box.focus();

@@ -1,0 +1,49 @@
+//! What all requests share: the newest state of the library.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use axum::body::Bytes;
+use muscall_library::Library;
+
+use crate::failure::Failure;
+
+/// What all requests share.
+pub struct Shared {
+    library: RwLock<Arc<Library>>,
+    /// Whether only names of this computer are accepted as host.
+    pub local_only: bool,
+    /// The last file that was decoded for a browser that cannot: its identity and the WAV.
+    pub decoded: Mutex<Option<(String, Bytes)>>,
+}
+
+impl Shared {
+    pub fn new(library: Library, local_only: bool) -> Self {
+        Self { library: RwLock::new(Arc::new(library)), local_only, decoded: Mutex::new(None) }
+    }
+
+    /// The newest committed state; one request works with one of them.
+    fn library(&self) -> Arc<Library> {
+        let current = self.library.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match current.refreshed() {
+            Ok(None) => current,
+            Ok(Some(newer)) => {
+                let newer = Arc::new(newer);
+                *self.library.write().unwrap_or_else(PoisonError::into_inner) = newer.clone();
+                newer
+            }
+            Err(error) => {
+                eprintln!("going on with what is in memory: {error}");
+                current
+            }
+        }
+    }
+
+    /// Lets a thread that may wait do some work on the library.
+    pub async fn with_library<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Library) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let shared = self.clone();
+        tokio::task::spawn_blocking(move || work(&shared.library())).await.map_err(Failure::internal)?
+    }
+}
