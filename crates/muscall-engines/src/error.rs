@@ -121,4 +121,13 @@ pub enum EngineError {
         /// Of the model at hand.
         expected: String,
     },
+    /// A Parquet file cannot be read or written.
+    #[cfg(feature = "parquet")]
+    #[error("{path}: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ::parquet::errors::ParquetError,
+    },
 }

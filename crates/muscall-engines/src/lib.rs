@@ -5,12 +5,17 @@
 //! | target | feature | written by |
 //! |---|---|---|
 //! | NumPy `.npy` and a `.csv` | always there | [`write_npy`] |
+//! | Apache Parquet, and back | `parquet` | `write_parquet`, `ParquetRows` |
 
 mod error;
 mod files;
 mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 
 pub use error::EngineError;
 pub use npy::{ids_path, write_npy};
+#[cfg(feature = "parquet")]
+pub use parquet::{FINGERPRINT_KEY, ParquetRows, write_parquet};
 pub use rows::{Row, Rows};
