@@ -130,4 +130,13 @@ pub enum EngineError {
         /// Why.
         source: ::parquet::errors::ParquetError,
     },
+    /// Postgres refuses.
+    #[cfg(feature = "postgres")]
+    #[error("Postgres, {doing}: {}", crate::postgres::reason(source))]
+    Postgres {
+        /// What was going on.
+        doing: &'static str,
+        /// Why not.
+        source: ::postgres::Error,
+    },
 }
