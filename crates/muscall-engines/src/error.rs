@@ -139,4 +139,13 @@ pub enum EngineError {
         /// Why not.
         source: ::postgres::Error,
     },
+    /// Qdrant refuses.
+    #[cfg(feature = "qdrant")]
+    #[error("Qdrant, {doing}: {source}")]
+    Qdrant {
+        /// What was going on.
+        doing: &'static str,
+        /// Why not.
+        source: Box<qdrant_client::QdrantError>,
+    },
 }

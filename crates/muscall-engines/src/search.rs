@@ -1,6 +1,6 @@
 //! What engines have in common: how their graph is built, how they are asked, what they answer.
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "qdrant"))]
 use crate::EngineError;
 
 /// One answer.
@@ -54,7 +54,7 @@ pub struct Pushed {
     pub rows: u64,
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "qdrant"))]
 impl Pushed {
     /// Whether a query of a model can be asked here.
     pub(crate) fn check(&self, place: &str, fingerprint: &str, query: &[f32]) -> Result<(), EngineError> {
@@ -69,7 +69,7 @@ impl Pushed {
     }
 }
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "qdrant"))]
 /// A name that every engine takes, and that needs no quotes anywhere.
 pub(crate) fn check_name(name: &str, most: usize) -> Result<(), EngineError> {
     let whole = name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'));
