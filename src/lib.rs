@@ -3,6 +3,8 @@
 #[doc(inline)]
 pub use muscall_audio as audio;
 #[doc(inline)]
+pub use muscall_engines as engines;
+#[doc(inline)]
 pub use muscall_indexing as indexing;
 #[doc(inline)]
 pub use muscall_model as model;

@@ -68,7 +68,8 @@ impl Maker {
 
     /// A row, made of its number alone. Segments of a track lie around one centre.
     fn row(&self, seed: u64, number: usize, group: usize, text: bool) -> Vec<f32> {
-        let centre = ChaCha8Rng::seed_from_u64((seed << 40) + (1 << 39) + (number / group) as u64).random_range(0..CENTRES);
+        let centre =
+            ChaCha8Rng::seed_from_u64((seed << 40) + (1 << 39) + (number / group) as u64).random_range(0..CENTRES);
         let mut rng = ChaCha8Rng::seed_from_u64((seed << 40) + number as u64);
         let mut row = vec![0.0_f32; DIM];
         for (latent, map) in self.map.chunks(DIM).enumerate() {
@@ -223,7 +224,8 @@ fn append(dir: &Path) -> Value {
     let maker = Maker::new();
     let mut times = Vec::new();
     for i in 0..20 {
-        let rows: Vec<f32> = (0..SEGMENTS).flat_map(|segment| maker.row(9, i * SEGMENTS + segment, SEGMENTS, false)).collect();
+        let rows: Vec<f32> =
+            (0..SEGMENTS).flat_map(|segment| maker.row(9, i * SEGMENTS + segment, SEGMENTS, false)).collect();
         let name = format!("new/{}-{i}.mp3", writer.len());
         let started = Instant::now();
         writer.add(&TrackRecord::new(name.clone()), &starts, &rows).unwrap();
