@@ -12,18 +12,22 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::indexing::{Indexer, index_config};
-use muscall::retrieval::{IndexWriter, RetrievalError, Search};
-use muscall::{Device, Index, Muscall};
+use muscall::library::{Library, Request};
+use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
+use muscall::{Device, Muscall};
 
 use crate::console::IndexConsole;
 use crate::source::Source;
 
 /// Finds the tracks of a folder or manifest that fit a description best, and where in them. An index is kept
 /// in the bundle's folder `index/`, so that a second query is instant; new and changed files are added.
+///
+/// A query is words; ` -drums` or ` -0.7*"electric guitar"` takes something away, ` +0.5*strings` adds a
+/// little, and `"song.mp3"@30-45` is what those seconds of a file sound like.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: cargo run --release --example search -- --bundle runs/quickstart --music demo/audio \"calm solo piano\""
+    after_help = "Example: cargo run --release --example search -- --bundle runs/quickstart --music demo/audio \"calm solo piano -drums\""
 )]
 struct Arguments {
     /// A trained model.
@@ -35,7 +39,14 @@ struct Arguments {
     /// How many tracks to show.
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// What to look for, in words.
+    /// From 0 to 1: how much the answers should differ from each other.
+    #[arg(long)]
+    diversity: Option<f32>,
+    /// Writes the moments found as a playlist: .m3u8, .xspf or .json.
+    #[arg(long, value_name = "FILE")]
+    playlist: Option<PathBuf>,
+    /// What to look for.
+    #[arg(allow_hyphen_values = true)]
     query: String,
 }
 
@@ -44,17 +55,42 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
+    let request =
+        Request { diversity: arguments.diversity, ..Request::parse_words(&arguments.query)?.with_top(arguments.top) };
+    request.validate()?;
     let model = Muscall::load(&arguments.bundle, &Device::default())?;
     let index = index(&model, arguments)?;
-    if index.is_empty() {
+    let library = Library::new(model, &index)?;
+    if library.index().is_empty() {
         return Err(format!("{}: no audio file can be read", arguments.music.display()).into());
     }
-    let query = model.embed_text([&arguments.query])?;
-    for answer in index.search(query.row(0), &Search::new(arguments.top).with_moments(1))? {
-        let moment = answer.moments[0];
-        println!("{:.3}  {}–{}  {}", answer.score, clock(moment.start_s), clock(moment.end_s), answer.path);
+    let answers = library.search(&request)?;
+    for answer in &answers {
+        let times = answer.moments.first().map(|moment| (clock(moment.start_s), clock(moment.end_s)));
+        let (start, end) = times.unwrap_or_default();
+        println!("{:.3}  {start:>5}–{end:<5}  {}", answer.score, answer.path);
+    }
+    if let (Some(path), Some(format)) = (&arguments.playlist, format) {
+        let playlist = Playlist { title: arguments.query.clone(), entries: answers.iter().map(entry).collect() };
+        let mut file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        playlist.write(&mut file, format)?;
     }
     Ok(())
+}
+
+fn entry(answer: &Answer) -> PlaylistEntry {
+    let path = PathBuf::from(&answer.path);
+    let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let moment = answer.moments.first();
+    PlaylistEntry {
+        path,
+        title,
+        start_s: moment.map(|moment| moment.start_s),
+        end_s: moment.map(|moment| moment.end_s),
+        duration_s: Some(answer.duration_s),
+        score: answer.score,
+    }
 }
 
 fn clock(time_s: f64) -> String {
@@ -62,8 +98,8 @@ fn clock(time_s: f64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// The index of this music, brought up to date.
-fn index(model: &Muscall, arguments: &Arguments) -> Result<Index, Box<dyn Error>> {
+/// Where the index of this music is, brought up to date.
+fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let source = Source::read(&arguments.music)?;
     let path = index_path(arguments)?;
     let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)) {
@@ -80,7 +116,7 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<Index, Box<dyn Error>
     for file in source.unreadable {
         eprintln!("left out: {}: {}", file.path, file.reason);
     }
-    Ok(Index::open(&path)?)
+    Ok(path)
 }
 
 fn index_path(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {

@@ -7,6 +7,8 @@ pub use muscall_engines as engines;
 #[doc(inline)]
 pub use muscall_indexing as indexing;
 #[doc(inline)]
+pub use muscall_library as library;
+#[doc(inline)]
 pub use muscall_model as model;
 #[doc(inline)]
 pub use muscall_retrieval as retrieval;

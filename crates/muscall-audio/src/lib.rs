@@ -14,7 +14,6 @@ mod frontend;
 mod repair;
 mod resample;
 mod setting;
-mod vectors;
 mod waveform;
 
 pub use augment::*;

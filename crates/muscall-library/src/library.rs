@@ -42,7 +42,14 @@ impl Library {
     /// # Errors
     /// If one cannot be read, or the index was made with another model.
     pub fn open(bundle: &Path, index: &Path, device: &Device) -> Result<Self, LibraryError> {
-        let model = Muscall::load(bundle, device)?;
+        Self::new(Muscall::load(bundle, device)?, index)
+    }
+
+    /// A model that is at hand, and an index that was made with it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn new(model: Muscall, index: &Path) -> Result<Self, LibraryError> {
         let fingerprint = model.fingerprint();
         let index = Index::open_for(index, &fingerprint)?;
         let text_centre = model.text_centre()?.into();

@@ -6,7 +6,7 @@ use rustfft::num_complex::Complex32;
 use rustfft::{Fft, FftDirection};
 
 use super::fourier;
-use crate::vectors::with_vectors;
+use muscall_kernels::Level;
 
 /// Powers below this have no direction that float32 could tell.
 const SMALLEST_POWER: f32 = 1e-36;
@@ -18,7 +18,7 @@ const SMALLEST_POWER: f32 = 1e-36;
 /// The phase vocoder of torchaudio between `torch.stft` and `torch.istft` with their default window, the rectangle. It
 /// adds up differences of angles; here the unit phasors are multiplied, which needs no trigonometry.
 pub(super) fn stretch(x: &[f32], rate: f64, n_fft: usize, hop: usize) -> Vec<f32> {
-    with_vectors(
+    Level::best().vectorise(
         #[inline(always)]
         || vocode(x, rate, n_fft, hop),
     )

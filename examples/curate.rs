@@ -1,0 +1,106 @@
+//! What an index knows of the tracks among themselves: duplicates, and ways from one to another.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use muscall::Index;
+use muscall::retrieval::{Embeddings, Playlist, PlaylistEntry, PlaylistFormat, duplicates, walk};
+
+/// Finds tracks that are almost the same, or a way from one track to another in small steps.
+#[derive(Parser)]
+#[command(version, after_help = "Example: cargo run --release --example curate -- --index music.index duplicates")]
+struct Arguments {
+    /// The index's file.
+    #[arg(long)]
+    index: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Groups of tracks whose vectors are almost the same.
+    Duplicates {
+        /// Least cosine.
+        #[arg(long, default_value_t = 0.98)]
+        threshold: f32,
+    },
+    /// A playlist that goes from one track to another.
+    Walk {
+        /// Part of the first track's path.
+        from: String,
+        /// Part of the last track's path.
+        to: String,
+        /// Steps between them.
+        #[arg(long, default_value_t = 8)]
+        steps: usize,
+        /// Writes it as a playlist: .m3u8, .xspf or .json.
+        #[arg(long, value_name = "FILE")]
+        playlist: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let index = Index::open(&arguments.index)?;
+    let (mut paths, mut values) = (Vec::new(), Vec::new());
+    for track in index.tracks() {
+        paths.push(index.track(track)?.path);
+        values.extend_from_slice(index.vector(track)?);
+    }
+    let vectors = Embeddings::new(&values, index.config().dim)?;
+    match &arguments.what {
+        What::Duplicates { threshold } => {
+            let groups = duplicates(vectors, *threshold)?;
+            for group in &groups {
+                group.iter().for_each(|&track| println!("{}", paths[track]));
+                println!();
+            }
+            println!("{} groups among {} tracks", groups.len(), paths.len());
+        }
+        What::Walk { from, to, steps, playlist } => {
+            let format = playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
+            let way = walk(vectors, named(&paths, from)?, named(&paths, to)?, *steps)?;
+            way.iter().for_each(|&track| println!("{}", paths[track]));
+            if let (Some(file), Some(format)) = (playlist, format) {
+                let title = format!("{from} to {to}");
+                let entries = way.iter().map(|&track| entry(&paths[track])).collect();
+                write(file, &Playlist { title, entries }, format)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The one track whose path contains this.
+fn named(paths: &[String], part: &str) -> Result<usize, String> {
+    let mut found = (0..paths.len()).filter(|&track| paths[track].contains(part));
+    match (found.next(), found.next()) {
+        (Some(track), None) => Ok(track),
+        (Some(first), Some(second)) => Err(format!(
+            "`{part}` is in several paths, such as {} and {}: give more of it",
+            paths[first], paths[second]
+        )),
+        (None, _) => Err(format!("no track has `{part}` in its path")),
+    }
+}
+
+fn entry(path: &str) -> PlaylistEntry {
+    let path = PathBuf::from(path);
+    let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    PlaylistEntry { path, title, start_s: None, end_s: None, duration_s: None, score: 0.0 }
+}
+
+fn write(path: &Path, playlist: &Playlist, format: PlaylistFormat) -> Result<(), Box<dyn Error>> {
+    let mut file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(playlist.write(&mut file, format)?)
+}
