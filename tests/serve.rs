@@ -296,7 +296,7 @@ fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     let page = String::from_utf8(setup.server.get("/").body).unwrap();
     assert!(!page.contains("style=") && !page.contains("<style") && !page.contains("onclick"));
     assert!(page.match_indices("<script").all(|(at, _)| page[at..].split('>').next().unwrap().contains("src=")));
-    for script in ["app", "player", "query", "results", "strip", "theme", "tools"] {
+    for script in ["app", "keys", "player", "query", "results", "strip", "theme", "tools"] {
         let script = String::from_utf8(setup.server.get(&format!("/{script}.js")).body).unwrap();
         // Names of files are people's: nothing of them may become markup.
         assert!(

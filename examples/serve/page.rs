@@ -19,8 +19,10 @@ pub fn routes() -> Router<Arc<Shared>> {
     let script = |text: &'static str| file("text/javascript; charset=utf-8", text);
     Router::new()
         .route("/", file("text/html; charset=utf-8", include_str!("page/index.html")))
+        .route("/results.css", file("text/css; charset=utf-8", include_str!("page/results.css")))
         .route("/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/app.js", script(include_str!("page/app.js")))
+        .route("/keys.js", script(include_str!("page/keys.js")))
         .route("/player.js", script(include_str!("page/player.js")))
         .route("/query.js", script(include_str!("page/query.js")))
         .route("/results.js", script(include_str!("page/results.js")))

@@ -1,8 +1,8 @@
-// Puts the parts together: typing, searching, keys, the address.
+// Puts the parts together: typing, searching, the address.
 
-import { playing, seekBy, stop, toggleSound } from "./player.js";
+import "./keys.js";
 import * as query from "./query.js";
-import { choose, count, playChosen, showResults } from "./results.js";
+import { showResults } from "./results.js";
 import { get } from "./tools.js";
 
 const IDEAS = ["calm solo piano", "powerful drums", "a lively reel on a flute", "heavy metal -vocals", "orchestral +epic -calm"];
@@ -120,51 +120,6 @@ more.addEventListener("click", () => {
   search();
 });
 addEventListener("popstate", restore);
-
-part("theme").addEventListener("click", () => {
-  const root = document.documentElement;
-  const dark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  root.dataset.theme = dark ? "light" : "dark";
-  try {
-    localStorage.setItem("theme", root.dataset.theme);
-  } catch {
-    // It holds until the page is closed.
-  }
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const { target, key } = event;
-  const typing = target.matches("input:not([type=range]), textarea");
-  const sliding = target.matches("input[type=range]");
-  const pressing = target.closest("button, summary, a") && (key === "Enter" || key === " ");
-  const seconds = { ArrowLeft: -5, ArrowRight: 5 }[key];
-  const step = { ArrowUp: -1, ArrowDown: 1, k: -1, j: 1 }[key];
-  if (key === "Escape") {
-    if (typing) target.blur();
-    else if (playing()) stop();
-  } else if (target === box && key === "ArrowDown" && count()) {
-    choose(1);
-  } else if (typing || pressing || (sliding && key.startsWith("Arrow"))) {
-    return;
-  } else if (key === "/") {
-    box.focus();
-    box.select();
-  } else if (step && count()) {
-    if (!choose(step)) return;
-    if (step < 0 && !document.activeElement.closest("#results li")) box.focus();
-  } else if (seconds && playing()) {
-    seekBy(seconds);
-  } else if (key === "Enter" || key === " ") {
-    if (!playChosen()) {
-      if (!playing()) return;
-      toggleSound();
-    }
-  } else {
-    return;
-  }
-  event.preventDefault();
-});
 
 part("ideas").querySelector("ul").replaceChildren(...IDEAS.map((idea) => {
   const [item, button] = [document.createElement("li"), document.createElement("button")];
