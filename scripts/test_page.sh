@@ -30,4 +30,4 @@ fi
 
 # As the tests of the whole workspace are built, so that nothing is built twice.
 cargo build --workspace --example serve
-cargo test --workspace --test page -- --ignored
+cargo test --workspace --test page

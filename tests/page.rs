@@ -1,26 +1,58 @@
-//! The page of `serve` in a real browser: `scripts/test_page.sh BUNDLE INDEX`.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! The page of `serve` in a real browser, where there is one. `scripts/test_page.sh BUNDLE INDEX` installs one, and
+//! takes a model that knows something.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod browser;
 mod served;
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use browser::Browser;
+use muscall::{Device, Muscall, MuscallConfig};
 use served::Server;
 
 const TIME: &str = "document.getElementById('audio').currentTime";
 const PAUSED: &str = "document.getElementById('audio').paused";
 
-fn variable(name: &str) -> PathBuf {
-    std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set; run scripts/test_page.sh")).into()
+/// The program that `MUSCALL_CHROMIUM` names, or one of the usual names.
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("MUSCALL_CHROMIUM").map(PathBuf::from);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = std::env::split_paths(&folders).flat_map(|folder| names.map(|name| folder.join(name)));
+    named.or_else(|| found.into_iter().find(|path| path.is_file()))
+}
+
+/// The bundle and the index that the environment names, or those of a model that knows nothing.
+fn setup(dir: &Path) -> (PathBuf, PathBuf) {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    if let (Some(bundle), Some(index)) = (variable("MUSCALL_BUNDLE"), variable("MUSCALL_INDEX")) {
+        return (bundle, index);
+    }
+    let (bundle, index) = (dir.join("model"), dir.join("music.index"));
+    let config = MuscallConfig::tiny().with_clip_s(2.0);
+    let model = config.init(&Device::default()).unwrap();
+    let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
+    Muscall::new(config, &model, tokenizer, &Device::default()).unwrap().save(&bundle).unwrap();
+    let mut command = Command::new(served::example("index"));
+    command.arg("--bundle").arg(&bundle).arg("--index").arg(&index);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/audio"));
+    assert!(command.stderr(Stdio::null()).status().unwrap().success());
+    (bundle, index)
 }
 
 #[test]
-#[ignore = "needs Chromium, a bundle and an index: scripts/test_page.sh"]
 fn somebody_searches_listens_and_steers() {
-    let server = Server::start(&variable("MUSCALL_BUNDLE"), &variable("MUSCALL_INDEX"));
-    let browser = &mut Browser::start(variable("MUSCALL_CHROMIUM").to_str().unwrap());
+    let Some(chromium) = chromium() else {
+        assert!(std::env::var_os("MUSCALL_REQUIRE_CHROMIUM").is_none(), "there is no Chromium");
+        println!("skipped: there is no Chromium; MUSCALL_CHROMIUM names one");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (bundle, index) = setup(dir.path());
+    let server = Server::start(&bundle, &index);
+    let browser = &mut Browser::start(chromium.to_str().unwrap());
     browser.look((1100, 900), "light");
     browser.open(&server.address());
     browser.wait("document.getElementById('about').textContent.includes('track')");

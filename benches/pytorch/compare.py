@@ -17,7 +17,10 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-PACKAGES = ["torch==2.15.*", "torchaudio", "safetensors", "numpy", "soundfile", "torch-audiomentations"]
+PACKAGES = [
+    "torch==2.15.0", "torchaudio==2.11.0", "safetensors==0.8.0", "numpy==2.4.6", "soundfile==0.14.0",
+    "torch-audiomentations==0.12.0",
+]
 CASES = [
     ("log-mel of 20 s", {"case": "log_mel"}, ["eager"], 0.10),
     ("random 20 s of an mp3, to log-mel", {"case": "load"}, ["eager"], 0.5),
@@ -49,7 +52,8 @@ def python():
 
 def ours():
     """The newest build of the worker."""
-    found = [path for path in glob.glob(os.path.join(ROOT, "target/release/deps/pytorch-*")) if "." not in os.path.basename(path)]
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    found = [path for path in glob.glob(os.path.join(target, "release/deps/pytorch-*")) if "." not in os.path.basename(path)]
     if not found:
         sys.exit("build the worker first: cargo bench --bench pytorch --no-run")
     return max(found, key=os.path.getmtime)

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use muscall::library::{Library, LibraryError, StripPoint};
 use muscall::retrieval::{Answer, TrackRecord};
-use muscall_library::{Library, LibraryError, StripPoint};
 use serde::Serialize;
 
 /// A track, without what fits.

@@ -9,7 +9,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
-use muscall_library::{Request, Stretch, Term};
+use muscall::library::{Request, Stretch, Term};
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{Found, Track};

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use muscall_library::LibraryError;
+use muscall::library::LibraryError;
 use serde::Serialize;
 
 /// Why there is no answer.

@@ -25,7 +25,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use clap::Parser;
 use muscall::Device;
-use muscall_library::Library;
+use muscall::library::Library;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Bytes;
-use muscall_library::Library;
+use muscall::library::Library;
 
 use crate::failure::Failure;
 

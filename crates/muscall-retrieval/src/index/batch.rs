@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering as Memory;
 
 use muscall_kernels::{Level, Linear};
 
+use crate::index::best::{Best, Item, Scored, Threshold, best_of};
 use crate::index::block::Rows;
-use crate::index::scan::{Best, Item, ROUNDING, Scored, Threshold, best_of, in_parallel};
+use crate::index::scan::{ROUNDING, in_parallel};
 use crate::index::{Index, SegmentHit};
 use crate::ranking::dot;
 use crate::{Embeddings, RetrievalError};

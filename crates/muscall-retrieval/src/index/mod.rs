@@ -5,6 +5,7 @@
 
 mod append;
 mod batch;
+mod best;
 mod block;
 mod compact;
 mod format;

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering as Memory};
 use serde::{Deserialize, Serialize};
 
 use crate::RetrievalError;
+use crate::index::best::{Best, Item, Scored, Threshold, best_of};
 use crate::index::block::Rows;
 use crate::index::moments::moments;
-use crate::index::scan::{Best, Item, Probe, Scored, Threshold, best_of, in_parallel};
+use crate::index::scan::{Probe, in_parallel};
 use crate::index::{Index, Moment};
 use crate::ranking::dot;
 
