@@ -46,7 +46,7 @@ struct Arguments {
     /// Threads that decode.
     #[arg(long, default_value_t = Indexer::default().threads)]
     threads: usize,
-    /// A folder, searched at any depth, a manifest, or `s3://bucket/prefix`.
+    /// A folder, searched at any depth, or a manifest.
     #[arg(required_unless_present = "merge")]
     music: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ pub struct Term {
 pub enum Like {
     /// Words.
     Text(String),
-    /// A file on the disk; servers must refuse it, see [`Request::reads_files`].
+    /// A file on the disk; servers must refuse it, see [`Request::reads_files`](crate::Request::reads_files).
     File {
         /// Where it is.
         path: PathBuf,
