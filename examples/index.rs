@@ -46,6 +46,10 @@ struct Arguments {
     /// Threads that decode.
     #[arg(long, default_value_t = Indexer::default().threads)]
     threads: usize,
+    /// Builds the graph of the index too, with which `serve` searches millions of segments in a millisecond.
+    #[cfg(feature = "ann")]
+    #[arg(long)]
+    graph: bool,
     /// A folder, searched at any depth, or a manifest.
     #[arg(required_unless_present = "merge")]
     music: Option<PathBuf>,
@@ -96,7 +100,25 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         let (fingerprint, tracks) = (model.fingerprint(), writer.len());
         Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;
     }
+    #[cfg(feature = "ann")]
+    if arguments.graph {
+        build_graph(&index, &console)?;
+    }
     finish(&index, "up to date")
+}
+
+#[cfg(feature = "ann")]
+fn build_graph(index: &Path, console: &IndexConsole) -> Result<(), Box<dyn Error>> {
+    use muscall::retrieval::{GraphConfig, SegmentGraph};
+    let path = SegmentGraph::path_beside(index);
+    let is_whole = SegmentGraph::build(&Index::open(index)?, &path, &GraphConfig::new(), &mut |done, all| {
+        console.graph(done, all)
+    })?;
+    if !is_whole {
+        return Err("stopped; the index is up to date, its graph was not written".into());
+    }
+    println!("{}: the graph of the index", path.display());
+    Ok(())
 }
 
 fn shard(text: &str) -> Result<Shard, Box<dyn Error>> {

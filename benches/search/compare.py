@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our index beside faiss on the same vectors, one core, in turns; medians of rounds.
 
-    cargo bench --workspace --bench search --no-run
+    cargo bench --workspace --features ann --bench search --no-run
     pip install faiss-cpu==1.15.1 numpy
     python3 benches/search/compare.py --dir /tmp/search --segments 1000000
 """
@@ -73,6 +73,17 @@ def main():
             print(f"{label:13} {name:6} ours {a:8.2f} ms  faiss {b:8.2f} ms  ratio {a / b:5.2f}  recall {min(r[2] for r in rounds):.4f}", flush=True)
     print("private memory", ours.ask(case="memory")["private_kb"] // 1024, "MB")
     staged(ours)
+    graph(ours)
+    print("append", ours.ask(case="append"))
+
+def graph(ours):
+    for ef, rerank in ((64, 30), (128, 50), (192, 50), (256, 100)):
+        for name in ("audio", "text"):
+            found = ours.ask(case="graph", set=name, first=0, count=1000, ef=ef, rerank=rerank)
+            if "missing" in found:
+                return print("graph: built without", found["missing"])
+            exact = ours.ask(case="batch", set=name, first=0, count=1000)
+            print(f"graph, ef {ef:3}, re-rank {rerank:3} {name:6} {found['ms']:8.3f} ms (mean {found['mean_ms']:.3f}), recall {recall(found['hits'], exact['hits']):.4f}, opened in {found['open_ms']:.0f} ms", flush=True)
 
 def staged(ours):
     for name in ("audio", "text"):

@@ -42,6 +42,19 @@ impl IndexConsole {
             }
             _ => {}
         }
+        self.go_on()
+    }
+
+    /// Segments of the graph.
+    #[cfg(feature = "ann")]
+    pub fn graph(&self, done: usize, all: usize) -> ControlFlow<()> {
+        if all > 0 && done > 0 {
+            eprintln!("graph: {done} of {all} segments");
+        }
+        self.go_on()
+    }
+
+    fn go_on(&self) -> ControlFlow<()> {
         if self.stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 

@@ -160,6 +160,41 @@ impl World {
         json!({"ms": times[times.len() / 2], "hits": hits})
     }
 
+    /// Each query alone through the graph, which is built the first time.
+    #[cfg(feature = "ann")]
+    fn graph(&self, dir: &Path, command: &Value) -> Value {
+        use muscall_retrieval::{GraphConfig, Searcher, SegmentGraph};
+        let path = dir.join("music.graph");
+        let number = |key: &str| command[key].as_u64().map(|number| number as usize);
+        let mut config = GraphConfig::new();
+        config.expansion_search = number("ef").unwrap_or(config.expansion_search);
+        config.rerank = number("rerank").unwrap_or(config.rerank);
+        if !path.exists() {
+            let go_on = &mut |_, _| std::ops::ControlFlow::Continue(());
+            SegmentGraph::build(&self.index, &path, &config, go_on).unwrap();
+        }
+        let started = Instant::now();
+        let graph = SegmentGraph::open(&path, &self.index, &config).unwrap();
+        let open_ms = started.elapsed().as_secs_f64() * 1e3;
+        let approximate = graph.over(&self.index).unwrap();
+        let row = |hit: &SegmentHit| hit.track * SEGMENTS + (f64::from(hit.start_s) / HOP_S) as usize;
+        let (mut times, mut hits) = (Vec::new(), Vec::new());
+        for query in self.queries(command).chunks(DIM) {
+            let started = Instant::now();
+            let found = black_box(approximate.nearest_segments(black_box(query), 10).unwrap());
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+            hits.push(found.iter().map(row).collect::<Vec<_>>());
+        }
+        let mean = times.iter().sum::<f64>() / times.len() as f64;
+        times.sort_by(f64::total_cmp);
+        json!({"ms": times[times.len() / 2], "mean_ms": mean, "open_ms": open_ms, "hits": hits})
+    }
+
+    #[cfg(not(feature = "ann"))]
+    fn graph(&self, _: &Path, _: &Value) -> Value {
+        json!({"missing": "the feature `ann`"})
+    }
+
     fn batch(&self, command: &Value) -> Value {
         let queries = Embeddings::new(self.queries(command), DIM).unwrap();
         let started = Instant::now();
@@ -200,6 +235,7 @@ fn serve(dir: &Path) {
             "one" => world.one(&command),
             "batch" => world.batch(&command),
             "tracks" => world.tracks(&command),
+            "graph" => world.graph(dir, &command),
             "memory" => json!({"private_kb": private_kb()}),
             "append" => append(dir),
             case => panic!("no case {case}"),

@@ -222,4 +222,20 @@ pub enum RetrievalError {
         /// The number.
         track: usize,
     },
+    /// A graph could not be built or opened.
+    #[error("{path}: {reason}; the graph was made by another version or there is too little memory: build it again")]
+    Graph {
+        /// The graph.
+        path: PathBuf,
+        /// What usearch says.
+        reason: String,
+    },
+    /// A graph of another index, or of this one before it was compacted.
+    #[error("{path}: the graph is not of the index {index} as it is now; build it again")]
+    StaleGraph {
+        /// The graph.
+        path: PathBuf,
+        /// The index.
+        index: PathBuf,
+    },
 }

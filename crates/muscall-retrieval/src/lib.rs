@@ -31,7 +31,11 @@ pub use comparison::{Difference, PairedComparison, compare};
 pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
-pub use index::{Answer, Index, IndexConfig, IndexWriter, Moment, Search, SegmentHit, Segments, Stages, TrackRecord};
+pub use index::{
+    Answer, Index, IndexConfig, IndexWriter, Moment, Search, Searcher, SegmentHit, Segments, Stages, TrackRecord,
+};
+#[cfg(feature = "ann")]
+pub use index::{Approximate, GraphConfig, SegmentGraph};
 pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;

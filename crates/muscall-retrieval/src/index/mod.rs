@@ -9,17 +9,23 @@ mod best;
 mod block;
 mod compact;
 mod format;
+#[cfg(feature = "ann")]
+mod graph;
 mod moments;
 mod record;
 mod scan;
 mod search;
+mod searcher;
 mod snapshot;
 mod verified;
 mod writer;
 
+#[cfg(feature = "ann")]
+pub use graph::{Approximate, GraphConfig, SegmentGraph};
 pub use moments::Moment;
 pub use record::{IndexConfig, Segments, TrackRecord};
 pub use scan::SegmentHit;
 pub use search::{Answer, Search, Stages};
+pub use searcher::Searcher;
 pub use snapshot::Index;
 pub use writer::IndexWriter;

@@ -77,13 +77,25 @@ impl Index {
         k: usize,
         allowed: &(impl Fn(usize) -> Result<bool, RetrievalError> + Sync),
     ) -> Result<Vec<Scored>, RetrievalError> {
+        self.best_rows_from(0, rows, query, k, allowed)
+    }
+
+    /// The same of a block and those after it.
+    pub(super) fn best_rows_from(
+        &self,
+        first: usize,
+        rows: Rows,
+        query: &[f32],
+        k: usize,
+        allowed: &(impl Fn(usize) -> Result<bool, RetrievalError> + Sync),
+    ) -> Result<Vec<Scored>, RetrievalError> {
         let (dim, probe, threshold) = (self.config().dim, Probe::new(query), Threshold::new());
         let exact = |item: Item| {
             let (block, row) = (&self.blocks[item.block as usize], item.row as usize);
             let row = block.vectors(&self.map, rows, row..row + 1, dim).map_err(|what| self.corrupt(what))?;
             Ok(dot(query, row))
         };
-        let units = self.units(|block| self.blocks[block].count(rows));
+        let units = self.units(|block| if block < first { 0 } else { self.blocks[block].count(rows) });
         let work = |next: &AtomicUsize| {
             let mut best = Best::new(k, &threshold);
             let (mut products, mut scores) = (Vec::new(), Vec::new());

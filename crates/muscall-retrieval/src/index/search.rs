@@ -32,15 +32,15 @@ pub enum Stages {
 }
 
 /// Whether a track may be an answer.
-type Filter<'a> = dyn Fn(&Index, usize) -> Result<bool, RetrievalError> + Sync + 'a;
+pub(super) type Filter<'a> = dyn Fn(&Index, usize) -> Result<bool, RetrievalError> + Sync + 'a;
 
 /// What a search should give.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
-    top: usize,
+    pub(super) top: usize,
     moments: usize,
     stages: Option<Stages>,
-    filter: Option<&'a Filter<'a>>,
+    pub(super) filter: Option<&'a Filter<'a>>,
 }
 
 impl fmt::Debug for Search<'_> {
@@ -96,19 +96,19 @@ pub struct Answer {
 }
 
 /// What a filter said of each track.
-struct Allowed<'a> {
+pub(super) struct Allowed<'a> {
     index: &'a Index,
     filter: Option<&'a Filter<'a>>,
     known: Vec<AtomicU8>,
 }
 
 impl<'a> Allowed<'a> {
-    fn new(index: &'a Index, filter: Option<&'a Filter<'a>>) -> Self {
+    pub(super) fn new(index: &'a Index, filter: Option<&'a Filter<'a>>) -> Self {
         let tracks = if filter.is_some() { index.commit.tracks as usize } else { 0 };
         Self { index, filter, known: std::iter::repeat_with(|| AtomicU8::new(0)).take(tracks).collect() }
     }
 
-    fn get(&self, track: usize) -> Result<bool, RetrievalError> {
+    pub(super) fn get(&self, track: usize) -> Result<bool, RetrievalError> {
         if self.index.is_removed(track) {
             return Ok(false);
         }
@@ -140,14 +140,24 @@ impl Index {
             true => Stages::All,
             false => Stages::TracksFirst { tracks: TRACKS },
         };
-        let best = match search.stages.unwrap_or(automatic) {
-            Stages::All => self.best_tracks(query, search.top, &allowed, None)?,
+        let among = match search.stages.unwrap_or(automatic) {
+            Stages::All => None,
             Stages::TracksFirst { tracks } => {
-                let tracks =
-                    self.best_rows(Rows::Tracks, query, tracks.max(search.top), &|track| allowed.get(track))?;
-                self.best_tracks(query, search.top, &allowed, Some(tracks))?
+                Some(self.best_rows(Rows::Tracks, query, tracks.max(search.top), &|track| allowed.get(track))?)
             }
         };
+        self.answers(query, search, &allowed, among)
+    }
+
+    /// The best tracks and their moments, out of all or of these.
+    pub(super) fn answers(
+        &self,
+        query: &[f32],
+        search: &Search<'_>,
+        allowed: &Allowed<'_>,
+        among: Option<Vec<Scored>>,
+    ) -> Result<Vec<Answer>, RetrievalError> {
+        let best = self.best_tracks(query, search.top, allowed, among)?;
         best.into_iter().map(|hit| self.answer(query, hit, search.moments)).collect()
     }
 

@@ -88,6 +88,11 @@ impl Index {
         &self.header.config
     }
 
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Number of the commit; a later one has a greater number.
     pub fn sequence(&self) -> u64 {
         self.commit.sequence

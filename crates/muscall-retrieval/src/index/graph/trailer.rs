@@ -1,0 +1,101 @@
+//! What is known of a graph, behind its bytes in the file: usearch reads from the front and never gets there.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+use crate::RetrievalError;
+use crate::index::Index;
+
+const MAGIC: &[u8; 8] = b"MUSGRAP\x01";
+const BYTES: usize = 56;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trailer {
+    /// Drawn number of the index's file.
+    file: u64,
+    /// Segments of the index when it was built, with those of removed tracks.
+    pub(super) segments: u64,
+    dim: u64,
+    /// Of the graph.
+    bytes: u64,
+    checksum: u64,
+}
+
+impl Trailer {
+    /// Puts it behind a graph.
+    pub(super) fn append(path: &Path, index: &Index) -> Result<(), RetrievalError> {
+        let write = || {
+            let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+            let (bytes, checksum) = digest(&mut file, u64::MAX)?;
+            let (segments, dim) = (index.commit.segments, index.config().dim as u64);
+            file.write_all(&Self { file: index.header.file, segments, dim, bytes, checksum }.encode())
+        };
+        write().map_err(|source| RetrievalError::Io { path: path.to_owned(), source })
+    }
+
+    /// Reads it, and the graph before it, which must be whole: usearch trusts its bytes.
+    pub(super) fn read(path: &Path) -> Result<Self, RetrievalError> {
+        let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+        let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
+        let mut file = File::open(path).map_err(io)?;
+        let length = file.metadata().map_err(io)?.len();
+        let Some(bytes) = length.checked_sub(BYTES as u64) else {
+            return Err(corrupt("it is shorter than a graph"));
+        };
+        let mut last = [0; BYTES];
+        file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_exact(&mut last)).map_err(io)?;
+        let trailer = Self::decode(&last).ok_or_else(|| corrupt("it does not end as a graph does"))?;
+        file.rewind().map_err(io)?;
+        if trailer.bytes != bytes || digest(&mut file, bytes).map_err(io)? != (bytes, trailer.checksum) {
+            return Err(corrupt("the checksum of the graph does not match"));
+        }
+        Ok(trailer)
+    }
+
+    /// Whether the index is the one it was built of, or a later state.
+    pub(super) fn check(&self, path: &Path, index: &Index) -> Result<(), RetrievalError> {
+        let belongs = self.file == index.header.file
+            && self.segments <= index.commit.segments
+            && self.dim == index.config().dim as u64;
+        if belongs {
+            return Ok(());
+        }
+        Err(RetrievalError::StaleGraph { path: path.to_owned(), index: index.path.clone() })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::from(*MAGIC);
+        for field in [self.file, self.segments, self.dim, self.bytes, self.checksum] {
+            bytes.extend(field.to_le_bytes());
+        }
+        bytes.extend(xxh3_64(&bytes).to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8; BYTES]) -> Option<Self> {
+        let (fields, own) = bytes.split_at(BYTES - 8);
+        let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
+        if !fields.starts_with(MAGIC) || number(own)? != xxh3_64(fields) {
+            return None;
+        }
+        let field = |i: usize| number(&fields[8 + 8 * i..16 + 8 * i]);
+        Some(Self { file: field(0)?, segments: field(1)?, dim: field(2)?, bytes: field(3)?, checksum: field(4)? })
+    }
+}
+
+/// Length and checksum of the first bytes of a file.
+fn digest(file: &mut File, bytes: u64) -> io::Result<(u64, u64)> {
+    let mut reader = BufReader::with_capacity(1 << 20, Read::by_ref(file).take(bytes));
+    let (mut hash, mut length, mut buffer) = (Xxh3Default::new(), 0, vec![0; 1 << 20]);
+    loop {
+        let read = reader.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((length, hash.digest()));
+        }
+        hash.update(&buffer[..read]);
+        length += read as u64;
+    }
+}
