@@ -30,7 +30,7 @@ fn main() {
         let dual = config.init(&Device::default()).unwrap();
         let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
         let model = Muscall::new(config, &dual, tokenizer, &Device::default()).unwrap();
-        let whole = load_whole(&items[0].file, &model.clip_config()).unwrap();
+        let whole = load_whole(&dir.path().join("00000.mp3"), &model.clip_config()).unwrap();
         let windows: Vec<Clip> = (0..files).flat_map(|_| model.segments(&whole)).collect();
         let (mut alone, mut indexed) = (Vec::new(), Vec::new());
         let mut resident = Vec::new();

@@ -50,7 +50,7 @@ struct Arguments {
     #[cfg(feature = "ann")]
     #[arg(long)]
     graph: bool,
-    /// A folder, searched at any depth, or a manifest.
+    /// A folder, searched at any depth, a manifest, or s3://bucket/prefix (--features s3).
     #[arg(required_unless_present = "merge")]
     music: Option<PathBuf>,
 }

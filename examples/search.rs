@@ -42,6 +42,9 @@ struct Arguments {
     /// From 0 to 1: how much the answers should differ from each other.
     #[arg(long)]
     diversity: Option<f32>,
+    /// Only tracks with this tag, such as genre=jazz; may be given several times.
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
     /// Writes the moments found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]
     playlist: Option<PathBuf>,
@@ -56,8 +59,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
-    let request =
-        Request { diversity: arguments.diversity, ..Request::parse_words(&arguments.query)?.with_top(arguments.top) };
+    let mut request = Request::parse_words(&arguments.query)?.with_top(arguments.top);
+    request.diversity = arguments.diversity;
+    request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;
     let model = Muscall::load(&arguments.bundle, &Device::default())?;
     let index = index(&model, arguments)?;

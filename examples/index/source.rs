@@ -14,8 +14,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// A folder, or all splits of a manifest.
+    /// A folder, all splits of a manifest, or a bucket.
     pub fn read(music: &Path) -> Result<Self, Box<dyn Error>> {
+        if let Some(address) = music.to_str().filter(|address| address.starts_with("s3://")) {
+            return Self::bucket(address);
+        }
         if music.is_dir() && !music.join("dataset_train.json").exists() {
             let (items, unreadable) = Item::folder(music);
             if items.is_empty() && unreadable.is_empty() {
@@ -41,5 +44,19 @@ impl Source {
             }
         }
         Ok(source)
+    }
+    #[cfg(feature = "s3")]
+    fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
+        let (bucket, prefix) = muscall::indexing::Bucket::open(address)?;
+        let items = bucket.items(&prefix)?;
+        if items.is_empty() {
+            return Err(format!("{address}: no audio files below this prefix").into());
+        }
+        Ok(Self { items, scope: bucket.scope(&prefix), unreadable: Vec::new() })
+    }
+
+    #[cfg(not(feature = "s3"))]
+    fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
+        Err(format!("{address}: this program was built without buckets; build it with --features s3").into())
     }
 }

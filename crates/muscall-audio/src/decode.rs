@@ -5,11 +5,14 @@ mod scrub;
 mod sink;
 mod source;
 mod stream;
+mod tags;
 mod timeline;
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+
+pub use tags::file_tags;
 
 use crate::{AudioError, Repair, Waveform};
 

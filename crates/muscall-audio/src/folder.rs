@@ -11,16 +11,18 @@ const EXTENSIONS: [&str; 13] =
 /// All files below a folder whose extension is that of an audio format, in the order of their paths. Links are
 /// followed; loops of them, and folders that may not be read, are left out.
 pub fn audio_files(folder: &Path) -> Vec<PathBuf> {
-    let is_audio = |path: &Path| {
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == **known))
-    };
     let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter().flatten();
     entries
         .filter(|entry| entry.file_type().is_file())
         .map(walkdir::DirEntry::into_path)
-        .filter(|path| is_audio(path))
+        .filter(|path| has_audio_extension(path))
         .collect()
+}
+
+/// Whether a name ends as audio files do.
+pub fn has_audio_extension(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == **known))
 }
 
 #[cfg(test)]

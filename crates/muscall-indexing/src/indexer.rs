@@ -59,8 +59,7 @@ pub struct Report {
 /// A track some of whose windows have not been heard yet.
 struct Open {
     item: Item,
-    content: u128,
-    duration_s: f64,
+    record: TrackRecord,
     starts_s: Vec<f32>,
     rows: Vec<f32>,
 }
@@ -140,15 +139,16 @@ impl<L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'_, L> {
         index: &muscall_retrieval::Index,
     ) -> Result<ControlFlow<()>, IndexingError> {
         let flow = match loaded {
-            Loaded::Windows { content, duration_s, windows } => {
+            Loaded::Windows { content, duration_s, windows, tags } => {
                 let starts_s = windows.iter().map(|window| window.start_s as f32).collect();
                 self.windows.extend(windows);
-                self.open.push_back(Open { item: item.clone(), content, duration_s, starts_s, rows: Vec::new() });
+                let record = record(item, content, duration_s, tags);
+                self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new() });
                 self.encode(false)?
             }
             Loaded::Known { content, track } => {
                 let (old, segments) = (index.track(track)?, index.segments(track)?);
-                let record = record(item, content, old.duration_s);
+                let record = record(item, content, old.duration_s, old.tags);
                 // Its old name is free for another file, or gone.
                 self.writer.remove(&old.path)?;
                 self.writer.remove(&item.path)?;
@@ -188,13 +188,13 @@ impl<L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'_, L> {
             }
             while self.open.front().is_some_and(|track| track.rows.len() == track.starts_s.len() * dim) {
                 let Some(track) = self.open.pop_front() else { break };
-                let record = record(&track.item, track.content, track.duration_s);
-                self.writer.remove(&record.path)?;
-                self.writer.add(&record, &track.starts_s, &track.rows)?;
+                let duration_s = track.record.duration_s;
+                self.writer.remove(&track.record.path)?;
+                self.writer.add(&track.record, &track.starts_s, &track.rows)?;
                 self.report.embedded += 1;
-                self.report.audio_s += track.duration_s;
+                self.report.audio_s += duration_s;
                 let segments = track.starts_s.len();
-                let told = self.tell(&track.item, Outcome::Embedded { duration_s: track.duration_s, segments });
+                let told = self.tell(&track.item, Outcome::Embedded { duration_s, segments });
                 if told.is_break() {
                     flow = told;
                 }
@@ -217,7 +217,8 @@ impl<L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'_, L> {
     }
 }
 
-fn record(item: &Item, content: u128, duration_s: f64) -> TrackRecord {
+fn record(item: &Item, content: u128, duration_s: f64, own_tags: Vec<String>) -> TrackRecord {
     let Item { path, bytes, modified_ns, tags, .. } = item.clone();
+    let tags = if tags.is_empty() { own_tags } else { tags };
     TrackRecord { path, content, bytes, modified_ns, duration_s, tags }
 }

@@ -1,12 +1,12 @@
 //! What is to be indexed.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use muscall_audio::audio_files;
 
-use crate::Unreadable;
+use crate::{Origin, Unreadable};
 
 /// An audio file, and by what its changes are noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +14,13 @@ pub struct Item {
     /// Its name in the index.
     pub path: String,
     /// Where its bytes are.
-    pub file: PathBuf,
+    pub origin: Origin,
     /// How many.
     pub bytes: u64,
     /// When they were changed, since 1970.
     pub modified_ns: u64,
-    /// What else is known, such as `genre=jazz`.
+    /// What else is known, such as `genre=jazz`; if it is empty, what the file itself says of title, artist,
+    /// album, composer, genre, mood and year.
     pub tags: Vec<String>,
 }
 
@@ -35,7 +36,7 @@ impl Item {
         let metadata = fs::metadata(&file).map_err(|error| refused(error.to_string()))?;
         let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let modified_ns = modified.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        Ok(Self { path: name, file, bytes: metadata.len(), modified_ns, tags: Vec::new() })
+        Ok(Self { path: name, origin: Origin::File(file), bytes: metadata.len(), modified_ns, tags: Vec::new() })
     }
 
     /// All audio files of a folder, at any depth, in the order of their paths.

@@ -5,21 +5,27 @@
 //! that share a list, whose indexes [`merge`] puts together.
 
 mod ahead;
+#[cfg(feature = "s3")]
+mod bucket;
 mod error;
 mod event;
 mod indexer;
 mod item;
 mod load;
 mod merge;
+mod origin;
 mod plan;
 mod shard;
 mod unreadable;
 
+#[cfg(feature = "s3")]
+pub use bucket::{Bucket, Object};
 pub use error::IndexingError;
 pub use event::{Event, Outcome};
 pub use indexer::{Indexer, Report, index_config};
 pub use item::Item;
 pub use merge::merge;
+pub use origin::Origin;
 pub use plan::Scope;
 pub use shard::{Done, Shard};
 pub use unreadable::{Unreadable, write_unreadable};

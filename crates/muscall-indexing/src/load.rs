@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use muscall_audio::{Clip, load_whole};
+use muscall_audio::{Clip, file_tags, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::Index;
 use xxhash_rust::xxh3::Xxh3;
@@ -20,6 +20,8 @@ pub(crate) enum Loaded {
         content: u128,
         duration_s: f64,
         windows: Vec<Clip>,
+        /// As the file names them.
+        tags: Vec<String>,
     },
     /// The content is that of a track.
     Known {
@@ -30,19 +32,22 @@ pub(crate) enum Loaded {
 }
 
 pub(crate) fn load(model: &Muscall, index: &Index, work: &Work) -> Loaded {
-    let content = match hash(&work.item.file) {
-        Ok(content) => content,
+    let fetched = work.item.origin.local().and_then(|local| Ok((hash(local.path())?, local)));
+    let (content, local) = match fetched {
+        Ok(fetched) => fetched,
         Err(error) => return Loaded::Unreadable(format!("{error}; check its permissions")),
     };
     let same = |&track: &usize| index.track(track).is_ok_and(|record| record.content == content);
     if let Some(track) = work.perhaps.iter().copied().find(same) {
         return Loaded::Known { content, track };
     }
-    match load_whole(&work.item.file, &model.clip_config()) {
+    match load_whole(local.path(), &model.clip_config()) {
         Ok(whole) if whole.samples.is_empty() => Loaded::Unreadable("it holds no audio".into()),
         Ok(whole) => {
             let duration_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
-            Loaded::Windows { content, duration_s, windows: model.segments(&whole) }
+            // A file without readable tags has none.
+            let tags = file_tags(local.path()).unwrap_or_default();
+            Loaded::Windows { content, duration_s, windows: model.segments(&whole), tags }
         }
         Err(error) => Loaded::Unreadable(error.to_string()),
     }

@@ -79,7 +79,8 @@ impl Plan {
             }
             match known.get(&item.path) {
                 Some((_, old))
-                    if (old.bytes, old.modified_ns) == (item.bytes, item.modified_ns) && old.tags == item.tags =>
+                    if (old.bytes, old.modified_ns) == (item.bytes, item.modified_ns)
+                        && (item.tags.is_empty() || old.tags == item.tags) =>
                 {
                     plan.unchanged += 1;
                 }

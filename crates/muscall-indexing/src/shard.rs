@@ -138,7 +138,7 @@ mod tests {
         }
         let item = |i: usize| Item {
             path: format!("music/{i}.mp3"),
-            file: PathBuf::new(),
+            origin: crate::Origin::File(PathBuf::new()),
             bytes: 0,
             modified_ns: 0,
             tags: Vec::new(),

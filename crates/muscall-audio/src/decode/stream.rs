@@ -77,8 +77,8 @@ pub(super) fn count(path: &Path, opened: Opened<'_>) -> Result<u64, AudioError> 
 }
 
 /// A demuxer, a decoder and a place in the file.
-struct Stream {
-    format: Box<dyn FormatReader>,
+pub(super) struct Stream {
+    pub(super) format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
     info: AudioInfo,
@@ -94,7 +94,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn open(path: &Path, opened: Opened<'_>) -> Result<Self, AudioError> {
+    pub(super) fn open(path: &Path, opened: Opened<'_>) -> Result<Self, AudioError> {
         let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
         let mut hint = Hint::new();
         if let Some(extension) = path.extension().and_then(|extension| extension.to_str()) {
