@@ -194,6 +194,15 @@ fn a_file_that_cannot_be_read_is_left_out_wherever_it_was_loaded() {
 }
 
 #[test]
+fn a_loss_that_is_not_finite_ends_all_ranks() {
+    let data = Data::new();
+    let wild = Recipe { learning_rate: 1e30, ..recipe() };
+    let error = fit(&wild, &data, &data.run("run"), 3, u64::MAX).unwrap_err();
+    assert!(matches!(&error, TrainError::NotFinite { ids, .. } if ids.len() == 6), "{error}");
+    assert!(data.run("run").join("not_finite.json").exists());
+}
+
+#[test]
 fn a_panic_ends_all_ranks() {
     let data = Data::new();
     let learner = Learner::new(recipe(), data.run("run"), &Device::flex()).unwrap();

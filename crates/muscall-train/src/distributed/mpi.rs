@@ -107,16 +107,21 @@ impl Communicator for Mpi {
 
     fn all_reduce(&self, values: &mut [f32]) -> Result<(), TrainError> {
         let world = self.world();
+        // For stripes of one length: the last is filled up with zeros.
+        let stripe = |len: usize| len.div_ceil(self.size);
+        let longest = stripe(values.len().min(BUCKET));
+        let [mut sent, mut terms] = [(); 2].map(|()| vec![0.0_f32; longest * self.size]);
+        let mut sum = vec![0.0_f32; longest];
         for bucket in values.chunks_mut(BUCKET) {
-            // Stripes of one length: the last is filled up with zeros.
-            let stripe = bucket.len().div_ceil(self.size);
-            let mut sent = bucket.to_vec();
-            sent.resize(stripe * self.size, 0.0);
-            let mut terms = vec![0.0_f32; stripe * self.size];
-            world.all_to_all_into(&sent[..], &mut terms[..]);
-            let mut sum = vec![0.0_f32; stripe];
-            sum_into(&mut sum, terms.chunks_exact(stripe));
-            world.all_gather_into(&sum[..], &mut sent[..]);
+            let stripe = stripe(bucket.len());
+            let sent = &mut sent[..stripe * self.size];
+            let (terms, sum) = (&mut terms[..stripe * self.size], &mut sum[..stripe]);
+            let (own, padding) = sent.split_at_mut(bucket.len());
+            own.copy_from_slice(bucket);
+            padding.fill(0.0);
+            world.all_to_all_into(sent, terms);
+            sum_into(sum, terms.chunks_exact(stripe));
+            world.all_gather_into(sum, sent);
             bucket.copy_from_slice(&sent[..bucket.len()]);
         }
         Ok(())

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use crate::batcher::RawBatch;
+use crate::step::Part;
+
 /// How a batch is cut into parts, and which of them a rank takes.
 ///
 /// With a micro-batch the parts are the same for any number of ranks, and so is what they draw and what batch
@@ -25,8 +28,30 @@ impl Division {
         Self { parts, own }
     }
 
+    fn batch(&self) -> usize {
+        self.parts.last().map_or(0, |last| last.end)
+    }
+
+    /// The places that the rank loads of so many batches in a row.
+    pub(crate) fn own_places(&self, batches: usize) -> Vec<usize> {
+        let firsts = (0..batches).map(|number| number * self.batch());
+        let own = |first| self.own_parts().flat_map(move |(_, places)| places.map(move |place| first + place));
+        firsts.flat_map(own).collect()
+    }
+
+    /// The rank's parts of one of the batches in a row, as far as they could be loaded.
+    pub(crate) fn parts_of<'a>(&self, loaded: &'a RawBatch, batch: usize) -> Vec<Part<'a>> {
+        let first = batch * self.batch();
+        let before = |place: usize| loaded.places.partition_point(|&own| own < first + place);
+        let part = |(number, places): (usize, Range<usize>)| {
+            let items = &loaded.items[before(places.start)..before(places.end)];
+            Part { number, items }
+        };
+        self.own_parts().map(part).filter(|part| !part.items.is_empty()).collect()
+    }
+
     /// The places of the rank's parts, each with its number in the batch.
-    pub(crate) fn own_parts(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+    fn own_parts(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         self.own.clone().map(|number| (number, self.parts[number].clone()))
     }
 }

@@ -31,7 +31,7 @@ use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::run_dir;
-use crate::step::{Part, StepContext, StepGradients};
+use crate::step::{StepContext, StepGradients};
 use crate::trainee::Trainee;
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
@@ -213,7 +213,7 @@ impl Run {
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch);
-        let mut loader = self.ranks.agree(loader)?.with_places(self.own_places());
+        let mut loader = self.ranks.agree(loader)?.with_places(self.division.own_places(self.recipe.accumulate));
         let exchanged = self.ranks.exchanged();
         let started = Instant::now();
         let mut clock = started;
@@ -358,7 +358,7 @@ impl Run {
                 device: &self.device,
                 seed: item_seed(self.recipe.seed, self.progress.step, batch.number as u64),
             };
-            let parts = own_parts(&self.division, loaded, batch.number * self.recipe.batch_size);
+            let parts = self.division.parts_of(loaded, batch.number);
             has_embedded |= !parts.is_empty();
             let computed = if is_alone {
                 context.gradients_of_parts(&mut self.trainee, &parts)
@@ -377,24 +377,6 @@ impl Run {
         mean.divide(batches.len() as f64);
         Ok(mean)
     }
-
-    /// The places of a step's batches that this rank loads.
-    fn own_places(&self) -> Vec<usize> {
-        let batches = 0..self.recipe.accumulate;
-        let firsts = batches.map(|number| number * self.recipe.batch_size);
-        let own = |first| self.division.own_parts().flat_map(move |(_, places)| places.map(move |place| first + place));
-        firsts.flat_map(own).collect()
-    }
-}
-
-/// The rank's parts of the batch that begins at `first`, as far as they could be loaded.
-fn own_parts<'a>(division: &Division, loaded: &'a RawBatch, first: usize) -> Vec<Part<'a>> {
-    let before = |place: usize| loaded.places.partition_point(|&own| own < first + place);
-    let part = |(number, places): (usize, std::ops::Range<usize>)| {
-        let items = &loaded.items[before(places.start)..before(places.end)];
-        Part { number, items }
-    };
-    division.own_parts().map(part).filter(|part| !part.items.is_empty()).collect()
 }
 
 /// Keeps exp(logit scale) at most [`MAX_SCALE`].

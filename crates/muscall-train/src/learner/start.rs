@@ -81,7 +81,7 @@ impl Run {
         };
         let trainee = ranks.agree(drawn.map_err(TrainError::from))?;
         let state = State { progress: fresh, trainee, optimizer: recipe.optimizer.init(), averaged: None };
-        let state = if ranks.is_first() { state.from_disk(learner, resumed) } else { Ok(state) };
+        let state = if ranks.is_first() { state.loaded(learner, resumed) } else { Ok(state) };
         let State { progress, trainee, optimizer, averaged } = ranks.agree(state)?.on_all_ranks(&ranks)?;
         // An average is what is saved, and rank 0 saves.
         let ema = recipe.ema.as_ref().filter(|_| ranks.is_first()).map(|ema| match averaged {
@@ -154,7 +154,7 @@ struct State {
 
 impl State {
     /// From a checkpoint, or from pretrained weights if there are any.
-    fn from_disk(mut self, learner: &Learner, resumed: Option<Checkpoint>) -> Result<Self, TrainError> {
+    fn loaded(mut self, learner: &Learner, resumed: Option<Checkpoint>) -> Result<Self, TrainError> {
         if let Some(checkpoint) = resumed {
             let origin = learner.dir.join("checkpoints").display().to_string();
             self.progress = checkpoint.progress;
