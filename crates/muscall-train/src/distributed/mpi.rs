@@ -14,8 +14,11 @@ use super::Communicator;
 use super::communicator::sum_into;
 use crate::TrainError;
 
-/// Numbers that are reduced, and bytes or numbers that are gathered, at a time.
-const BUCKET: usize = 1 << 20;
+/// Numbers that a rank adds up at a time: they stay in a core's cache, and are enough for a message.
+const STRIPE: usize = 1 << 15;
+
+/// Numbers or bytes of a rank that are gathered or broadcast at a time: counts are 32 bits wide.
+const PIECE: usize = 1 << 20;
 
 /// All processes of an MPI program.
 ///
@@ -56,8 +59,8 @@ impl Mpi {
         let lengths: Vec<usize> = lengths.into_iter().map(|length| length as usize).collect();
         let mut all: Vec<Vec<T>> = lengths.iter().map(|&length| Vec::with_capacity(length)).collect();
         let longest = lengths.iter().copied().max().unwrap_or_default();
-        for start in (0..longest).step_by(BUCKET) {
-            let piece = |length: usize| start.min(length)..(start + BUCKET).min(length);
+        for start in (0..longest).step_by(PIECE) {
+            let piece = |length: usize| start.min(length)..(start + PIECE).min(length);
             let counts: Vec<usize> = lengths.iter().map(|&length| piece(length).len()).collect();
             let mut received = vec![T::default(); counts.iter().sum()];
             let starts: Vec<Count> = counts
@@ -107,13 +110,12 @@ impl Communicator for Mpi {
 
     fn all_reduce(&self, values: &mut [f32]) -> Result<(), TrainError> {
         let world = self.world();
-        // For stripes of one length: the last is filled up with zeros.
-        let stripe = |len: usize| len.div_ceil(self.size);
-        let longest = stripe(values.len().min(BUCKET));
-        let [mut sent, mut terms] = [(); 2].map(|()| vec![0.0_f32; longest * self.size]);
-        let mut sum = vec![0.0_f32; longest];
-        for bucket in values.chunks_mut(BUCKET) {
-            let stripe = stripe(bucket.len());
+        let bucket = STRIPE * self.size;
+        let [mut sent, mut terms] = [(); 2].map(|()| vec![0.0_f32; bucket]);
+        let mut sum = vec![0.0_f32; STRIPE];
+        for bucket in values.chunks_mut(bucket) {
+            // Stripes of one length: the last is filled up with zeros.
+            let stripe = bucket.len().div_ceil(self.size);
             let sent = &mut sent[..stripe * self.size];
             let (terms, sum) = (&mut terms[..stripe * self.size], &mut sum[..stripe]);
             let (own, padding) = sent.split_at_mut(bucket.len());
@@ -130,7 +132,7 @@ impl Communicator for Mpi {
     fn broadcast(&self, values: &mut [f32]) -> Result<(), TrainError> {
         let world = self.world();
         let first = world.process_at_rank(0);
-        values.chunks_mut(BUCKET).for_each(|piece| first.broadcast_into(piece));
+        values.chunks_mut(PIECE).for_each(|piece| first.broadcast_into(piece));
         Ok(())
     }
 
