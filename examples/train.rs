@@ -43,8 +43,8 @@ struct Arguments {
     /// Remove the run in --out and start anew.
     #[arg(long)]
     replace: bool,
-    /// Devices of this machine that share each batch. For several machines start this under mpirun instead, compiled with
-    /// --features mpi.
+    /// Share each batch among so many ranks of this process, all on the default device. For several cards or machines
+    /// start this under mpirun instead, compiled with --features mpi.
     #[arg(long)]
     devices: Option<usize>,
 }
