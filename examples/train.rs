@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::{Device, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
+use muscall::train::distributed;
+use muscall::{Device, Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -42,6 +43,10 @@ struct Arguments {
     /// Remove the run in --out and start anew.
     #[arg(long)]
     replace: bool,
+    /// Share each batch among so many ranks of this process, all on the default device. For several cards or machines
+    /// start this under mpirun instead, compiled with --features mpi.
+    #[arg(long)]
+    devices: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -73,8 +78,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(bundle) = &arguments.init {
         learner = learner.with_initial(InitialWeights::read(bundle)?);
     }
-    let outcome = learner.fit(train, validation, &mut |event| console.listen(&event))?;
+    // From here on a process that fails ends the others.
+    let world = distributed::world()?;
+    let listener = &mut |event: Event<'_>| console.listen(&event);
+    let outcome = match (arguments.devices, world.size()) {
+        (Some(_), 2..) => return Err("--devices is for one process; under mpirun each has one device".into()),
+        (Some(count), _) => learner.fit_on_devices(&vec![Device::default(); count], train, validation, listener)?,
+        (None, _) => learner.with_communicator(world.clone()).fit(train, validation, listener)?,
+    };
     console.finish();
+    if world.rank() > 0 {
+        return Ok(());
+    }
     let out = arguments.out.display();
     if outcome.interrupted {
         println!("Stopped after {} steps; go on with --resume.", outcome.steps);

@@ -70,13 +70,20 @@ impl TrainingConsole {
                     ));
                 }
             }
-            Event::EpochEnded { epoch, trained, waited } => {
+            Event::EpochEnded { epoch, trained, waited, exchanged } => {
                 let part = waited.as_secs_f64() / trained.as_secs_f64().max(1e-9);
                 // The first batch of an epoch is always waited for.
                 if part > 0.1 && waited.as_secs() >= 1 && (epoch + 1).is_multiple_of(self.every) {
                     let (epoch, waited, percent) = (epoch + 1, waited.as_secs(), 100.0 * part);
                     self.line(&format!(
                         "epoch {epoch:>3}: steps waited {waited} s ({percent:.0} %) for data; more data.threads or data.cache may help"
+                    ));
+                }
+                if !exchanged.is_zero() && (epoch + 1).is_multiple_of(self.every) {
+                    let percent = 100.0 * exchanged.as_secs_f64() / trained.as_secs_f64().max(1e-9);
+                    let (epoch, exchanged) = (epoch + 1, exchanged.as_secs_f64());
+                    self.line(&format!(
+                        "epoch {epoch:>3}: {exchanged:.1} s ({percent:.0} %) of exchange between devices"
                     ));
                 }
             }

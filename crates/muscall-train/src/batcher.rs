@@ -52,6 +52,8 @@ pub struct RawBatch {
     pub step_in_epoch: usize,
     /// The items that could be loaded.
     pub items: Vec<LoadedItem>,
+    /// Where in the batch each of them stands, from 0.
+    pub places: Vec<usize>,
     /// Files that were left out.
     pub skipped: Vec<TrainError>,
 }
@@ -81,6 +83,7 @@ type Made = (usize, Result<Result<LoadedItem, TrainError>, Panic>);
 pub struct EpochLoader {
     order: Vec<usize>,
     config: LoaderConfig,
+    places: Option<Vec<usize>>,
     step: usize,
     sent: usize,
     jobs: Option<Sender<(usize, usize)>>,
@@ -132,11 +135,26 @@ impl EpochLoader {
             jobs: Some(jobs),
             waiting: BTreeMap::new(),
             waited: Duration::ZERO,
+            places: None,
             order,
             config,
             made,
             stop,
         })
+    }
+
+    /// Loads these places of each batch only, ascending from 0: the others are somebody else's.
+    #[must_use]
+    pub fn with_places(mut self, places: Vec<usize>) -> Self {
+        self.places = Some(places);
+        self
+    }
+
+    /// The place in its batch of a position in the order, if it is loaded here.
+    fn place(&self, position: usize) -> Option<usize> {
+        let place = position % self.config.batch_size;
+        let is_own = self.places.as_ref().is_none_or(|places| places.binary_search(&place).is_ok());
+        is_own.then_some(place)
     }
 
     /// How long [`next`](Iterator::next) has waited for data so far.
@@ -174,17 +192,25 @@ impl Iterator for EpochLoader {
         }
         let ahead = self.positions(self.step + self.config.prefetch_batches).end.max(positions.end);
         if let Some(jobs) = &self.jobs {
-            for position in self.sent..ahead {
+            for position in (self.sent..ahead).filter(|&position| self.place(position).is_some()) {
                 // Threads only end when this side has hung up.
                 let _ = jobs.send((position, self.order[position]));
             }
         }
         self.sent = self.sent.max(ahead);
-        let mut batch =
-            RawBatch { step_in_epoch: self.step, items: Vec::with_capacity(positions.len()), skipped: Vec::new() };
+        let mut batch = RawBatch {
+            step_in_epoch: self.step,
+            items: Vec::with_capacity(positions.len()),
+            places: Vec::with_capacity(positions.len()),
+            skipped: Vec::new(),
+        };
         for position in positions {
+            let Some(place) = self.place(position) else { continue };
             match self.take(position) {
-                Ok(item) => batch.items.push(item),
+                Ok(item) => {
+                    batch.items.push(item);
+                    batch.places.push(place);
+                }
                 Err(error) if self.config.on_bad_file == OnBadFile::Stop => {
                     // Items of this batch are used up: another call would wait for them for ever.
                     self.order.clear();

@@ -230,6 +230,53 @@ pub enum TrainError {
         /// Ids of the batch's tracks.
         ids: Vec<String>,
     },
+    /// Another rank is gone.
+    #[error(
+        "rank {rank} of {ranks} is gone, and the others cannot go on without it; the last checkpoint is kept: see what rank {rank} said, and resume on any number of ranks"
+    )]
+    RankLost {
+        /// The first that is gone.
+        rank: usize,
+        /// How many there were.
+        ranks: usize,
+    },
+    /// Another rank has failed.
+    #[error("rank {rank}: {message}")]
+    OnRank {
+        /// Which one.
+        rank: usize,
+        /// What it said.
+        message: String,
+    },
+    /// Ranks do not do the same.
+    #[error("rank {rank} has another {what} than rank 0; start all with the same program, arguments and data")]
+    RanksDiffer {
+        /// The first that differs.
+        rank: usize,
+        /// In what.
+        what: &'static str,
+    },
+    /// There are more ranks than tracks.
+    #[error(
+        "{ranks} ranks for batches of {batch_size}; start at most one a track, or raise `batch_size` in the recipe"
+    )]
+    TooManyRanks {
+        /// How many.
+        ranks: usize,
+        /// Of the recipe.
+        batch_size: usize,
+    },
+    /// Several processes were started by a program that cannot connect them.
+    #[error(
+        "{ranks} processes were started together, but this program was compiled without the feature `mpi`; compile it with `--features mpi`, or start one"
+    )]
+    WithoutMpi {
+        /// How many.
+        ranks: usize,
+    },
+    /// MPI can be started once a process.
+    #[error("MPI was started in this process before; keep what was started then")]
+    MpiStarted,
 }
 
 impl TrainError {

@@ -53,6 +53,8 @@ pub enum Event<'a> {
         trained: Duration,
         /// How much of that they waited for data.
         waited: Duration,
+        /// How much of it went into exchanges with other ranks, waiting for the slowest included.
+        exchanged: Duration,
     },
 }
 

@@ -41,6 +41,11 @@ impl GradientDict {
         self.0.values().map(|values| sum_of_squares(values)).sum::<f64>().sqrt()
     }
 
+    /// Takes one parameter's gradient out.
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<f32>> {
+        self.0.remove(name)
+    }
+
     /// Adds one parameter's gradient.
     pub(crate) fn add(&mut self, name: String, values: Vec<f32>) {
         match self.0.get_mut(&name) {

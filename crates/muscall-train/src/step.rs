@@ -6,6 +6,7 @@ use muscall_model::{AudioBatch, TextFrontend};
 
 use crate::batcher::LoadedItem;
 use crate::dataset::item_seed;
+use crate::draws;
 use crate::gradient::GradientDict;
 use crate::loss::{PairBatch, nt_xent};
 use crate::recipe::Recipe;
@@ -96,14 +97,30 @@ impl StepContext<'_> {
     /// # Source
     /// Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
     pub fn gradients(&self, trainee: &mut Trainee, items: &[LoadedItem]) -> StepGradients {
-        let micro = self.recipe.micro_batch.unwrap_or(items.len());
-        if micro >= items.len() { self.direct(trainee, items) } else { self.cached(trainee, items, micro) }
+        let micro = self.recipe.micro_batch.unwrap_or(items.len()).max(1);
+        let parts: Vec<_> = items.chunks(micro).enumerate().map(|(number, items)| Part { number, items }).collect();
+        self.gradients_of_parts(trainee, &parts)
     }
 
-    fn direct(&self, trainee: &Trainee, items: &[LoadedItem]) -> StepGradients {
-        let outputs = self.forward(trainee, items, 0);
-        let (audio, text) = (values(&outputs.audio), values(&outputs.text));
-        let (total, loss) = self.loss(trainee, outputs, items);
+    /// The same of parts that are cut already.
+    pub(crate) fn gradients_of_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> StepGradients {
+        let text = BatchText::new(parts.iter().flat_map(|part| part.items).map(|item| item.captions.as_slice()));
+        if let [part] = parts {
+            return self.direct(trainee, *part, &text);
+        }
+        let (whole, graph) = self.embed_parts(trainee, parts);
+        let found = self.loss_gradients(trainee, &whole, &text);
+        let mut gradients = found.parameters;
+        if let Some(rows) = &found.rows {
+            self.back_through_parts(trainee, parts, graph, rows, [0, 0], &mut gradients);
+        }
+        StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text }
+    }
+
+    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> StepGradients {
+        let outputs = self.forward(trainee, part);
+        let (audio, text_rows) = (values(&outputs.audio), values(&outputs.text));
+        let (total, loss) = self.loss(trainee, outputs, text);
         let mut gradients = GradientDict::default();
         // A loss that is not finite is reported, and its gradients are of no use.
         if loss.total.is_finite() {
@@ -111,48 +128,72 @@ impl StepContext<'_> {
             gradients.collect(&trainee.model, &mut all);
             gradients.collect(&trainee.heads, &mut all);
         }
-        StepGradients { gradients, loss, audio, text }
+        StepGradients { gradients, loss, audio, text: text_rows }
     }
 
-    fn cached(&self, trainee: &mut Trainee, items: &[LoadedItem], micro: usize) -> StepGradients {
+    /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network
+    /// once; of several it would be as large as that of the whole batch.
+    pub(crate) fn embed_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> (HostOutputs, Option<Outputs>) {
+        let mut whole = HostOutputs::new(self.recipe);
+        if let [part] = parts {
+            let outputs = self.forward(trainee, *part);
+            whole.append(&outputs);
+            return (whole, Some(outputs));
+        }
         // The second pass moves the running statistics; the first must not move them too.
         let running = running_statistics(&trainee.model);
-        let mut whole = HostOutputs::default();
         // burn keeps a graph until its backward pass: the first pass must not make one.
         let without_graph = trainee.clone().no_grad();
-        for (i, part) in items.chunks(micro).enumerate() {
-            whole.append(&self.forward(&without_graph, part, i));
+        for part in parts {
+            whole.append(&self.forward(&without_graph, *part));
         }
         drop(without_graph);
         trainee.model = with_running_statistics(trainee.model.clone(), running);
+        (whole, None)
+    }
 
+    /// The loss over all embeddings of a batch, and its gradients by them.
+    pub(crate) fn loss_gradients(&self, trainee: &Trainee, whole: &HostOutputs, text: &BatchText<'_>) -> LossGradients {
         let leaves = whole.leaves(self.device);
-        let (total, loss) = self.loss(trainee, leaves.clone(), items);
-        let mut gradients = GradientDict::default();
-        let (audio, text) = (whole.audio.clone(), whole.text.clone());
+        let (total, loss) = self.loss(trainee, leaves.clone(), text);
+        let mut parameters = GradientDict::default();
         if !loss.total.is_finite() {
-            return StepGradients { gradients, loss, audio, text };
+            return LossGradients { loss, parameters, rows: None };
         }
         let mut all = total.backward();
         // Temperature and offset are in the loss itself.
-        gradients.collect(&trainee.model, &mut all);
-        gradients.collect(&trainee.heads, &mut all);
+        parameters.collect(&trainee.model, &mut all);
+        parameters.collect(&trainee.heads, &mut all);
         let gradient = |leaf: &Tensor<2>| leaf.grad(&all).map(|gradient| gradient.into_data());
-        let [audio_gradient, text_gradient] = [gradient(&leaves.audio), gradient(&leaves.text)];
-        let view_gradients = leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]);
+        let rows = RowGradients {
+            audio: gradient(&leaves.audio),
+            text: gradient(&leaves.text),
+            views: leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]),
+        };
+        LossGradients { loss, parameters, rows: Some(rows) }
+    }
 
-        let (mut track, mut caption) = (0, 0);
-        for (i, part) in items.chunks(micro).enumerate() {
-            let outputs = self.forward(trainee, part, i);
+    /// Adds what the network's parameters get from the gradients by embeddings. The first of the parts' tracks
+    /// and the first of their captions are at `start` in the batch.
+    pub(crate) fn back_through_parts(
+        &self,
+        trainee: &Trainee,
+        parts: &[Part<'_>],
+        mut graph: Option<Outputs>,
+        rows: &RowGradients,
+        [mut track, mut caption]: [usize; 2],
+        gradients: &mut GradientDict,
+    ) {
+        for part in parts {
+            let outputs = graph.take().unwrap_or_else(|| self.forward(trainee, *part));
             let share = |output: &Tensor<2>, gradient: &Option<TensorData>, start: usize| {
                 let gradient = gradient.clone()?;
                 let gradient = Tensor::<2>::from_data(gradient, self.device);
                 let rows = output.dims()[0];
                 Some((output.clone() * gradient.narrow(0, start, rows)).sum())
             };
-            let mut terms =
-                vec![share(&outputs.audio, &audio_gradient, track), share(&outputs.text, &text_gradient, caption)];
-            if let Some((views, gradients)) = outputs.views.as_ref().zip(view_gradients.as_ref()) {
+            let mut terms = vec![share(&outputs.audio, &rows.audio, track), share(&outputs.text, &rows.text, caption)];
+            if let Some((views, gradients)) = outputs.views.as_ref().zip(rows.views.as_ref()) {
                 terms.extend([share(&views[0], &gradients[0], track), share(&views[1], &gradients[1], track)]);
             }
             track += outputs.audio.dims()[0];
@@ -164,13 +205,12 @@ impl StepContext<'_> {
             gradients.collect(&trainee.model, &mut all);
             gradients.collect(&trainee.heads, &mut all);
         }
-        StepGradients { gradients, loss, audio, text }
     }
 
-    /// The `part`-th part of the batch through the network. Dropout is a function of step and
-    /// part, so that both passes see the same.
-    fn forward(&self, trainee: &Trainee, items: &[LoadedItem], part: usize) -> Outputs {
-        self.device.seed(item_seed(self.seed, u64::MAX, part as u64));
+    /// A part of the batch through the network. Dropout is a function of step and part, so that
+    /// both passes see the same, and ranks what one alone would.
+    fn forward(&self, trainee: &Trainee, Part { number, items }: Part<'_>) -> Outputs {
+        let _draws = draws::seeded(self.device, item_seed(self.seed, u64::MAX, number as u64));
         let bands = self.recipe.model.log_mel.n_mels;
         let mels = |mels: Vec<&[f32]>| {
             let (clips, frames) = (mels.len(), mels[0].len() / bands);
@@ -189,16 +229,14 @@ impl StepContext<'_> {
         })
     }
 
-    fn loss(&self, trainee: &Trainee, outputs: Outputs, items: &[LoadedItem]) -> (Tensor<1>, LossValues) {
-        let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
-        let owners = items.iter().enumerate().flat_map(|(track, item)| item.captions.iter().map(move |_| track));
+    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, LossValues) {
         let batch = PairBatch {
             audio: outputs.audio,
             text: outputs.text,
-            owners: owners.collect(),
+            owners: text.owners.clone(),
             scale: trainee.model.scale(),
             bias: trainee.logit_bias(),
-            similarity: self.captions.similarity(&captions),
+            similarity: self.captions.similarity(&text.captions),
         };
         let pairs = self.recipe.loss.forward(&batch, self.seed);
         let pairs_value = scalar(&pairs);
@@ -213,24 +251,70 @@ impl StepContext<'_> {
     }
 }
 
+/// Items that go through the network together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    /// In the batch, other ranks' parts included.
+    pub(crate) number: usize,
+    pub(crate) items: &'a [LoadedItem],
+}
+
+/// The captions of a batch, and the track of each.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchText<'a> {
+    captions: Vec<&'a str>,
+    owners: Vec<usize>,
+}
+
+impl<'a> BatchText<'a> {
+    /// From the captions of each track.
+    pub(crate) fn new(tracks: impl Iterator<Item = &'a [String]>) -> Self {
+        let pairs = tracks.enumerate().flat_map(|(track, captions)| captions.iter().map(move |c| (c.as_str(), track)));
+        let (captions, owners) = pairs.unzip();
+        Self { captions, owners }
+    }
+}
+
+/// A loss and its gradients.
+pub(crate) struct LossGradients {
+    pub(crate) loss: LossValues,
+    /// By parameters of the loss itself.
+    pub(crate) parameters: GradientDict,
+    /// By the embeddings; none if the loss is not finite.
+    pub(crate) rows: Option<RowGradients>,
+}
+
+/// Gradients by the embeddings of a batch.
+pub(crate) struct RowGradients {
+    audio: Option<TensorData>,
+    text: Option<TensorData>,
+    views: Option<[Option<TensorData>; 2]>,
+}
+
 /// Outputs of parts, gathered on the host.
-#[derive(Default)]
-struct HostOutputs {
-    dim: usize,
-    audio: Vec<f32>,
-    text: Vec<f32>,
-    view_dim: usize,
-    views: Option<[Vec<f32>; 2]>,
+pub(crate) struct HostOutputs {
+    pub(crate) dim: usize,
+    pub(crate) audio: Vec<f32>,
+    pub(crate) text: Vec<f32>,
+    pub(crate) view_dim: usize,
+    pub(crate) views: Option<[Vec<f32>; 2]>,
 }
 
 impl HostOutputs {
+    fn new(recipe: &Recipe) -> Self {
+        Self {
+            dim: recipe.model.projection_dim,
+            audio: Vec::new(),
+            text: Vec::new(),
+            view_dim: recipe.ssl.as_ref().map_or(0, |ssl| ssl.projection_dim),
+            views: recipe.ssl.as_ref().map(|_| Default::default()),
+        }
+    }
+
     fn append(&mut self, outputs: &Outputs) {
-        self.dim = outputs.audio.dims()[1];
         self.audio.extend(values(&outputs.audio));
         self.text.extend(values(&outputs.text));
-        if let Some([first, second]) = &outputs.views {
-            self.view_dim = first.dims()[1];
-            let views = self.views.get_or_insert_with(Default::default);
+        if let Some((views, [first, second])) = self.views.as_mut().zip(outputs.views.as_ref()) {
             views[0].extend(values(first));
             views[1].extend(values(second));
         }

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 
 use muscall_audio::{Clip, Repair};
+use serde::{Deserialize, Serialize};
 
 /// Peaks below this are silence: −100 dB.
 const SILENCE: f32 = 1e-5;
@@ -14,7 +15,7 @@ const CLIPPED_SHARE: f64 = 0.05;
 const SHORT_SHARE: f64 = 0.25;
 
 /// A fault of a clip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ClipFault {
     /// Nothing can be heard.

@@ -1,5 +1,7 @@
 //! The training loop.
 
+mod best;
+mod devices;
 mod start;
 mod validation;
 
@@ -11,13 +13,15 @@ use std::time::Instant;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use muscall_audio::LogMelExtractor;
+use muscall_model::weights::{StateDict, running_statistics};
 use muscall_model::{Muscall, Temperature};
 
 use crate::TrainError;
-use crate::batcher::{EpochLoader, LoadedItem, LoaderConfig};
+use crate::batcher::{EpochLoader, LoaderConfig, RawBatch};
 use crate::captions::{Captions, PRETRAINED};
 use crate::checkpoint::Progress;
 use crate::dataset::{Dataset, item_seed};
+use crate::distributed::{Alone, Communicator, Division, Ranks, ShareNote, SharedBatch, reduce};
 use crate::doctor::{FaultCounts, TrainingDoctor, mean_pairwise_cosine};
 use crate::ema::Ema;
 use crate::event::{Event, StepReport};
@@ -64,8 +68,11 @@ pub struct Outcome {
 /// and the logs. A run that was stopped, or killed, goes on from its last checkpoint and ends with
 /// the same weights as if it had not been, bit for bit on a CPU.
 ///
-/// Dropout draws from the device's random state, which is set at each step: two runs at a time in
-/// one process on one device would disturb each other.
+/// Dropout draws from a random state that a process has once a backend, and which is set at each step: several
+/// runs or devices in one process take turns in their forward passes.
+///
+/// On several devices or machines see [`fit_on_devices`](Self::fit_on_devices) and
+/// [`with_communicator`](Self::with_communicator).
 #[derive(Debug, Clone)]
 pub struct Learner {
     recipe: Recipe,
@@ -73,6 +80,7 @@ pub struct Learner {
     device: Device,
     on_existing: OnExisting,
     initial: Option<InitialWeights>,
+    communicator: Arc<dyn Communicator>,
 }
 
 impl Learner {
@@ -88,6 +96,7 @@ impl Learner {
             device: device.clone().without_autodiff(),
             on_existing: OnExisting::default(),
             initial: None,
+            communicator: Arc::new(Alone),
         })
     }
 
@@ -95,6 +104,22 @@ impl Learner {
     #[must_use]
     pub fn with_initial(mut self, initial: InitialWeights) -> Self {
         self.initial = Some(initial);
+        self
+    }
+
+    /// Makes this one rank of several that train one model: each has a learner with the same recipe and
+    /// calls [`fit`](Self::fit) with the same manifests. A batch is that of the recipe, and is
+    /// divided among them.
+    ///
+    /// Rank 0 writes the run's directory, validates and calls its listener; the others' are never called. Weights of
+    /// all are those that rank 0 starts from. An error of one is an error of all. A run may be resumed on another number
+    /// of ranks; with a `micro_batch` of the recipe that gives the same numbers but for the order of sums.
+    ///
+    /// Batch norms see the clips of a part of one device, as they see a micro-batch; their running statistics
+    /// are averaged over the ranks after each step. Statistics over all ranks are not there.
+    #[must_use]
+    pub fn with_communicator(mut self, communicator: Arc<dyn Communicator>) -> Self {
+        self.communicator = communicator;
         self
     }
 
@@ -115,11 +140,21 @@ impl Learner {
         validation: Option<Manifest>,
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
-        Run::start(self, train, validation, listener)?.finish(listener)
+        let ranks = Arc::new(Ranks::new(self.communicator.clone()));
+        let mut nobody = |_: Event<'_>| ControlFlow::Continue(());
+        let listener = if ranks.is_first() { listener } else { &mut nobody };
+        let run = Run::start(self, ranks.clone(), train, validation, listener);
+        let outcome = run.and_then(|run| run.finish(listener));
+        if let Err(error) = &outcome {
+            ranks.give_up(error);
+        }
+        outcome
     }
 }
 
 struct Run {
+    ranks: Arc<Ranks>,
+    division: Division,
     recipe: Recipe,
     dir: PathBuf,
     device: Device,
@@ -128,10 +163,12 @@ struct Run {
     frontend: Arc<LogMelExtractor>,
     captions: Captions,
     trainee: Trainee,
+    /// Of rank 0.
     ema: Option<Ema>,
     optimizer: AdamW,
     progress: Progress,
-    log: RunLog,
+    /// Of rank 0.
+    log: Option<RunLog>,
     doctor: TrainingDoctor,
     faults: FaultCounts,
     steps: u64,
@@ -147,21 +184,12 @@ impl Run {
             parameters: self.trainee.model.num_params() + self.trainee.heads.num_params(),
             rows: self.dataset.len(),
         };
-        let mut interrupted = listener(started).is_break();
+        let mut interrupted = self.ranks.share(Ok(listener(started).is_break()))?;
         while !interrupted && !self.is_over() {
             interrupted = self.epoch(listener)?.is_break();
             self.checkpoint(listener)?;
         }
-        // Without a validation the last model is the best one.
-        let ema_dir = self.dir.join("ema");
-        if self.progress.best.is_none() {
-            self.muscall(&self.trainee.model)?.save(&self.dir)?;
-            if let Some(ema) = self.averaged()? {
-                ema.save(&ema_dir)?;
-            }
-        }
-        let model = Muscall::load(&self.dir, &self.device)?;
-        let ema = self.ema.as_ref().map(|_| Muscall::load(&ema_dir, &self.device)).transpose()?;
+        let (model, ema) = self.best()?;
         Ok(Outcome { model, steps: self.progress.step, interrupted, ema })
     }
 
@@ -184,28 +212,38 @@ impl Run {
             on_bad_file: self.recipe.data.on_bad_file,
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
-        let mut loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch)?;
+        let loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch);
+        let mut loader = self.ranks.agree(loader)?.with_places(self.division.own_places(self.recipe.accumulate));
+        let exchanged = self.ranks.exchanged();
         let started = Instant::now();
         let mut clock = started;
         while self.progress.step < self.steps {
-            let Some(batch) = loader.next() else { break };
-            let batch = batch?;
-            for error in &batch.skipped {
+            let Some(loaded) = loader.next() else { break };
+            let (loaded, notes) = self.ranks.gather(loaded, ShareNote::of)?;
+            for error in &loaded.skipped {
                 let _ = listener(Event::Skipped(error));
             }
+            for (rank, note) in notes.iter().enumerate().skip(1) {
+                for message in &note.skipped {
+                    let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
+                }
+            }
             // A pair needs a negative; the schedule goes on all the same.
-            let report = if batch.items.len() >= 2 { Some(self.step(&batch.items, listener)?) } else { None };
+            let report = self.step(&loaded, &notes, listener);
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
-            if let Some(mut report) = report {
-                report.clips_per_s = batch.items.len() as f64 / clock.elapsed().as_secs_f64();
+            let told = report.and_then(|report| {
+                let Some(mut report) = report else { return Ok(false) };
+                let clips: usize = notes.iter().map(|note| note.items.len()).sum();
+                report.clips_per_s = clips as f64 / clock.elapsed().as_secs_f64();
                 let (sum, count) = self.progress.epoch_loss;
                 self.progress.epoch_loss = (sum + report.loss, count + 1);
-                self.log.step(&report)?;
+                self.log.as_mut().map_or(Ok(()), |log| log.step(&report))?;
                 clock = Instant::now();
-                if listener(Event::Step(&report)).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+                Ok(listener(Event::Step(&report)).is_break())
+            });
+            if self.ranks.share(told)? {
+                return Ok(ControlFlow::Break(()));
             }
             let every = self.recipe.checkpoint_steps;
             if every.is_some_and(|every| self.progress.step.is_multiple_of(every)) {
@@ -214,6 +252,17 @@ impl Run {
         }
         let (trained, waited) = (started.elapsed(), loader.waited());
         drop(loader);
+        let exchanged = self.ranks.exchanged() - exchanged;
+        let ended = Event::EpochEnded { epoch, trained, waited, exchanged };
+        // What rank 0 makes of it holds for all.
+        let verdict = if self.ranks.is_first() { self.end_epoch(ended, listener) } else { Ok(false) };
+        let stop = self.ranks.share(verdict)?;
+        self.progress = self.ranks.share(Ok(self.progress.clone()))?;
+        Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Validates and moves on to the next epoch; whether the listener wants to stop.
+    fn end_epoch(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
         if self.recipe.doctor {
             for diagnosis in std::mem::take(&mut self.faults).diagnoses(self.dataset.len()) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
@@ -225,18 +274,30 @@ impl Run {
         self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
-        Ok(listener(Event::EpochEnded { epoch, trained, waited }))
+        Ok(listener(ended).is_break())
     }
 
-    /// Forward, backward, update.
-    fn step(&mut self, items: &[LoadedItem], listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {
+    /// Forward, backward, update; nothing if there are no negatives.
+    fn step(
+        &mut self,
+        loaded: &RawBatch,
+        notes: &[ShareNote],
+        listener: &mut Listener<'_>,
+    ) -> Result<Option<StepReport>, TrainError> {
         let step = self.progress.step;
-        let StepGradients { gradients, loss, audio, text } = self.gradients(items, step);
+        let batches = SharedBatch::all(notes, self.recipe.batch_size, self.recipe.accumulate);
+        if batches.is_empty() {
+            return Ok(None);
+        }
+        let StepGradients { gradients, loss, audio, text } = self.gradients(loaded, &batches)?;
+        let items: Vec<_> = notes.iter().flat_map(|note| &note.items).collect();
         let gradient_norm = gradients.norm();
         if !loss.total.is_finite() || !gradient_norm.is_finite() {
             let rows = &self.dataset.manifest().rows;
             let ids: Vec<_> = items.iter().map(|item| rows[item.index].id.clone()).collect();
-            run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
+            if self.ranks.is_first() {
+                run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
+            }
             return Err(TrainError::NotFinite { step, loss: loss.total, gradient_norm, ids });
         }
         let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
@@ -268,7 +329,7 @@ impl Run {
             scale: f64::from(self.trainee.model.scale().into_scalar::<f32>()),
             clips_per_s: 0.0,
         };
-        if self.recipe.doctor {
+        if self.recipe.doctor && self.ranks.is_first() {
             let dim = self.recipe.model.projection_dim;
             let cosines = [mean_pairwise_cosine(&audio, dim), mean_pairwise_cosine(&text, dim)];
             let chance = self.recipe.loss.at_chance(items.len().min(self.recipe.batch_size));
@@ -281,32 +342,40 @@ impl Run {
                 }
             }
         }
-        Ok(report)
+        Ok(Some(report))
     }
 
     /// The mean of the gradients of as many batches as are accumulated.
-    fn gradients(&mut self, items: &[LoadedItem], step: u64) -> StepGradients {
-        let mut batches: Vec<&[LoadedItem]> = items.chunks(self.recipe.batch_size).collect();
-        // Skipped files may leave a batch of one, which has no negative.
-        batches.retain(|batch| batch.len() >= 2);
-        let count = batches.len() as f64;
+    fn gradients(&mut self, loaded: &RawBatch, batches: &[SharedBatch<'_>]) -> Result<StepGradients, TrainError> {
+        let is_alone = self.ranks.size() == 1;
+        let before = if is_alone { StateDict::new() } else { running_statistics(&self.trainee.model) };
+        let mut has_embedded = false;
         let mut sum: Option<StepGradients> = None;
-        for (i, batch) in batches.into_iter().enumerate() {
+        for batch in batches {
             let context = StepContext {
                 recipe: &self.recipe,
                 captions: &self.captions,
                 device: &self.device,
-                seed: item_seed(self.recipe.seed, step, i as u64),
+                seed: item_seed(self.recipe.seed, self.progress.step, batch.number as u64),
             };
-            let computed = context.gradients(&mut self.trainee, batch);
+            let parts = self.division.parts_of(loaded, batch.number);
+            has_embedded |= !parts.is_empty();
+            let computed = if is_alone {
+                context.gradients_of_parts(&mut self.trainee, &parts)
+            } else {
+                context.gradients_among(&mut self.trainee, &parts, batch, &self.ranks)?
+            };
             match &mut sum {
                 None => sum = Some(computed),
                 Some(sum) => sum.add(computed),
             }
         }
         let mut mean = sum.unwrap_or_default();
-        mean.divide(count);
-        mean
+        if !is_alone {
+            reduce(&self.ranks, &mut self.trainee, &mut mean.gradients, &before, has_embedded)?;
+        }
+        mean.divide(batches.len() as f64);
+        Ok(mean)
     }
 }
 

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use muscall_audio::{AudioCache, ClipConfig};
-use muscall_model::weights::with_state;
+use muscall_model::weights::{StateDict, with_state};
 
 use super::{Learner, Listener, MAX_SCALE, Run};
 use crate::TrainError;
 use crate::captions::{Captions, pretrained_text};
-use crate::checkpoint::Progress;
+use crate::checkpoint::{Checkpoint, Progress};
 use crate::dataset::{DataConfig, Dataset};
+use crate::distributed::{Division, Ranks};
 use crate::doctor::{FaultCounts, TrainingDoctor, leakage};
+use crate::draws;
 use crate::ema::Ema;
 use crate::evaluate::subset;
 use crate::event::Event;
 use crate::log::RunLog;
 use crate::manifest::Manifest;
+use crate::optimizer::AdamW;
+use crate::recipe::Recipe;
 use crate::run_dir;
 use crate::schedule::{PlateauState, Schedule};
 use crate::trainee::Trainee;
@@ -23,17 +27,15 @@ use crate::trainee::Trainee;
 impl Run {
     pub(super) fn start(
         learner: &Learner,
+        ranks: Arc<Ranks>,
         train: Manifest,
         validation: Option<Manifest>,
         listener: &mut Listener<'_>,
     ) -> Result<Self, TrainError> {
         let recipe = learner.recipe.clone();
         let dir = learner.dir.clone();
-        let tracks = recipe.tracks_per_step();
-        if train.rows.len() < tracks {
-            return Err(TrainError::TooFewRows { path: train.source, rows: train.rows.len(), batch_size: tracks });
-        }
-        let steps = recipe.epochs * (train.rows.len() / tracks) as u64;
+        ranks.agree(check_sizes(&recipe, &train, ranks.size()))?;
+        let steps = recipe.epochs * (train.rows.len() / recipe.tracks_per_step()) as u64;
         let steps = steps.min(recipe.max_steps.unwrap_or(u64::MAX));
         let fresh = Progress {
             step: 0,
@@ -48,53 +50,55 @@ impl Run {
             recipe: recipe.clone(),
             data_fingerprint: train.fingerprint(),
         };
-        let resumed = run_dir::open(&dir, learner.on_existing, &fresh)?;
-        if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor) {
+        let own = toml::to_string(&recipe).map_err(|source| TrainError::RecipeText { source });
+        ranks.check_same("recipe", &ranks.agree(own)?)?;
+        ranks.check_same("manifest of training rows", &fresh.data_fingerprint)?;
+        let resumed = ranks.first(|| run_dir::open(&dir, learner.on_existing, &fresh))?.flatten();
+        if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor && ranks.is_first()) {
             for diagnosis in leakage(&train, validation) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
             }
         }
         let manifests: Vec<&Manifest> = std::iter::once(&train).chain(&validation).collect();
-        let (captions, unsaved) = Captions::prepare(&recipe, &manifests, &learner.device, |done, total| {
-            let _ = listener(Event::EmbeddingCaptions { done, total });
-        })?;
+        let mut prepare = || {
+            Captions::prepare(&recipe, &manifests, &learner.device, |done, total| {
+                let _ = listener(Event::EmbeddingCaptions { done, total });
+            })
+        };
+        // The others find on the disk what rank 0 has computed, if they see the same one.
+        let (captions, unsaved) = match ranks.first(&mut prepare)? {
+            Some(prepared) => ranks.agree(Ok(prepared))?,
+            None => ranks.agree(prepare())?,
+        };
         if let Some(error) = unsaved {
             let _ = listener(Event::Warning(&error));
         }
 
         let device = learner.device.clone().autodiff();
-        device.seed(recipe.seed);
-        let mut trainee = Trainee::new(&recipe, &device)?;
-        let mut optimizer = recipe.optimizer.init();
-        let mut progress = fresh;
-        let mut averaged = None;
-        if let Some(checkpoint) = resumed {
-            progress = checkpoint.progress;
-            trainee = trainee.with_state(checkpoint.model, &dir.join("checkpoints").display().to_string())?;
-            optimizer.restore(checkpoint.optimizer, progress.optimizer_steps);
-            averaged = checkpoint.ema;
-        } else {
-            let mut state = trainee.state();
-            state.extend(pretrained_text(&recipe.model.text, &learner.device)?);
-            trainee = trainee.with_state(state, "pretrained text encoder")?;
-            if let Some(initial) = &learner.initial {
-                trainee.model = with_state(trainee.model, initial.model.clone(), &initial.origin)?;
-                initial.check_moments(&initial.model)?;
-                if let Some((moments, steps)) = initial.optimizer.clone() {
-                    optimizer.restore(moments, steps);
-                    progress.optimizer_steps = steps;
-                }
-            }
-        }
-        let ema = recipe.ema.as_ref().map(|ema| match averaged {
+        let drawn = {
+            let _draws = draws::seeded(&device, recipe.seed);
+            Trainee::new(&recipe, &device)
+        };
+        let trainee = ranks.agree(drawn.map_err(TrainError::from))?;
+        let state = State { progress: fresh, trainee, optimizer: recipe.optimizer.init(), averaged: None };
+        let state = if ranks.is_first() { state.loaded(learner, resumed) } else { Ok(state) };
+        let State { progress, trainee, optimizer, averaged } = ranks.agree(state)?.on_all_ranks(&ranks)?;
+        // An average is what is saved, and rank 0 saves.
+        let ema = recipe.ema.as_ref().filter(|_| ranks.is_first()).map(|ema| match averaged {
             Some(state) => Ema::restore(ema.decay, state),
             None => Ema::new(ema.decay, &trainee.model),
         });
-        let log = RunLog::open(&dir, &progress)?;
+        let log = ranks.first(|| RunLog::open(&dir, &progress))?;
+        let prepared = || -> Result<_, TrainError> {
+            let frontend = recipe.model.log_mel.init()?;
+            let cache = recipe.data.cache.as_ref().map(AudioCache::new).transpose()?;
+            Ok((frontend, cache))
+        };
+        let (frontend, cache) = ranks.agree(prepared())?;
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
             clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
-            cache: recipe.data.cache.as_ref().map(AudioCache::new).transpose()?,
+            cache,
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
             captions_per_track: recipe.data.captions_per_track,
@@ -108,8 +112,9 @@ impl Run {
         };
         Ok(Self {
             validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
-            frontend: Arc::new(log_mel.init()?),
-            dataset: Arc::new(Dataset::new(train, data)?),
+            frontend: Arc::new(frontend),
+            dataset: Arc::new(ranks.agree(Dataset::new(train, data))?),
+            division: Division::new(recipe.batch_size, recipe.micro_batch, ranks.rank(), ranks.size()),
             doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
             faults: FaultCounts::default(),
             captions,
@@ -122,6 +127,66 @@ impl Run {
             progress,
             log,
             steps,
+            ranks,
         })
+    }
+}
+
+/// Whether a step has enough rows, and each rank something to do.
+fn check_sizes(recipe: &Recipe, train: &Manifest, ranks: usize) -> Result<(), TrainError> {
+    let (tracks, rows) = (recipe.tracks_per_step(), train.rows.len());
+    if rows < tracks {
+        return Err(TrainError::TooFewRows { path: train.source.clone(), rows, batch_size: tracks });
+    }
+    if recipe.batch_size < ranks {
+        return Err(TrainError::TooManyRanks { ranks, batch_size: recipe.batch_size });
+    }
+    Ok(())
+}
+
+/// Where a run begins.
+struct State {
+    progress: Progress,
+    trainee: Trainee,
+    optimizer: AdamW,
+    averaged: Option<StateDict>,
+}
+
+impl State {
+    /// From a checkpoint, or from pretrained weights if there are any.
+    fn loaded(mut self, learner: &Learner, resumed: Option<Checkpoint>) -> Result<Self, TrainError> {
+        if let Some(checkpoint) = resumed {
+            let origin = learner.dir.join("checkpoints").display().to_string();
+            self.progress = checkpoint.progress;
+            self.trainee = self.trainee.with_state(checkpoint.model, &origin)?;
+            self.optimizer.restore(checkpoint.optimizer, self.progress.optimizer_steps);
+            self.averaged = checkpoint.ema;
+            return Ok(self);
+        }
+        let mut state = self.trainee.state();
+        state.extend(pretrained_text(&learner.recipe.model.text, &learner.device)?);
+        self.trainee = self.trainee.with_state(state, "pretrained text encoder")?;
+        if let Some(initial) = &learner.initial {
+            self.trainee.model = with_state(self.trainee.model, initial.model.clone(), &initial.origin)?;
+            initial.check_moments(&initial.model)?;
+            if let Some((moments, steps)) = initial.optimizer.clone() {
+                self.optimizer.restore(moments, steps);
+                self.progress.optimizer_steps = steps;
+            }
+        }
+        Ok(self)
+    }
+
+    /// That of rank 0. Whatever else ranks have is a function of it.
+    fn on_all_ranks(mut self, ranks: &Ranks) -> Result<Self, TrainError> {
+        if ranks.size() == 1 {
+            return Ok(self);
+        }
+        self.progress = ranks.share(Ok(self.progress))?;
+        let weights = ranks.share_state(Some(self.trainee.state()))?;
+        self.trainee = self.trainee.with_state(weights, "the weights of rank 0")?;
+        let moments = ranks.share_state(Some(self.optimizer.take_state()))?;
+        self.optimizer.restore(moments, self.progress.optimizer_steps);
+        Ok(self)
     }
 }

@@ -1,5 +1,7 @@
 //! What a run keeps: the best bundles, and checkpoints.
 
+use std::path::PathBuf;
+
 use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall};
 
@@ -38,7 +40,7 @@ impl Run {
             }
             let (step, epoch) = (self.progress.step, self.progress.epoch);
             let report = ValidationReport { step, epoch, tracks, metrics, is_ema, is_best };
-            self.log.validation(&report)?;
+            self.log.as_mut().map_or(Ok(()), |log| log.validation(&report))?;
             let _ = listener(Event::Validated(&report));
             if is_best {
                 let dir = if is_ema { self.dir.join("ema") } else { self.dir.clone() };
@@ -53,7 +55,16 @@ impl Run {
         Ok(first)
     }
 
+    /// Rank 0 writes, and the others wait until it is there.
     pub(super) fn checkpoint(&mut self, listener: &mut Listener<'_>) -> Result<(), TrainError> {
+        let saved = if self.ranks.is_first() { self.write_checkpoint().map(Some) } else { Ok(None) };
+        if let Some(path) = self.ranks.agree(saved)? {
+            let _ = listener(Event::CheckpointSaved(&path));
+        }
+        Ok(())
+    }
+
+    fn write_checkpoint(&mut self) -> Result<PathBuf, TrainError> {
         let checkpoint = Checkpoint {
             progress: self.progress.clone(),
             model: self.trainee.state(),
@@ -63,9 +74,7 @@ impl Run {
         };
         let saved = checkpoint.save(&self.dir.join("checkpoints"));
         self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
-        let path = saved?;
-        let _ = listener(Event::CheckpointSaved(&path));
-        Ok(())
+        saved
     }
 
     pub(super) fn muscall(&self, model: &DualEncoder) -> Result<Muscall, TrainError> {

@@ -1,0 +1,29 @@
+//! Gradients of a batch that lies on several ranks.
+
+use super::{Ranks, SharedBatch};
+use crate::TrainError;
+use crate::gradient::GradientDict;
+use crate::step::{Part, StepContext, StepGradients};
+use crate::trainee::Trainee;
+
+impl StepContext<'_> {
+    /// The loss of the whole batch, and the rank's share of its gradients: what the ranks have, added up,
+    /// is the gradient.
+    pub(crate) fn gradients_among(
+        &self,
+        trainee: &mut Trainee,
+        own: &[Part<'_>],
+        batch: &SharedBatch<'_>,
+        ranks: &Ranks,
+    ) -> Result<StepGradients, TrainError> {
+        let (embedded, graph) = self.embed_parts(trainee, own);
+        let whole = batch.gather(embedded, ranks)?;
+        let found = self.loss_gradients(trainee, &whole, &batch.text());
+        // Every rank has taken the loss: its own parameters, such as the temperature, count once.
+        let mut gradients = if ranks.is_first() { found.parameters } else { GradientDict::default() };
+        if let Some(rows) = &found.rows {
+            self.back_through_parts(trainee, own, graph, rows, batch.before(ranks.rank()), &mut gradients);
+        }
+        Ok(StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text })
+    }
+}
