@@ -86,6 +86,8 @@ pub struct StepContext<'a> {
     pub device: &'a Device,
     /// Of the step: decides dropout and impostors.
     pub seed: u64,
+    /// What the loss is multiplied with while gradients are computed; they come out without it.
+    pub loss_scale: f64,
 }
 
 impl StepContext<'_> {
@@ -97,13 +99,18 @@ impl StepContext<'_> {
     /// Gao et al. 2021, "Scaling deep contrastive learning batch size under memory limited setup".
     pub fn gradients(&self, trainee: &mut Trainee, items: &[LoadedItem]) -> StepGradients {
         let micro = self.recipe.micro_batch.unwrap_or(items.len());
-        if micro >= items.len() { self.direct(trainee, items) } else { self.cached(trainee, items, micro) }
+        let mut found =
+            if micro >= items.len() { self.direct(trainee, items) } else { self.cached(trainee, items, micro) };
+        if self.loss_scale != 1.0 {
+            found.gradients.scale((1.0 / self.loss_scale) as f32);
+        }
+        found
     }
 
     fn direct(&self, trainee: &Trainee, items: &[LoadedItem]) -> StepGradients {
         let outputs = self.forward(trainee, items, 0);
         let (audio, text) = (values(&outputs.audio), values(&outputs.text));
-        let (total, loss) = self.loss(trainee, outputs, items);
+        let (total, loss) = self.scaled_loss(trainee, outputs, items);
         let mut gradients = GradientDict::default();
         // A loss that is not finite is reported, and its gradients are of no use.
         if loss.total.is_finite() {
@@ -127,7 +134,7 @@ impl StepContext<'_> {
         trainee.model = with_running_statistics(trainee.model.clone(), running);
 
         let leaves = whole.leaves(self.device);
-        let (total, loss) = self.loss(trainee, leaves.clone(), items);
+        let (total, loss) = self.scaled_loss(trainee, leaves.clone(), items);
         let mut gradients = GradientDict::default();
         let (audio, text) = (whole.audio.clone(), whole.text.clone());
         if !loss.total.is_finite() {
@@ -171,6 +178,11 @@ impl StepContext<'_> {
     /// part, so that both passes see the same.
     fn forward(&self, trainee: &Trainee, items: &[LoadedItem], part: usize) -> Outputs {
         self.device.seed(item_seed(self.seed, u64::MAX, part as u64));
+        trainee.forward(self.on_device(items))
+    }
+
+    /// What the network reads of items.
+    pub(crate) fn on_device(&self, items: &[LoadedItem]) -> DevicePart {
         let bands = self.recipe.model.log_mel.n_mels;
         let mels = |mels: Vec<&[f32]>| {
             let (clips, frames) = (mels.len(), mels[0].len() / bands);
@@ -179,14 +191,19 @@ impl StepContext<'_> {
         let view = |which: usize| items.iter().filter_map(move |item| Some(item.views.as_ref()?[which].as_slice()));
         let views: Vec<&[f32]> = view(0).chain(view(1)).collect();
         let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
-        trainee.forward(DevicePart {
+        DevicePart {
             audio: AudioBatch {
                 mel: mels(items.iter().map(|item| item.mel.as_slice()).collect()),
                 valid_frames: Some(items.iter().map(|item| item.valid_frames).collect()),
             },
             text: self.captions.frontend().batch(&captions, self.device),
             views: (!views.is_empty()).then(|| mels(views)),
-        })
+        }
+    }
+
+    fn scaled_loss(&self, trainee: &Trainee, outputs: Outputs, items: &[LoadedItem]) -> (Tensor<1>, LossValues) {
+        let (total, loss) = self.loss(trainee, outputs, items);
+        (if self.loss_scale == 1.0 { total } else { total * self.loss_scale }, loss)
     }
 
     fn loss(&self, trainee: &Trainee, outputs: Outputs, items: &[LoadedItem]) -> (Tensor<1>, LossValues) {

@@ -1,5 +1,7 @@
 //! The training loop.
 
+mod check;
+mod skip;
 mod start;
 mod validation;
 
@@ -11,6 +13,7 @@ use std::time::Instant;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use muscall_audio::LogMelExtractor;
+use muscall_model::weights::running_statistics;
 use muscall_model::{Muscall, Temperature};
 
 use crate::TrainError;
@@ -26,7 +29,6 @@ use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
-use crate::run_dir;
 use crate::step::{StepContext, StepGradients};
 use crate::trainee::Trainee;
 
@@ -43,6 +45,19 @@ pub enum OnExisting {
     Resume,
     /// Remove its checkpoints and logs, and start anew.
     Replace,
+}
+
+/// Whether the device is compared with the CPU before the first step: activations, gradients and two steps on
+/// batches of four tracks. A device that disagrees ends the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CheckDevice {
+    /// No.
+    Never,
+    /// If it is not the CPU.
+    #[default]
+    Gpu,
+    /// In any case: a CPU agrees with itself.
+    Always,
 }
 
 /// How a run ended.
@@ -73,6 +88,7 @@ pub struct Learner {
     device: Device,
     on_existing: OnExisting,
     initial: Option<InitialWeights>,
+    check_device: CheckDevice,
 }
 
 impl Learner {
@@ -88,6 +104,7 @@ impl Learner {
             device: device.clone().without_autodiff(),
             on_existing: OnExisting::default(),
             initial: None,
+            check_device: CheckDevice::default(),
         })
     }
 
@@ -105,17 +122,26 @@ impl Learner {
         self
     }
 
+    /// Replaces whether the device is compared with the CPU before the first step.
+    #[must_use]
+    pub fn with_check_device(mut self, check_device: CheckDevice) -> Self {
+        self.check_device = check_device;
+        self
+    }
+
     /// Trains until the last epoch, or until the listener breaks; then a checkpoint is written.
     ///
     /// # Errors
-    /// [`TrainError`] names what is wrong: the data, the directory, or a loss that is not finite.
+    /// [`TrainError`] names what is wrong: the data, the directory, the device, or a loss that is not finite.
     pub fn fit(
         &self,
         train: Manifest,
         validation: Option<Manifest>,
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
-        Run::start(self, train, validation, listener)?.finish(listener)
+        let run = Run::start(self, train, validation, listener)?;
+        run.check_device(self.check_device, listener)?;
+        run.finish(listener)
     }
 }
 
@@ -135,6 +161,7 @@ struct Run {
     doctor: TrainingDoctor,
     faults: FaultCounts,
     steps: u64,
+    skipped_in_a_row: u32,
 }
 
 type Listener<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
@@ -194,7 +221,7 @@ impl Run {
                 let _ = listener(Event::Skipped(error));
             }
             // A pair needs a negative; the schedule goes on all the same.
-            let report = if batch.items.len() >= 2 { Some(self.step(&batch.items, listener)?) } else { None };
+            let report = if batch.items.len() >= 2 { self.step(&batch.items, listener)? } else { None };
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
             if let Some(mut report) = report {
@@ -228,16 +255,20 @@ impl Run {
         Ok(listener(Event::EpochEnded { epoch, trained, waited }))
     }
 
-    /// Forward, backward, update.
-    fn step(&mut self, items: &[LoadedItem], listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {
+    /// Forward, backward, update; nothing if the step was left out.
+    fn step(&mut self, items: &[LoadedItem], listener: &mut Listener<'_>) -> Result<Option<StepReport>, TrainError> {
         let step = self.progress.step;
+        let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
         let StepGradients { gradients, loss, audio, text } = self.gradients(items, step);
         let gradient_norm = gradients.norm();
         if !loss.total.is_finite() || !gradient_norm.is_finite() {
-            let rows = &self.dataset.manifest().rows;
-            let ids: Vec<_> = items.iter().map(|item| rows[item.index].id.clone()).collect();
-            run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
-            return Err(TrainError::NotFinite { step, loss: loss.total, gradient_norm, ids });
+            let skipped = self.skip(items, loss.total, gradient_norm, running)?;
+            let _ = listener(Event::StepSkipped(&skipped));
+            return Ok(None);
+        }
+        self.skipped_in_a_row = 0;
+        if let Some(scale) = &mut self.progress.loss_scale {
+            scale.grow();
         }
         let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
         let base = base * self.progress.plateau.factor;
@@ -281,7 +312,7 @@ impl Run {
                 }
             }
         }
-        Ok(report)
+        Ok(Some(report))
     }
 
     /// The mean of the gradients of as many batches as are accumulated.
@@ -297,6 +328,7 @@ impl Run {
                 captions: &self.captions,
                 device: &self.device,
                 seed: item_seed(self.recipe.seed, step, i as u64),
+                loss_scale: self.progress.loss_scale.map_or(1.0, |scale| scale.factor()),
             };
             let computed = context.gradients(&mut self.trainee, batch);
             match &mut sum {

@@ -15,6 +15,7 @@ use crate::ema::Ema;
 use crate::evaluate::subset;
 use crate::event::Event;
 use crate::log::RunLog;
+use crate::loss_scale::LossScale;
 use crate::manifest::Manifest;
 use crate::run_dir;
 use crate::schedule::{PlateauState, Schedule};
@@ -45,6 +46,7 @@ impl Run {
             epoch_loss: (0.0, 0),
             best_ema: None,
             plateau: PlateauState::default(),
+            loss_scale: LossScale::of(recipe.precision),
             recipe: recipe.clone(),
             data_fingerprint: train.fingerprint(),
         };
@@ -63,6 +65,10 @@ impl Run {
         }
 
         let device = learner.device.clone().autodiff();
+        if !device.supports_dtype(recipe.precision.dtype()) {
+            let device = format!("{:?}", learner.device);
+            return Err(TrainError::Precision { precision: recipe.precision, device });
+        }
         device.seed(recipe.seed);
         let mut trainee = Trainee::new(&recipe, &device)?;
         let mut optimizer = recipe.optimizer.init();
@@ -122,6 +128,7 @@ impl Run {
             progress,
             log,
             steps,
+            skipped_in_a_row: 0,
         })
     }
 }
