@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::{Device, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
+use muscall::train::CheckDevice;
+use muscall::{InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -42,6 +43,11 @@ struct Arguments {
     /// Remove the run in --out and start anew.
     #[arg(long)]
     replace: bool,
+    /// Do not compare the device with the CPU before the first step.
+    #[arg(long)]
+    no_check_device: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -69,7 +75,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let mut learner = Learner::new(recipe, &arguments.out, &Device::default())?.with_on_existing(on_existing);
+    let mut learner = Learner::new(recipe, &arguments.out, &arguments.device.open()?)?.with_on_existing(on_existing);
+    if arguments.no_check_device {
+        learner = learner.with_check_device(CheckDevice::Never);
+    }
     if let Some(bundle) = &arguments.init {
         learner = learner.with_initial(InitialWeights::read(bundle)?);
     }
