@@ -93,7 +93,7 @@ impl DeviceCheck<'_> {
                 let norms = relative(one.gradients.norm(), other.gradients.norm());
                 report.add(Quantity::GradientNorm, "first batch", norms);
             } else {
-                let name = format!("after step {step}");
+                let name = format!("step {step}");
                 report.add(Quantity::TrainedLoss, name, relative(one.loss.total, other.loss.total));
             }
             if step < self.steps {

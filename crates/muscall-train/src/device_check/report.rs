@@ -34,7 +34,7 @@ impl Display for Quantity {
             Self::Embedding => "embedding",
             Self::Loss => "loss",
             Self::Gradient => "gradient",
-            Self::GradientNorm => "norm of all",
+            Self::GradientNorm => "gradient norm",
             Self::TrainedLoss => "trained loss",
         })
     }
@@ -114,11 +114,11 @@ impl DeviceReport {
 impl Display for DeviceReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let width = self.differences.iter().map(|difference| difference.name.len()).max().unwrap_or(0);
-        writeln!(f, "{:12}  {:width$}  {:>10}  {:>8}", "", "", "difference", "allowed")?;
+        writeln!(f, "{:13}  {:width$}  {:>10}  {:>8}", "", "", "difference", "allowed")?;
         for difference in &self.differences {
             let Difference { quantity, name, found, allowed } = difference;
             let mark = if difference.is_allowed() { "" } else { "  <-- beyond" };
-            writeln!(f, "{quantity:12}  {name:width$}  {found:>10.1e}  {allowed:>8.0e}{mark}")?;
+            writeln!(f, "{quantity:13}  {name:width$}  {found:>10.1e}  {allowed:>8.0e}{mark}")?;
         }
         Ok(())
     }
