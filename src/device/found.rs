@@ -154,7 +154,7 @@ fn cuda() -> Option<Vec<Present>> {
 /// Adapters of Vulkan, or of the graphics API that is best here; GPUs first.
 #[cfg(feature = "wgpu-plain")]
 fn adapters(vulkan: bool) -> Option<Vec<Present>> {
-    use burn::backend::{CubeDevice, Device as _, WgpuBackend, WgpuDevice, WgpuDeviceKind};
+    use burn::backend::{CubeDevice, WgpuBackend, WgpuDevice, WgpuDeviceKind};
 
     let api = if vulkan { WgpuBackend::Vulkan } else { WgpuBackend::Auto };
     // An enumeration gives devices of one kind; within a kind they are numbered.

@@ -30,7 +30,7 @@ impl Numbers {
     }
 }
 
-/// Largest differences; docs/PARITY.md says where they are from.
+/// Largest differences; docs/DEVICES.md says where they are from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {
     /// Norm of the difference of a part's output, relative to the output's.
