@@ -9,7 +9,7 @@ use muscall::model::text::TransformerConfig;
 use muscall::model::{ClipTokenizer, TextFrontend};
 use muscall::train::batcher::LoadedItem;
 use muscall::train::device_check::DeviceCheck;
-use muscall::{DeviceChoice, Muscall, MuscallConfig, Recipe};
+use muscall::{Device, DeviceChoice, Muscall, MuscallConfig, Recipe};
 
 fn config() -> MuscallConfig {
     let audio = ResNetConfig::new(4).with_hidden(16);
@@ -39,7 +39,7 @@ fn gpus_agree_with_the_cpu() {
     let reference = DeviceChoice::Cpu.open().unwrap();
     let network = config.init(&reference).unwrap();
     let tokenizer = ClipTokenizer::new().unwrap();
-    let model = |device| Muscall::new(config.clone(), &network, tokenizer.clone(), device).unwrap();
+    let model = |device: &Device| Muscall::new(config.clone(), &network, tokenizer.clone(), device).unwrap();
     let right = model(&reference).embed_clips(&[tone(0), tone(5)]).unwrap();
     let gpus: Vec<_> = devices().into_iter().filter(|device| device.kind != DeviceKind::Cpu).collect();
     if gpus.is_empty() {
