@@ -87,7 +87,7 @@ fn step(batch: usize, micro: usize, recompute: bool) {
     let device = Device::default().autodiff();
     let mut trainee = Trainee::new(&recipe, &device).unwrap();
     let captions = TextFrontend::from(ClipTokenizer::new().unwrap());
-    let context = StepContext { recipe: &recipe, captions: &captions, device: &device, seed: 0 };
+    let context = StepContext { recipe: &recipe, captions: &captions, device: &device, seed: 0, loss_scale: 1.0 };
     let mut optimizer = recipe.optimizer.init();
     for _ in 0..2 {
         let computed = context.gradients(&mut trainee, &items);

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{BothDirections, RetrievalMetrics, Spread};
-use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use muscall::{Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 use serde::{Deserialize, Serialize};
 
 /// One run after the other, each in --out/<recipe>/seed-<n>. Started again, it goes on where it
@@ -38,6 +38,8 @@ struct Arguments {
     /// Replaces what all recipes say, such as model.preset=tiny; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 /// What a run leaves in result.json.
@@ -66,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let val = Manifest::read(&arguments.data, Split::Val)?;
     let test = Manifest::read(&arguments.data, Split::Test).unwrap_or_else(|_| val.clone());
 
+    let device = arguments.device.open()?;
     let mut rows: Vec<(String, Vec<BothDirections>)> = Vec::new();
     let mut console = console::TrainingConsole::new(10)?;
     for (name, recipe) in &recipes {
@@ -78,7 +81,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 Ok(text) => serde_json::from_str::<RunResult>(&text).map_err(|e| format!("{}: {e}", file.display()))?,
                 Err(_) => {
                     eprintln!("{name}, seed {seed}: {}", dir.display());
-                    let learner = Learner::new(recipe.clone(), &dir, &Device::default())?;
+                    let learner = Learner::new(recipe.clone(), &dir, &device)?;
                     let learner = learner.with_on_existing(OnExisting::Resume);
                     let outcome = learner.fit(train.clone(), Some(val.clone()), &mut |event| console.listen(&event))?;
                     if outcome.interrupted {

@@ -12,7 +12,7 @@ use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
-use muscall::{Device, Muscall, Split, evaluate};
+use muscall::{Muscall, Split, evaluate};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
@@ -43,6 +43,8 @@ struct Arguments {
     /// Go on even if more than half of the audio is missing.
     #[arg(long)]
     allow_incomplete: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -60,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !arguments.allow_incomplete {
         data.check_half(&arguments.data)?;
     }
-    let model = Muscall::load(&arguments.bundle, &Device::default())?;
+    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
     let prompts =
         arguments.prompts.as_ref().map_or_else(|| Ok(ClassPrompts::default()), |path| ClassPrompts::read(path))?;
     let unreadable = match task {

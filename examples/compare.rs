@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, compare};
-use muscall::{Device, Manifest, Muscall, evaluate};
+use muscall::{Manifest, Muscall, evaluate};
 
 /// Asks two models the same captions. A difference whose 95 % interval holds zero is none.
 #[derive(Parser)]
@@ -30,6 +30,8 @@ struct Arguments {
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -38,9 +40,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
-    let evaluated = |bundle: &PathBuf| -> Result<_, Box<dyn Error>> {
-        Ok(evaluate(&Muscall::load(bundle, &Device::default())?, &manifest)?)
-    };
+    let device = arguments.device.open()?;
+    let evaluated =
+        |bundle: &PathBuf| -> Result<_, Box<dyn Error>> { Ok(evaluate(&Muscall::load(bundle, &device)?, &manifest)?) };
     let (one, other) = (evaluated(&arguments.bundle)?, evaluated(&arguments.other)?);
     for error in &one.unreadable {
         eprintln!("left out: {error}");

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::model::Embeddings;
-use muscall::{Device, Muscall};
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
@@ -35,6 +35,8 @@ struct Arguments {
     /// says.
     #[arg(long)]
     whole: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
     /// Audio files.
     paths: Vec<PathBuf>,
 }
@@ -55,7 +57,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         None => Vec::new(),
     };
-    let model = Muscall::load(&arguments.bundle, &Device::default())?;
+    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
     let paths = &arguments.paths;
     let audio = if arguments.whole { model.embed_whole(paths)? } else { model.embed_audio(paths)? };
     let text = model.embed_text(&texts)?;

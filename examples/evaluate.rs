@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
-use muscall::{Device, Manifest, Muscall, evaluate};
+use muscall::{Manifest, Muscall, evaluate};
 use serde_json::json;
 
 /// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
@@ -40,6 +40,8 @@ struct Arguments {
     /// Print JSON instead of tables.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
-    let result = evaluate(&Muscall::load(&arguments.bundle, &Device::default())?, &manifest)?;
+    let result = evaluate(&Muscall::load(&arguments.bundle, &arguments.device.open()?)?, &manifest)?;
     for error in &result.unreadable {
         eprintln!("left out: {error}");
     }

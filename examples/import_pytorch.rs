@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::model::weights::{import_released, read_released_config, state_of, to_released, write_safetensors};
-use muscall::{Device, InitialWeights, Muscall};
+use muscall::{InitialWeights, Muscall};
 
 /// Reads a checkpoint of the released implementation (.pth.tar, .pt or .safetensors) without
 /// executing anything in it, and writes a bundle; the optimizer's state goes beside it, so that
@@ -36,6 +36,8 @@ struct Arguments {
     /// The safetensors file to write.
     #[arg(long)]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let (Some(bundle), Some(to)) = (&arguments.export, &arguments.to) {
-        let model = Muscall::load(bundle, &Device::default())?;
+        let model = Muscall::load(bundle, &arguments.device.open()?)?;
         write_safetensors(to, &to_released(state_of(model.model())))?;
         println!("{}: the weights of {} with the released names", to.display(), bundle.display());
         return Ok(());
@@ -53,7 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err("give --checkpoint, --config and --out".into());
     };
     let config = read_released_config(config)?;
-    let imported = import_released(checkpoint, &config, &Device::default())?;
+    let imported = import_released(checkpoint, &config, &arguments.device.open()?)?;
     imported.model.save(out)?;
     println!("{}: a bundle of {} s clips in {} dimensions", out.display(), config.clip_s, config.projection_dim);
     if let Some(epoch) = imported.epoch {

@@ -13,7 +13,7 @@ use std::time::Instant;
 use clap::Parser;
 use muscall::indexing::{Done, Indexer, Report, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
-use muscall::{Device, Index, Muscall};
+use muscall::{Index, Muscall};
 
 use crate::console::IndexConsole;
 use crate::source::Source;
@@ -46,6 +46,8 @@ struct Arguments {
     /// Threads that decode.
     #[arg(long, default_value_t = Indexer::default().threads)]
     threads: usize,
+    #[command(flatten)]
+    device: console::DeviceArgument,
     /// Builds the graph of the index too, with which `serve` searches millions of segments in a millisecond.
     #[cfg(feature = "ann")]
     #[arg(long)]
@@ -71,7 +73,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     };
     let shard = arguments.shard.as_deref().map(shard).transpose()?;
     let index = shard.map_or(arguments.index.clone(), |shard| shard.index_path(&arguments.index));
-    let model = Muscall::load(bundle, &Device::default())?;
+    let model = Muscall::load(bundle, &arguments.device.open()?)?;
     let mut source = Source::read(music)?;
     if let Some(shard) = shard {
         source.items.retain(|item| shard.takes(item));

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use muscall::{Device, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use muscall::{Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 use muscall_report::{Report, ReportConfig};
 
 const QUERIES: [&str; 3] = [
@@ -23,24 +23,27 @@ const QUERIES: [&str; 3] = [
 /// Trains a small model on the music in demo/ and finds music by text with it. No arguments needed.
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example quickstart")]
-struct Arguments {}
+struct Arguments {
+    #[command(flatten)]
+    device: console::DeviceArgument,
+}
 
 fn main() -> ExitCode {
     muscall::model::keep_freed_memory();
-    Arguments::parse();
-    console::exit(run())
+    console::exit(run(&Arguments::parse()))
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (demo, out) = (root.join("demo/manifest.jsonl"), root.join("runs/quickstart"));
     let train = Manifest::read(&demo, Split::Train)?;
     let held_out = Manifest::read(&demo, Split::Val)?;
     let recipe = Recipe::read(&root.join("recipes/quickstart.toml"))?;
+    let device = arguments.device.open()?;
 
     let start = Instant::now();
     let mut console = console::TrainingConsole::new(10)?;
-    let learner = Learner::new(recipe, &out, &Device::default())?.with_on_existing(OnExisting::Replace);
+    let learner = Learner::new(recipe, &out, &device)?.with_on_existing(OnExisting::Replace);
     let outcome = learner.fit(train.clone(), Some(held_out.clone()), &mut |event| console.listen(&event))?;
     console.finish();
     if outcome.interrupted {

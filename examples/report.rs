@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::train::benchmark::{ClassPrompts, benchmarks};
-use muscall::{Device, Manifest, Muscall};
+use muscall::{Manifest, Muscall};
 use muscall_report::{Report, ReportConfig};
 
 /// Writes index.html and report.md (metrics with 95 % intervals, pictures, the worst failures with
@@ -34,6 +34,8 @@ struct Arguments {
     /// The folder to write; the bundle's `report/` if absent.
     #[arg(long)]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -50,7 +52,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         Some(name) => Some(console::benchmark(name)?),
         None => benchmarks().into_iter().find(|benchmark| benchmark.is_at(&arguments.data)),
     };
-    let load = || Muscall::load(&arguments.bundle, &Device::default());
+    let device = arguments.device.open()?;
+    let load = || Muscall::load(&arguments.bundle, &device);
     let report = match benchmark {
         Some(benchmark) => {
             let data = benchmark.read(&arguments.data, arguments.split.unwrap_or(console::SplitName::Test).into())?;

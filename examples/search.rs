@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::indexing::{Indexer, index_config};
 use muscall::library::{Library, Request};
 use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
-use muscall::{Device, Muscall};
 
 use crate::console::IndexConsole;
 use crate::source::Source;
@@ -48,6 +48,8 @@ struct Arguments {
     /// Writes the moments found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]
     playlist: Option<PathBuf>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
     /// What to look for.
     #[arg(allow_hyphen_values = true)]
     query: String,
@@ -63,7 +65,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     request.diversity = arguments.diversity;
     request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;
-    let model = Muscall::load(&arguments.bundle, &Device::default())?;
+    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
     let index = index(&model, arguments)?;
     let library = Library::new(model, &index)?;
     if library.index().is_empty() {

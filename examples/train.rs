@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::train::distributed;
-use muscall::{Device, Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
+use muscall::train::{CheckDevice, distributed};
+use muscall::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -43,10 +43,15 @@ struct Arguments {
     /// Remove the run in --out and start anew.
     #[arg(long)]
     replace: bool,
-    /// Share each batch among so many ranks of this process, all on the default device. For several cards or machines
-    /// start this under mpirun instead, compiled with --features mpi.
+    /// Do not compare the device with the CPU before the first step.
     #[arg(long)]
-    devices: Option<usize>,
+    no_check_device: bool,
+    /// Share each batch among so many devices of this machine, from --device on: with cuda:0 these are cuda:0,
+    /// cuda:1 and so on. For several machines start this under mpirun instead, compiled with --features mpi.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    devices: Option<u8>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -74,7 +79,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let mut learner = Learner::new(recipe, &arguments.out, &Device::default())?.with_on_existing(on_existing);
+    let mut learner = Learner::new(recipe, &arguments.out, &arguments.device.open()?)?.with_on_existing(on_existing);
+    if arguments.no_check_device {
+        learner = learner.with_check_device(CheckDevice::Never);
+    }
     if let Some(bundle) = &arguments.init {
         learner = learner.with_initial(InitialWeights::read(bundle)?);
     }
@@ -83,7 +91,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let listener = &mut |event: Event<'_>| console.listen(&event);
     let outcome = match (arguments.devices, world.size()) {
         (Some(_), 2..) => return Err("--devices is for one process; under mpirun each has one device".into()),
-        (Some(count), _) => learner.fit_on_devices(&vec![Device::default(); count], train, validation, listener)?,
+        (Some(count), _) => {
+            let devices = arguments.device.open_several(count.into())?;
+            learner.fit_on_devices(&devices, train, validation, listener)?
+        }
         (None, _) => learner.with_communicator(world.clone()).fit(train, validation, listener)?,
     };
     console.finish();

@@ -15,7 +15,10 @@ pub use muscall_retrieval as retrieval;
 #[doc(inline)]
 pub use muscall_train as train;
 
+pub mod device;
+
 pub use burn::tensor::Device;
+pub use device::DeviceChoice;
 pub use muscall_model::{Muscall, MuscallConfig};
 pub use muscall_retrieval::Index;
 pub use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};

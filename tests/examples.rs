@@ -383,3 +383,51 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
     assert_eq!(outside.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&outside.stderr).contains("leaves the folder"));
 }
+
+#[test]
+fn a_device_is_the_one_asked_for_or_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model");
+    bundle(&model);
+    let embed = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = example("embed");
+        command.arg("--bundle").arg(&model).arg("--out").arg(dir.path().join("out.safetensors"));
+        command.args(arguments).arg("demo/audio/000_0ad_Celtica.ogg");
+        match variable {
+            Some(name) => command.env("BURN_DEVICE", name),
+            None => command.env_remove("BURN_DEVICE"),
+        };
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (arguments, variable, wanted) in [
+        (&["--device", "gpu"][..], None, "expected cpu, cuda"),
+        (&[], Some("gpu"), "expected cpu, cuda"),
+        #[cfg(not(feature = "cuda-plain"))]
+        (&["--device", "cuda:1"], None, "--features cuda"),
+        #[cfg(not(feature = "cuda-plain"))]
+        (&[], Some("cuda"), "--features cuda"),
+        #[cfg(not(feature = "wgpu-plain"))]
+        (&["--device", "vulkan"], Some("cpu"), "--features wgpu"),
+    ] {
+        let (code, message) = embed(arguments, variable);
+        assert!(code == Some(2) && message.contains(wanted), "{arguments:?} {variable:?}: {message}");
+    }
+    // The argument is stronger than the variable.
+    for (arguments, variable) in [(&["--device", "cpu"][..], Some("cuda")), (&[], Some("flex"))] {
+        let (code, message) = embed(arguments, variable);
+        assert!(code == Some(0) && message.contains("computing on: CPU"), "{message}");
+    }
+}
+
+#[test]
+fn the_cpu_agrees_with_itself() {
+    let output = example("check_device")
+        .args(["--device", "cpu", "--tracks", "2", "--steps", "1", "--set", "model.clip_s=2"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text(&output).contains("it agrees with the CPU") && text(&output).contains("differs by 0.0e0"));
+    let list = example("check_device").arg("--list").output().unwrap();
+    assert!(text(&list).contains("cpu (CPU)"));
+}

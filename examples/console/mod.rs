@@ -1,12 +1,14 @@
-//! What the examples share: a progress bar, tables, splits, an exit code.
+//! What the examples share: the device, a progress bar, tables, splits, an exit code.
 
 // No example uses all of it.
 #![allow(dead_code, unused_imports)]
 
+mod device;
 mod indexing;
 mod split;
 mod tables;
 
+pub use device::DeviceArgument;
 pub use indexing::IndexConsole;
 pub use split::SplitName;
 pub use tables::{report_table, table};
@@ -20,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use muscall::Event;
 use muscall::train::benchmark::{Benchmark, benchmarks};
+use muscall::train::device_check::Quantity;
 
 /// A training run on the terminal: a bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.
@@ -86,6 +89,19 @@ impl TrainingConsole {
                         "epoch {epoch:>3}: {exchanged:.1} s ({percent:.0} %) of exchange between devices"
                     ));
                 }
+            }
+            Event::DeviceChecked(report) => {
+                let verdict = if report.agrees() { "agrees" } else { "does not agree" };
+                let worst = report.worst(Quantity::Embedding).map(|worst| format!(": {worst}")).unwrap_or_default();
+                self.line(&format!("the device {verdict} with the CPU{worst}"));
+            }
+            Event::StepSkipped(skipped) => {
+                let (step, loss, in_a_row) = (skipped.step, skipped.loss, skipped.in_a_row);
+                let scale =
+                    skipped.loss_scale.map(|scale| format!(", the loss's factor is now {scale}")).unwrap_or_default();
+                self.line(&format!(
+                    "step {step} was left out, {in_a_row} in a row: loss {loss}, gradients not finite{scale}"
+                ));
             }
             Event::Skipped(error) => self.line(&format!("left out: {error}")),
             Event::Warning(error) => self.line(&format!("warning: {error}")),

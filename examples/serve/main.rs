@@ -24,7 +24,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use clap::Parser;
-use muscall::Device;
 use muscall::library::Library;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -61,6 +60,8 @@ struct Arguments {
     /// search and hear all that is indexed.
     #[arg(long)]
     host: Option<IpAddr>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let library = Library::open(&arguments.bundle, &arguments.index, &Device::default())?;
+    let library = Library::open(&arguments.bundle, &arguments.index, &arguments.device.open()?)?;
     #[cfg(feature = "ann")]
     let library = match &arguments.graph {
         Some(graph) => library.with_graph(graph)?,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::inference::PackedEncoders;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
-use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths, WindowPooling};
+use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths, Precision, WindowPooling};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -72,7 +72,8 @@ impl Muscall {
         config.validate()?;
         let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
-        let model = model.valid().to_device(&device);
+        // Trained in whatever numbers, it embeds in 32 bits unless it is asked to do otherwise.
+        let model = model.valid().to_device(&device).with_precision(Precision::F32);
         let (packed, kernels) = (std::sync::Arc::default(), true);
         Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
     }
@@ -116,6 +117,14 @@ impl Muscall {
     #[must_use]
     pub fn with_kernels(mut self, kernels: bool) -> Self {
         self.kernels = kernels;
+        self
+    }
+
+    /// The same model, computing in other numbers. Those of 16 bits are for GPUs; our own kernels are for 32.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.model = self.model.with_precision(precision);
+        self.kernels &= precision == Precision::F32;
         self
     }
 

@@ -5,10 +5,10 @@ use burn::tensor::{Device, Tensor};
 use muscall_audio::LogMelConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
 use crate::audio::{AudioBatch, AudioEncoder, AudioEncoderConfig, CrnnConfig, ResNetConfig};
 use crate::layers::Linear;
 use crate::text::{TextBatch, TextEncoder, TextEncoderConfig, TransformerConfig, WordVectorsConfig};
+use crate::{Activations, ModelError, Precision};
 
 /// The temperature τ that divides cosine similarities in the contrastive loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -250,6 +250,12 @@ pub struct DualEncoder {
 }
 
 impl DualEncoder {
+    /// In which numbers the encoders compute. Parameters stay in 32 bits, and so do embeddings.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { audio: self.audio.with_precision(precision), text: self.text.with_precision(precision), ..self }
+    }
+
     /// # Shapes
     /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
     pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
@@ -260,6 +266,18 @@ impl DualEncoder {
     /// - returns `[batch, projection_dim]`, unit norm.
     pub fn embed_text(&self, text: impl Into<TextBatch>) -> Tensor<2> {
         normalise(project(&self.text_projection, self.text.forward(text)))
+    }
+
+    /// What comes out of the parts of both encoders, the embeddings last.
+    pub fn activations(&self, audio: impl Into<AudioBatch>, text: impl Into<TextBatch>) -> Activations {
+        let mut seen = Activations::default();
+        let features = self.audio.run(audio.into(), Some(&mut seen));
+        seen.add("audio", features.clone());
+        let text_features = self.text.run(text.into(), Some(&mut seen));
+        seen.add("text", text_features.clone());
+        seen.add("audio embedding", normalise(project(&self.audio_projection, features.detach())));
+        seen.add("text embedding", normalise(project(&self.text_projection, text_features.detach())));
+        seen
     }
 
     /// exp(logit scale) = 1/τ, `[1]`.

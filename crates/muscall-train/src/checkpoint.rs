@@ -8,6 +8,7 @@ use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
+use crate::loss_scale::LossScale;
 use crate::recipe::Recipe;
 use crate::schedule::PlateauState;
 
@@ -40,6 +41,9 @@ pub struct Progress {
     pub best_ema: Option<[f64; 2]>,
     /// Of a schedule that goes by the score.
     pub plateau: PlateauState,
+    /// The factor on the loss, where the precision needs one.
+    #[serde(default)]
+    pub loss_scale: Option<LossScale>,
     /// The run's recipe.
     pub recipe: Recipe,
     /// Identifies the training rows and their captions.

@@ -218,6 +218,33 @@ pub enum TrainError {
         /// The directory.
         path: PathBuf,
     },
+    /// A device does not compute what the CPU computes.
+    #[error(
+        "{device} does not compute what the CPU computes: {first}; so {count} values in all. See docs/DEVICES.md for what to try, or train without this check"
+    )]
+    DeviceDiffers {
+        /// What it calls itself.
+        device: String,
+        /// The first value that is beyond its tolerance, and by how much.
+        first: String,
+        /// How many are.
+        count: usize,
+    },
+    /// The program has no CPU backend to compare a device with.
+    #[error(
+        "the device was not compared with the CPU, since the program was built without it; build it with the feature `flex`"
+    )]
+    NothingToCompareWith,
+    /// A device does not compute in the numbers of the recipe.
+    #[error(
+        "{device} does not compute in {precision:?}; set `precision` in the recipe to f32, or to the other one of bf16 and f16"
+    )]
+    Precision {
+        /// Of the recipe.
+        precision: muscall_model::Precision,
+        /// What it calls itself.
+        device: String,
+    },
     /// The loss is not a number.
     #[error("step {step}: the loss is {loss}, the norm of its gradient {gradient_norm}; the last checkpoint is kept: lower the learning rate or set optimizer.clip_norm, and look at the batch: {}", ids.join(", "))]
     NotFinite {

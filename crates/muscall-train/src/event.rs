@@ -7,6 +7,7 @@ use muscall_retrieval::BothDirections;
 use serde::Serialize;
 
 use crate::TrainError;
+use crate::device_check::DeviceReport;
 use crate::doctor::Diagnosis;
 
 /// Something that happened in a run. The library itself prints nothing.
@@ -24,6 +25,8 @@ pub enum Event<'a> {
         /// Training rows.
         rows: usize,
     },
+    /// The device was compared with the CPU; the run goes on if it [agrees](DeviceReport::agrees).
+    DeviceChecked(&'a DeviceReport),
     /// Captions are being embedded, before the first step.
     EmbeddingCaptions {
         /// How many are.
@@ -37,6 +40,8 @@ pub enum Event<'a> {
     Diagnosed(&'a Diagnosis),
     /// A step was taken.
     Step(&'a StepReport),
+    /// Loss or gradients of a step were not finite, and it was left out: the weights stay as they were.
+    StepSkipped(&'a SkippedStep),
     /// A file could not be read and was left out of a batch.
     Skipped(&'a TrainError),
     /// An epoch ended with a validation.
@@ -81,6 +86,24 @@ pub struct StepReport {
     pub scale: f64,
     /// Throughput of this step, data included.
     pub clips_per_s: f64,
+}
+
+/// A step that was not taken.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SkippedStep {
+    /// From 0.
+    pub step: u64,
+    /// What it was.
+    pub loss: f64,
+    /// Of all gradients together.
+    pub gradient_norm: f64,
+    /// Ids of the batch's tracks.
+    pub ids: Vec<String>,
+    /// How many were left out without one taken in between.
+    pub in_a_row: u32,
+    /// The factor on the loss for the next step, where there is one. An overflow at a large factor is nothing
+    /// to worry about.
+    pub loss_scale: Option<f64>,
 }
 
 /// One validation.

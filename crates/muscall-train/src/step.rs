@@ -87,6 +87,8 @@ pub struct StepContext<'a> {
     pub device: &'a Device,
     /// Of the step: decides dropout and impostors.
     pub seed: u64,
+    /// What the loss is multiplied with while gradients are computed; they come out without it.
+    pub loss_scale: f64,
 }
 
 impl StepContext<'_> {
@@ -114,19 +116,28 @@ impl StepContext<'_> {
         if let Some(rows) = &found.rows {
             self.back_through_parts(trainee, parts, graph, rows, [0, 0], &mut gradients);
         }
+        self.unscale(&mut gradients);
         StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text }
+    }
+
+    /// Takes the loss scale out of gradients.
+    pub(crate) fn unscale(&self, gradients: &mut GradientDict) {
+        if self.loss_scale != 1.0 {
+            gradients.scale((1.0 / self.loss_scale) as f32);
+        }
     }
 
     fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> StepGradients {
         let outputs = self.forward(trainee, part);
         let (audio, text_rows) = (values(&outputs.audio), values(&outputs.text));
-        let (total, loss) = self.loss(trainee, outputs, text);
+        let (total, loss) = self.scaled_loss(trainee, outputs, text);
         let mut gradients = GradientDict::default();
         // A loss that is not finite is reported, and its gradients are of no use.
         if loss.total.is_finite() {
             let mut all = total.backward();
             gradients.collect(&trainee.model, &mut all);
             gradients.collect(&trainee.heads, &mut all);
+            self.unscale(&mut gradients);
         }
         StepGradients { gradients, loss, audio, text: text_rows }
     }
@@ -155,7 +166,7 @@ impl StepContext<'_> {
     /// The loss over all embeddings of a batch, and its gradients by them.
     pub(crate) fn loss_gradients(&self, trainee: &Trainee, whole: &HostOutputs, text: &BatchText<'_>) -> LossGradients {
         let leaves = whole.leaves(self.device);
-        let (total, loss) = self.loss(trainee, leaves.clone(), text);
+        let (total, loss) = self.scaled_loss(trainee, leaves.clone(), text);
         let mut parameters = GradientDict::default();
         if !loss.total.is_finite() {
             return LossGradients { loss, parameters, rows: None };
@@ -211,6 +222,11 @@ impl StepContext<'_> {
     /// both passes see the same, and ranks what one alone would.
     fn forward(&self, trainee: &Trainee, Part { number, items }: Part<'_>) -> Outputs {
         let _draws = draws::seeded(self.device, item_seed(self.seed, u64::MAX, number as u64));
+        trainee.forward(self.on_device(items))
+    }
+
+    /// What the network reads of items.
+    pub(crate) fn on_device(&self, items: &[LoadedItem]) -> DevicePart {
         let bands = self.recipe.model.log_mel.n_mels;
         let mels = |mels: Vec<&[f32]>| {
             let (clips, frames) = (mels.len(), mels[0].len() / bands);
@@ -219,14 +235,19 @@ impl StepContext<'_> {
         let view = |which: usize| items.iter().filter_map(move |item| Some(item.views.as_ref()?[which].as_slice()));
         let views: Vec<&[f32]> = view(0).chain(view(1)).collect();
         let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
-        trainee.forward(DevicePart {
+        DevicePart {
             audio: AudioBatch {
                 mel: mels(items.iter().map(|item| item.mel.as_slice()).collect()),
                 valid_frames: Some(items.iter().map(|item| item.valid_frames).collect()),
             },
             text: self.captions.frontend().batch(&captions, self.device),
             views: (!views.is_empty()).then(|| mels(views)),
-        })
+        }
+    }
+
+    fn scaled_loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, LossValues) {
+        let (total, loss) = self.loss(trainee, outputs, text);
+        (if self.loss_scale == 1.0 { total } else { total * self.loss_scale }, loss)
     }
 
     fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, LossValues) {

@@ -68,6 +68,7 @@ impl Trainee {
     pub fn new(recipe: &Recipe, device: &Device) -> Result<Self, ModelError> {
         let mut model = recipe.model.init(device)?;
         model.audio = model.audio.with_recompute(recipe.recompute);
+        model = model.with_precision(recipe.precision);
         let width = recipe.model.audio.output_dim();
         let projector = |out: usize| Projector {
             hidden: LinearConfig::new(width, width).init(device),

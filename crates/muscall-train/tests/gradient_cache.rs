@@ -49,7 +49,7 @@ fn gradients(recipe: &Recipe, items: &[LoadedItem], micro_batch: Option<usize>) 
     device.seed(4);
     let mut trainee = Trainee::new(&recipe, &device).unwrap();
     let captions = TextFrontend::from(ClipTokenizer::new().unwrap());
-    let context = StepContext { recipe: &recipe, captions: &captions, device: &device, seed: 9 };
+    let context = StepContext { recipe: &recipe, captions: &captions, device: &device, seed: 9, loss_scale: 1.0 };
     (context.gradients(&mut trainee, items), trainee)
 }
 

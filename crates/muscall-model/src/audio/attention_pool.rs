@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::interpolation::interpolation;
 use crate::layers::Linear;
+use crate::precision::{full, like};
 
 /// One multi-head self-attention over the positions of the last feature map, read out at their
 /// mean.
@@ -50,13 +51,14 @@ impl AttentionPool {
     }
 
     /// # Shapes
-    /// - x: `[batch, channels, height, width]`; returns `[batch, hidden]`.
+    /// - x: `[batch, channels, height, width]`, in any numbers; returns `[batch, hidden]` in the same.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let [batch, channels, height, width] = x.dims();
         assert_eq!(height, self.height, "mel bands are fixed by the configuration");
         let x = x.reshape([batch, channels, height * width]).swap_dims(1, 2);
         let x = Tensor::cat(vec![x.clone().mean_dim(1), x], 1); // [batch, positions, channels]
-        let x = x + self.positions(width).unsqueeze::<3>();
+        let positions = like(self.positions(width), &x);
+        let x = x + positions.unsqueeze::<3>();
         let positions = height * width + 1;
 
         // Only the mean asks, so there is one query a clip.
@@ -70,7 +72,8 @@ impl AttentionPool {
         let q = split(self.q_proj.forward(mean) * scale, 1);
         let k = split(self.k_proj.forward(all.clone()), positions);
         let v = split(self.v_proj.forward(all), positions);
-        let weights = softmax(q.matmul(k.swap_dims(2, 3)), 3); // [batch, heads, 1, positions]
+        let weights = softmax(full(q.matmul(k.swap_dims(2, 3))), 3); // [batch, heads, 1, positions]
+        let weights = like(weights, &v);
         self.c_proj.forward(weights.matmul(v).reshape([batch, channels]))
     }
 

@@ -16,7 +16,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
+use crate::{Activations, ModelError, Precision};
 
 /// Which audio encoder, and how large.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,14 +129,28 @@ impl AudioEncoder {
         }
     }
 
+    /// See [`ResNet::with_precision`]; the recurrent network computes in 32 bits.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        match self {
+            Self::ResNet(encoder) => Self::ResNet(encoder.with_precision(precision)),
+            other => other,
+        }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`; any number of frames from
     ///   [`min_frames`](AudioEncoderConfig::min_frames) on;
     /// - returns `[batch, output_dim]`.
     pub fn forward(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
-        let AudioBatch { mel, valid_frames } = audio.into();
+        self.run(audio.into(), None)
+    }
+
+    /// The same; adds what comes out of the parts of a residual network to `seen`.
+    pub(crate) fn run(&self, audio: AudioBatch, seen: Option<&mut Activations>) -> Tensor<2> {
+        let AudioBatch { mel, valid_frames } = audio;
         match self {
-            Self::ResNet(encoder) => encoder.forward(mel),
+            Self::ResNet(encoder) => encoder.run(mel, seen),
             Self::Crnn(encoder) => encoder.forward(mel, valid_frames.as_deref()),
         }
     }

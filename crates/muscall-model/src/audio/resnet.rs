@@ -7,9 +7,13 @@ use burn::tensor::activation::relu;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, module};
 
+use crate::Activations;
 use crate::layers::BatchNorm;
+use crate::precision::{Precision, convolve};
 
 const EXPANSION: usize = 4;
+/// Within the dual encoder.
+const NAME: &str = "audio.resnet";
 const BLOCKS: [usize; 4] = [3, 4, 6, 3];
 
 /// Residual network: a stem of three 3×3 convolutions, then stages of 3, 4, 6 and 3 bottlenecks.
@@ -33,6 +37,8 @@ pub struct ResNet {
     layer4: Vec<Bottleneck>,
     kernels: bool,
     recompute: bool,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl ResNet {
@@ -69,6 +75,7 @@ impl ResNet {
             bn3: norm(width),
             kernels: true,
             recompute: false,
+            precision: Precision::F32,
         }
     }
 
@@ -88,6 +95,13 @@ impl ResNet {
         self
     }
 
+    /// In which numbers it computes. Our own kernels are for 32 bits.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// Height and width of the last feature map for a spectrogram.
     pub fn output_size(n_mels: usize, frames: usize) -> [usize; 2] {
         // The strided convolution rounds up, each of the four averages down.
@@ -95,25 +109,49 @@ impl ResNet {
     }
 
     /// # Shapes
-    /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]`.
+    /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]` in the numbers of the
+    ///   precision.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, None)
+    }
+
+    /// The same; adds what comes out of stem and blocks to `seen`.
+    pub(super) fn run(&self, x: Tensor<4>, mut seen: Option<&mut Activations>) -> Tensor<4> {
         #[cfg(feature = "kernels")]
-        if self.kernels && !self.bn1.frozen && crate::layers::fused::runs_on(&x.device()) {
-            return self.forward_fused(x);
+        if self.kernels
+            && self.precision == Precision::F32
+            && !self.bn1.frozen
+            && crate::layers::fused::runs_on(&x.device())
+        {
+            return self.forward_fused(x, seen);
         }
-        let x = relu(self.bn1.forward(self.conv1.forward(x)));
-        let x = relu(self.bn2.forward(self.conv2.forward(x)));
-        let x = relu(self.bn3.forward(self.conv3.forward(x)));
-        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
-        let blocks = stages.into_iter().flatten();
-        blocks.fold(average2x2(x), |x, block| block.forward(x))
+        let x = self.precision.of(x);
+        let x = relu(self.bn1.forward(convolve(&self.conv1, x)));
+        let x = relu(self.bn2.forward(convolve(&self.conv2, x)));
+        let x = relu(self.bn3.forward(convolve(&self.conv3, x)));
+        let see = |x: Tensor<4>, name: &str, seen: &mut Option<&mut Activations>| match seen {
+            None => x,
+            Some(seen) => {
+                seen.add(format!("{NAME}.{name}"), x.clone());
+                x.detach()
+            }
+        };
+        let x = see(average2x2(x), "stem", &mut seen);
+        self.blocks().fold(x, |x, (name, block)| see(block.forward(x), &name, &mut seen))
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = (String, &Bottleneck)> {
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().enumerate();
+        stages.flat_map(|(stage, blocks)| {
+            blocks.iter().enumerate().map(move |(i, block)| (format!("layer{}.{i}", stage + 1), block))
+        })
     }
 }
 
 /// The same with our own kernels, on `[batch, height, width, channels]`.
 #[cfg(feature = "kernels")]
 impl ResNet {
-    fn forward_fused(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward_fused(&self, x: Tensor<4>, mut seen: Option<&mut Activations>) -> Tensor<4> {
         use crate::layers::fused::{average2x2, conv_norm};
         let recompute = self.recompute;
         // One channel: the axes can change places without a copy.
@@ -122,9 +160,17 @@ impl ResNet {
         let x = conv_norm(&self.conv1, &self.bn1, x, None, true, recompute);
         let x = conv_norm(&self.conv2, &self.bn2, x, None, true, recompute);
         let x = conv_norm(&self.conv3, &self.bn3, x, None, true, recompute);
-        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
-        let blocks = stages.into_iter().flatten();
-        blocks.fold(average2x2(x), |x, block| block.forward_fused(x, recompute)).permute([0, 3, 1, 2])
+        let see = |x: Tensor<4>, name: &str, seen: &mut Option<&mut Activations>| match seen {
+            None => x,
+            Some(seen) => {
+                seen.add(format!("{NAME}.{name}"), x.clone().permute([0, 3, 1, 2]));
+                x.detach()
+            }
+        };
+        let x = see(average2x2(x), "stem", &mut seen);
+        let blocks = self.blocks();
+        let x = blocks.fold(x, |x, (name, block)| see(block.forward_fused(x, recompute), &name, &mut seen));
+        x.permute([0, 3, 1, 2])
     }
 }
 
@@ -180,11 +226,11 @@ impl Bottleneck {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let halve = |x| if self.stride > 1 { average2x2(x) } else { x };
-        let y = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let y = halve(relu(self.bn2.forward(self.conv2.forward(y))));
-        let y = self.bn3.forward(self.conv3.forward(y));
+        let y = relu(self.bn1.forward(convolve(&self.conv1, x.clone())));
+        let y = halve(relu(self.bn2.forward(convolve(&self.conv2, y))));
+        let y = self.bn3.forward(convolve(&self.conv3, y));
         let shortcut = match &self.downsample {
-            Some(downsample) => downsample.bn.forward(downsample.conv.forward(halve(x))),
+            Some(downsample) => downsample.bn.forward(convolve(&downsample.conv, halve(x))),
             None => x,
         };
         relu(y + shortcut)

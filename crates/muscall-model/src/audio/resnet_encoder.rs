@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::attention_pool::AttentionPool;
 use super::resnet::ResNet;
-use crate::ModelError;
 use crate::layers::Linear;
+use crate::precision::{Precision, full};
+use crate::{Activations, ModelError};
 
 /// How the positions of the last feature map become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,18 +122,28 @@ impl ResNetEncoder {
         Self { resnet: self.resnet.with_recompute(recompute), ..self }
     }
 
+    /// See [`ResNet::with_precision`].
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { resnet: self.resnet.with_precision(precision), ..self }
+    }
+
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
     pub fn forward(&self, mel: Tensor<3>) -> Tensor<2> {
-        let features = self.resnet.forward(mel.unsqueeze_dim(1)); // [batch, 32 width, mels/32, frames/32]
-        match &self.pool {
+        self.run(mel, None)
+    }
+
+    pub(super) fn run(&self, mel: Tensor<3>, seen: Option<&mut Activations>) -> Tensor<2> {
+        let features = self.resnet.run(mel.unsqueeze_dim(1), seen); // [batch, 32 width, mels/32, frames/32]
+        full(match &self.pool {
             Pool::Attention(pool) => pool.forward(features),
             Pool::Average(linear) => {
                 let [batch, channels, height, width] = features.dims();
                 let mean = features.reshape([batch, channels, height * width]).mean_dim(2);
                 linear.forward(mean.reshape([batch, channels]))
             }
-        }
+        })
     }
 }

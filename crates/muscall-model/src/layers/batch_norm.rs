@@ -4,6 +4,8 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor, module};
 
+use crate::precision::{full, in_dtype};
+
 /// Weight of a new batch in the running statistics.
 const MOMENTUM: f64 = 0.1;
 pub(crate) const EPSILON: f64 = 1e-5;
@@ -56,8 +58,14 @@ impl BatchNorm {
     }
 
     /// # Shapes
-    /// - x: `[batch, channels, height, width]`, returned in the same shape.
+    /// - x: `[batch, channels, height, width]`, returned in the same shape and the same numbers; computed in 32
+    ///   bits.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let numbers = x.dtype();
+        in_dtype(self.normalise(full(x)), numbers)
+    }
+
+    fn normalise(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         if self.frozen || !x.device().is_autodiff() {
             let device = x.device();

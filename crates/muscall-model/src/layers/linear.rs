@@ -4,6 +4,8 @@ use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Tensor};
 
+use crate::precision::like;
+
 /// `y = x Wᵀ + b`, with the weight stored as `[outputs, inputs]`: checkpoints then need no
 /// transposition in either direction.
 #[derive(Module, Debug)]
@@ -32,11 +34,15 @@ impl Linear {
     }
 
     /// # Shapes
-    /// - x: `[rows, inputs]`; returns `[rows, outputs]`.
+    /// - x: `[rows, inputs]`, in any numbers; returns `[rows, outputs]` in the same.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let y = x.matmul(self.weight.val().transpose());
+        let weight = like(self.weight.val(), &x);
+        let y = x.matmul(weight.transpose());
         match &self.bias {
-            Some(bias) => y + bias.val().unsqueeze::<2>(),
+            Some(bias) => {
+                let bias = like(bias.val(), &y);
+                y + bias.unsqueeze::<2>()
+            }
             None => y,
         }
     }

@@ -24,7 +24,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use self::tokenizer::ClipTokenizer;
-use crate::ModelError;
+use crate::{Activations, ModelError, Precision};
 
 /// Which text encoder, and how large.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,13 +137,28 @@ pub enum TextEncoder {
 }
 
 impl TextEncoder {
+    /// In which numbers the Transformer computes; the others compute in 32 bits.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        match self {
+            Self::Transformer(encoder) => Self::Transformer(encoder.with_precision(precision)),
+            #[allow(unreachable_patterns)]
+            other => other,
+        }
+    }
+
     /// # Shapes
     /// - returns `[batch, output_dim]`.
     /// # Panics
     /// If the batch is not of the kind that this encoder reads.
     pub fn forward(&self, text: impl Into<TextBatch>) -> Tensor<2> {
-        match (self, text.into()) {
-            (Self::Transformer(encoder), TextBatch::Tokens(tokens)) => encoder.forward(tokens),
+        self.run(text.into(), None)
+    }
+
+    /// The same; adds what comes out of the layers of a Transformer to `seen`.
+    pub(crate) fn run(&self, text: TextBatch, seen: Option<&mut Activations>) -> Tensor<2> {
+        match (self, text) {
+            (Self::Transformer(encoder), TextBatch::Tokens(tokens)) => encoder.run(tokens, seen),
             #[cfg(feature = "sentence")]
             (Self::Sentence(encoder), TextBatch::Tokens(tokens)) => encoder.forward(tokens),
             (Self::Vectors(head), TextBatch::Vectors(vectors)) => head.forward(vectors),

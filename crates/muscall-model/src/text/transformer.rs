@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TokenBatch;
 use super::tokenizer::ClipTokenizer;
-use crate::ModelError;
 use crate::layers::Linear;
+use crate::precision::{full, like};
+use crate::{Activations, ModelError, Precision};
 
 /// Configuration of [`Transformer`].
 ///
@@ -96,6 +97,7 @@ impl TransformerConfig {
             layers: (0..self.depth).map(|_| Layer::new(self, device)).collect(),
             norm_out: LayerNormConfig::new(self.width).init(device),
             frozen_layers: self.frozen_layers,
+            precision: Precision::F32,
         })
     }
 }
@@ -108,15 +110,28 @@ pub struct Transformer {
     layers: Vec<Layer>,
     norm_out: LayerNorm,
     frozen_layers: usize,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Transformer {
+    /// In which numbers its products are computed. What the layers add to stays in 32 bits.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
     /// # Shapes
     /// - tokens: at most the context long. The mask is causal: whatever stands
     ///   behind a caption's end token does not matter, so they may be padded to the longest
     ///   caption of the batch;
     /// - returns `[batch, width]`.
     pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
+        self.run(tokens, None)
+    }
+
+    pub(super) fn run(&self, tokens: TokenBatch, mut seen: Option<&mut Activations>) -> Tensor<2> {
         let TokenBatch { ids, ends, lengths } = tokens;
         let [batch, length] = ids.dims();
         let [context, width] = self.position_embedding.dims();
@@ -133,7 +148,11 @@ impl Transformer {
         }
         let future = Tensor::<2, Bool>::tril_mask([length, length], 0, &device).unsqueeze::<4>();
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(x, &future, batch, packing.as_ref());
+            x = layer.forward(x, &future, batch, packing.as_ref(), self.precision);
+            if let Some(seen) = &mut seen {
+                seen.add(format!("text.layers.{i}"), x.clone());
+                x = x.detach();
+            }
             if i + 1 == self.frozen_layers {
                 x = x.detach();
             }
@@ -216,11 +235,20 @@ impl Layer {
 
     /// x: `[batch · length, width]`, or `[tokens, width]` if they are packed; future:
     /// `[1, 1, length, length]`, true where a key lies behind its query.
-    fn forward(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize, packing: Option<&Packing>) -> Tensor<2> {
-        let x = x.clone() + self.attend(self.attention_norm.forward(x), future, batch, packing);
-        let y = gelu(self.mlp_in.forward(self.mlp_norm.forward(x.clone())));
+    fn forward(
+        &self,
+        x: Tensor<2>,
+        future: &Tensor<4, Bool>,
+        batch: usize,
+        packing: Option<&Packing>,
+        precision: Precision,
+    ) -> Tensor<2> {
+        let normed = precision.of(self.attention_norm.forward(x.clone()));
+        let x = x + full(self.attend(normed, future, batch, packing));
+        let normed = precision.of(self.mlp_norm.forward(x.clone()));
+        let y = gelu(self.mlp_in.forward(normed));
         let y = self.mlp_out.forward(self.dropout.forward(y));
-        x + self.dropout.forward(y)
+        x + full(self.dropout.forward(y))
     }
 
     fn attend(&self, x: Tensor<2>, future: &Tensor<4, Bool>, batch: usize, packing: Option<&Packing>) -> Tensor<2> {
@@ -237,9 +265,10 @@ impl Layer {
             part.reshape([batch, length, self.heads, per_head]).swap_dims(1, 2) // [batch, heads, length, per head]
         };
         let scores = (part(0) * (per_head as f64).powf(-0.5)).matmul(part(1).swap_dims(2, 3));
-        let scores = scores.mask_fill(future.clone().expand([batch, self.heads, length, length]), f32::NEG_INFINITY);
+        let scores =
+            full(scores).mask_fill(future.clone().expand([batch, self.heads, length, length]), f32::NEG_INFINITY);
         let weights = self.dropout.forward(softmax(scores, 3));
-        let y = weights.matmul(part(2)).swap_dims(1, 2).reshape([rows, width]);
+        let y = like(weights, &qkv).matmul(part(2)).swap_dims(1, 2).reshape([rows, width]);
         self.out_projection.forward(match packing {
             Some(packing) => packing.pack(y),
             None => y,

@@ -24,6 +24,7 @@ impl StepContext<'_> {
         if let Some(rows) = &found.rows {
             self.back_through_parts(trainee, own, graph, rows, batch.before(ranks.rank()), &mut gradients);
         }
+        self.unscale(&mut gradients);
         Ok(StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text })
     }
 }

@@ -1,7 +1,9 @@
 //! The training loop.
 
 mod best;
+mod check;
 mod devices;
+mod skip;
 mod start;
 mod validation;
 
@@ -30,7 +32,6 @@ use crate::log::RunLog;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
-use crate::run_dir;
 use crate::step::{StepContext, StepGradients};
 use crate::trainee::Trainee;
 
@@ -47,6 +48,19 @@ pub enum OnExisting {
     Resume,
     /// Remove its checkpoints and logs, and start anew.
     Replace,
+}
+
+/// Whether the device is compared with the CPU before the first step: activations, gradients and two steps on
+/// batches of four tracks. A device that disagrees ends the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CheckDevice {
+    /// No.
+    Never,
+    /// If it is not the CPU.
+    #[default]
+    Gpu,
+    /// In any case: a CPU agrees with itself.
+    Always,
 }
 
 /// How a run ended.
@@ -81,6 +95,7 @@ pub struct Learner {
     on_existing: OnExisting,
     initial: Option<InitialWeights>,
     communicator: Arc<dyn Communicator>,
+    check_device: CheckDevice,
 }
 
 impl Learner {
@@ -97,6 +112,7 @@ impl Learner {
             on_existing: OnExisting::default(),
             initial: None,
             communicator: Arc::new(Alone),
+            check_device: CheckDevice::default(),
         })
     }
 
@@ -130,10 +146,17 @@ impl Learner {
         self
     }
 
+    /// Replaces whether the device is compared with the CPU before the first step.
+    #[must_use]
+    pub fn with_check_device(mut self, check_device: CheckDevice) -> Self {
+        self.check_device = check_device;
+        self
+    }
+
     /// Trains until the last epoch, or until the listener breaks; then a checkpoint is written.
     ///
     /// # Errors
-    /// [`TrainError`] names what is wrong: the data, the directory, or a loss that is not finite.
+    /// [`TrainError`] names what is wrong: the data, the directory, the device, or a loss that is not finite.
     pub fn fit(
         &self,
         train: Manifest,
@@ -143,8 +166,10 @@ impl Learner {
         let ranks = Arc::new(Ranks::new(self.communicator.clone()));
         let mut nobody = |_: Event<'_>| ControlFlow::Continue(());
         let listener = if ranks.is_first() { listener } else { &mut nobody };
-        let run = Run::start(self, ranks.clone(), train, validation, listener);
-        let outcome = run.and_then(|run| run.finish(listener));
+        let outcome = Run::start(self, ranks.clone(), train, validation, listener).and_then(|run| {
+            ranks.agree(run.check_device(self.check_device, listener))?;
+            run.finish(listener)
+        });
         if let Err(error) = &outcome {
             ranks.give_up(error);
         }
@@ -172,6 +197,7 @@ struct Run {
     doctor: TrainingDoctor,
     faults: FaultCounts,
     steps: u64,
+    skipped_in_a_row: u32,
 }
 
 type Listener<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
@@ -277,7 +303,7 @@ impl Run {
         Ok(listener(ended).is_break())
     }
 
-    /// Forward, backward, update; nothing if there are no negatives.
+    /// Forward, backward, update; nothing if there are no negatives, or if the step was left out.
     fn step(
         &mut self,
         loaded: &RawBatch,
@@ -289,16 +315,21 @@ impl Run {
         if batches.is_empty() {
             return Ok(None);
         }
+        let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
         let StepGradients { gradients, loss, audio, text } = self.gradients(loaded, &batches)?;
         let items: Vec<_> = notes.iter().flat_map(|note| &note.items).collect();
+        // The same on all ranks, which therefore leave out the same steps.
         let gradient_norm = gradients.norm();
         if !loss.total.is_finite() || !gradient_norm.is_finite() {
             let rows = &self.dataset.manifest().rows;
-            let ids: Vec<_> = items.iter().map(|item| rows[item.index].id.clone()).collect();
-            if self.ranks.is_first() {
-                run_dir::write_not_finite(&self.dir, step, loss.total, &ids)?;
-            }
-            return Err(TrainError::NotFinite { step, loss: loss.total, gradient_norm, ids });
+            let ids = items.iter().map(|item| rows[item.index].id.clone()).collect();
+            let skipped = self.skip(ids, loss.total, gradient_norm, running)?;
+            let _ = listener(Event::StepSkipped(&skipped));
+            return Ok(None);
+        }
+        self.skipped_in_a_row = 0;
+        if let Some(scale) = &mut self.progress.loss_scale {
+            scale.grow();
         }
         let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
         let base = base * self.progress.plateau.factor;
@@ -357,6 +388,7 @@ impl Run {
                 captions: &self.captions,
                 device: &self.device,
                 seed: item_seed(self.recipe.seed, self.progress.step, batch.number as u64),
+                loss_scale: self.progress.loss_scale.map_or(1.0, |scale| scale.factor()),
             };
             let parts = self.division.parts_of(loaded, batch.number);
             has_embedded |= !parts.is_empty();

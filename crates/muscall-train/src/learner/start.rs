@@ -17,6 +17,7 @@ use crate::ema::Ema;
 use crate::evaluate::subset;
 use crate::event::Event;
 use crate::log::RunLog;
+use crate::loss_scale::LossScale;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
@@ -47,6 +48,7 @@ impl Run {
             epoch_loss: (0.0, 0),
             best_ema: None,
             plateau: PlateauState::default(),
+            loss_scale: LossScale::of(recipe.precision),
             recipe: recipe.clone(),
             data_fingerprint: train.fingerprint(),
         };
@@ -75,6 +77,14 @@ impl Run {
         }
 
         let device = learner.device.clone().autodiff();
+        let supports = match device.supports_dtype(recipe.precision.dtype()) {
+            true => Ok(()),
+            false => {
+                let device = format!("{:?}", learner.device);
+                Err(TrainError::Precision { precision: recipe.precision, device })
+            }
+        };
+        ranks.agree(supports)?;
         let drawn = {
             let _draws = draws::seeded(&device, recipe.seed);
             Trainee::new(&recipe, &device)
@@ -128,6 +138,7 @@ impl Run {
             log,
             steps,
             ranks,
+            skipped_in_a_row: 0,
         })
     }
 }

@@ -6,7 +6,7 @@ mod read;
 use std::path::Path;
 
 use muscall_audio::AugmentConfig;
-use muscall_model::MuscallConfig;
+use muscall_model::{MuscallConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -14,7 +14,7 @@ use crate::loss::Loss;
 use crate::optimizer::AdamWConfig;
 use crate::schedule::Schedule;
 
-pub use parts::{BestBy, DataRecipe, EmaRecipe, SslRecipe, ValidationRecipe};
+pub use parts::{BestBy, DataRecipe, EmaRecipe, OnNotFinite, SslRecipe, ValidationRecipe};
 
 /// Everything that decides how a run goes, but for the data.
 ///
@@ -47,6 +47,13 @@ pub struct Recipe {
     /// more time, the same gradients. On a CPU.
     #[serde(default)]
     pub recompute: bool,
+    /// Numbers of activations, products and convolutions; weights, norms, losses and the optimizer are in 32
+    /// bits whatever it is, and so are checkpoints.
+    #[serde(default)]
+    pub precision: Precision,
+    /// What happens to a step whose loss or gradients are not finite.
+    #[serde(default)]
+    pub on_not_finite: OnNotFinite,
     /// Batches whose gradients are averaged for one step.
     #[serde(default = "one")]
     pub accumulate: usize,
@@ -101,6 +108,8 @@ impl Recipe {
             batch_size: 256,
             micro_batch: None,
             recompute: false,
+            precision: Precision::default(),
+            on_not_finite: OnNotFinite::default(),
             accumulate: 1,
             learning_rate: 5e-5,
             model,

@@ -105,6 +105,17 @@ impl EmaRecipe {
     }
 }
 
+/// What happens to a step whose loss or gradients are infinite or not a number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNotFinite {
+    /// The run ends, with the ids of the batch; its last checkpoint is there.
+    #[default]
+    Stop,
+    /// The step is left out, and the listener hears of it; twenty in a row end the run.
+    Skip,
+}
+
 /// What makes a model the best one; both of text→audio retrieval on the validation rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BestBy {

@@ -1,0 +1,206 @@
+//! Whether a device computes what the CPU computes: activations, embeddings, loss, gradients and some steps.
+
+mod parts;
+mod report;
+mod tolerance;
+
+use burn::tensor::{Device, TensorData};
+use muscall_model::Precision;
+use muscall_model::audio::AudioEncoderConfig;
+use muscall_model::text::TextEncoderConfig;
+use muscall_model::weights::StateDict;
+
+use crate::TrainError;
+use crate::batcher::LoadedItem;
+use crate::gradient::GradientDict;
+use crate::loss_scale::LossScale;
+use crate::optimizer::AdamW;
+use crate::recipe::Recipe;
+use crate::step::{CaptionSource, StepContext, StepGradients};
+use crate::trainee::Trainee;
+
+use parts::Parts;
+pub use report::{DeviceReport, Difference, Quantity};
+pub use tolerance::{Numbers, Tolerance};
+
+const ORIGIN: &str = "weights of the comparison";
+/// Gain of the last norm of each residual branch. With zero, as at the start of training, no gradient gets
+/// into the branches; with one, rounding multiplies from block to block until gradients have nothing in common.
+const GAIN: f32 = 0.1;
+
+/// A comparison of a device with another one, which is right.
+///
+/// Both start from the same weights and see the same batches, without dropout. The other one computes in
+/// 32 bits.
+#[derive(Clone, Copy)]
+pub struct DeviceCheck<'a> {
+    /// Model, loss, optimizer and precision.
+    pub recipe: &'a Recipe,
+    /// Of the model.
+    pub captions: &'a dyn CaptionSource,
+    /// Weights of model and heads. If there are none, they are random, with residual branches that are
+    /// small: gradients of other weights are chaotic, and differ in all but 32 bits.
+    pub weights: Option<&'a StateDict>,
+    /// What is checked.
+    pub device: &'a Device,
+    /// What is right.
+    pub reference: &'a Device,
+    /// Optimizer steps after the comparison of the first batch.
+    pub steps: usize,
+}
+
+/// One of the two.
+struct Side<'a> {
+    recipe: Recipe,
+    captions: &'a dyn CaptionSource,
+    device: Device,
+    trainee: Trainee,
+    optimizer: AdamW,
+    loss_scale: Option<LossScale>,
+}
+
+impl DeviceCheck<'_> {
+    /// Compares on some batches of at least two items; steps take them in turn.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] if the recipe's model is not valid or the weights are not its.
+    /// # Panics
+    /// Without batches.
+    pub fn run(&self, batches: &[Vec<LoadedItem>]) -> Result<DeviceReport, TrainError> {
+        let precision = self.recipe.precision;
+        let mut right = self.side(self.reference, Precision::F32)?;
+        // Where nothing is given, random weights are drawn once.
+        let weights = self.weights.cloned().unwrap_or_else(|| damped(right.trainee.state()));
+        right.trainee = right.trainee.with_state(weights.clone(), ORIGIN)?;
+        let mut found = self.side(self.device, precision)?;
+        found.trainee = found.trainee.with_state(weights, ORIGIN)?;
+
+        let numbers = Numbers::of(precision, self.device);
+        let mut report = DeviceReport::new(format!("{:?}", self.device), numbers);
+        let first = &batches[0];
+        let (found_parts, right_parts) = (found.parts(first), right.parts(first));
+        report.add_all(Quantity::Activation, found_parts.compare_outputs(&right_parts));
+        report.add_all(Quantity::Gradient, found_parts.compare_gradients(&right_parts));
+
+        for step in 0..=self.steps {
+            let batch = &batches[step % batches.len()];
+            let [one, other] = [&mut found, &mut right].map(|side| side.gradients(batch, step));
+            if step == 0 {
+                let dim = self.recipe.model.projection_dim;
+                report.add(Quantity::Embedding, "audio", cosine_distance(&one.audio, &other.audio, dim));
+                report.add(Quantity::Embedding, "text", cosine_distance(&one.text, &other.text, dim));
+                report.add(Quantity::Loss, "first batch", relative(one.loss.total, other.loss.total));
+                let norms = relative(one.gradients.norm(), other.gradients.norm());
+                report.add(Quantity::GradientNorm, "first batch", norms);
+            } else {
+                let name = format!("step {step}");
+                report.add(Quantity::TrainedLoss, name, relative(one.loss.total, other.loss.total));
+            }
+            if step < self.steps {
+                found.update(&one.gradients);
+                right.update(&other.gradients);
+            }
+        }
+        Ok(report)
+    }
+
+    fn side(&self, device: &Device, precision: Precision) -> Result<Side<'_>, TrainError> {
+        let mut recipe = without_dropout(self.recipe);
+        recipe.precision = precision;
+        let device = device.clone().autodiff();
+        device.seed(recipe.seed);
+        let trainee = Trainee::new(&recipe, &device)?;
+        let optimizer = recipe.optimizer.init();
+        let loss_scale = LossScale::of(precision);
+        Ok(Side { recipe, captions: self.captions, device, trainee, optimizer, loss_scale })
+    }
+}
+
+impl Side<'_> {
+    fn context(&self, step: usize) -> StepContext<'_> {
+        let loss_scale = self.loss_scale.map_or(1.0, |scale| scale.factor());
+        StepContext {
+            recipe: &self.recipe,
+            captions: self.captions,
+            device: &self.device,
+            seed: step as u64,
+            loss_scale,
+        }
+    }
+
+    fn gradients(&mut self, items: &[LoadedItem], step: usize) -> StepGradients {
+        // The context borrows the side, and the trainee is its own.
+        let mut trainee = self.trainee.clone();
+        loop {
+            let found = self.context(step).gradients(&mut trainee, items);
+            // In a run a step with an overflow is left out, and the next one has a smaller factor.
+            let is_too_large = found.loss.total.is_finite() && !found.gradients.norm().is_finite();
+            if !(is_too_large && self.loss_scale.as_mut().is_some_and(LossScale::shrink)) {
+                return found;
+            }
+        }
+    }
+
+    fn parts(&self, items: &[LoadedItem]) -> Parts {
+        Parts::of(&self.trainee, self.context(0).on_device(items), self.recipe.precision)
+    }
+
+    fn update(&mut self, gradients: &GradientDict) {
+        let learning_rate = self.recipe.learning_rate;
+        let rate = move |_: &str| learning_rate;
+        let mut update = self.optimizer.step(gradients, &rate);
+        self.trainee.model = update.apply(self.trainee.model.clone());
+        self.trainee.heads = update.apply(self.trainee.heads.clone());
+    }
+}
+
+fn damped(mut state: StateDict) -> StateDict {
+    let is_gain = |name: &str| name.starts_with("audio.resnet.layer") && name.ends_with("bn3.weight");
+    for (_, data) in state.iter_mut().filter(|(name, _)| is_gain(name)) {
+        *data = TensorData::new(vec![GAIN; data.shape().num_elements()], data.shape().clone());
+    }
+    state
+}
+
+/// Each device draws other random numbers.
+fn without_dropout(recipe: &Recipe) -> Recipe {
+    let mut recipe = recipe.clone();
+    match &mut recipe.model.audio {
+        AudioEncoderConfig::ResNet(_) => {}
+        AudioEncoderConfig::Crnn(config) => config.dropout = 0.0,
+    }
+    if let TextEncoderConfig::Transformer(config) = &mut recipe.model.text {
+        config.dropout = 0.0;
+    }
+    recipe
+}
+
+/// The norm of the difference, relative to that of what is right.
+fn difference(found: &[f32], right: &[f32]) -> f64 {
+    if found.len() != right.len() {
+        return f64::INFINITY;
+    }
+    let square = |x: f64| x * x;
+    let apart: f64 = found.iter().zip(right).map(|(&a, &b)| square(f64::from(a) - f64::from(b))).sum();
+    let norm: f64 = right.iter().map(|&x| square(f64::from(x))).sum();
+    if apart == 0.0 { 0.0 } else { (apart / norm).sqrt() }
+}
+
+fn relative(found: f64, right: f64) -> f64 {
+    if found == right { 0.0 } else { (found - right).abs() / right.abs() }
+}
+
+/// The largest 1 − cosine of two rows.
+fn cosine_distance(found: &[f32], right: &[f32], dim: usize) -> f64 {
+    if found.len() != right.len() {
+        return f64::INFINITY;
+    }
+    let distance = |(a, b): (&[f32], &[f32])| {
+        // Of vectors of unit norm; by the difference, since 1 − cosine itself would be rounding.
+        let apart: f64 = a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum();
+        0.5 * apart
+    };
+    // `f64::max` would hide what is not a number.
+    let rows = found.chunks_exact(dim).zip(right.chunks_exact(dim)).map(distance);
+    rows.fold(0.0_f64, |worst, row| if row <= worst || worst.is_nan() { worst } else { row })
+}

@@ -1,0 +1,119 @@
+//! Whether a device computes what the CPU computes.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser;
+use muscall::audio::{ClipConfig, CropPosition, load_clip};
+use muscall::device::devices;
+use muscall::train::Captions;
+use muscall::train::batcher::LoadedItem;
+use muscall::train::device_check::{DeviceCheck, Quantity};
+use muscall::{DeviceChoice, Manifest, Recipe, Split};
+
+/// Computes the same on a device and on the CPU: the outputs of all layers, embeddings, loss, gradients, and
+/// some steps of training. Ends with 1 if a difference is beyond its tolerance.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --features wgpu --example check_device -- --device vulkan\n\
+                  `--set precision=bf16` checks that, and `--set model.preset=resnet50 --set model.clip_s=20` the paper's model."
+)]
+struct Arguments {
+    /// Only says which devices are there.
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
+    /// The recipe; that of the quickstart if it is not given.
+    #[arg(long)]
+    recipe: Option<PathBuf>,
+    /// Replaces what the recipe says; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// A manifest; that of the demo if it is not given.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Tracks a batch.
+    #[arg(long, default_value_t = 8)]
+    tracks: usize,
+    /// Steps of training.
+    #[arg(long, default_value_t = 20)]
+    steps: usize,
+    /// Writes all differences, not only the largest of each kind.
+    #[arg(long)]
+    all: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => console::exit(Err(error)),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
+    if arguments.list {
+        devices().iter().for_each(|device| println!("{device}"));
+        return Ok(true);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let recipe = arguments.recipe.clone().unwrap_or_else(|| root.join("recipes/quickstart.toml"));
+    let recipe = Recipe::read_with(&recipe, &arguments.settings)?;
+    let data = arguments.data.clone().unwrap_or_else(|| root.join("demo/manifest.jsonl"));
+    let manifest = Manifest::read(&data, Split::Train)?;
+    let (device, reference) = (arguments.device.open()?, DeviceChoice::Cpu.open()?);
+    let batches = batches(&recipe, &manifest, arguments.tracks)?;
+    let (captions, _) = Captions::prepare(&recipe, &[&manifest], &reference, |_, _| {})?;
+    let check = DeviceCheck {
+        recipe: &recipe,
+        captions: &captions,
+        weights: None,
+        device: &device,
+        reference: &reference,
+        steps: arguments.steps,
+    };
+    let start = Instant::now();
+    let report = check.run(&batches)?;
+    println!("{:?}, {} batches of {} tracks", report.numbers, batches.len(), batches[0].len());
+    if arguments.all {
+        print!("{report}");
+    } else {
+        for quantity in Quantity::ALL {
+            report.worst(quantity).into_iter().for_each(|worst| println!("{worst}"));
+        }
+    }
+    let verdict = match report.first_beyond() {
+        None => "it agrees with the CPU".to_owned(),
+        Some(first) => format!("it does NOT agree with the CPU; first beyond its tolerance: {first}"),
+    };
+    println!("{} differences in {:.1} s: {verdict}", report.differences.len(), start.elapsed().as_secs_f64());
+    Ok(report.agrees())
+}
+
+/// The first tracks of a manifest, in two batches, from the middle of their files.
+fn batches(recipe: &Recipe, manifest: &Manifest, tracks: usize) -> Result<Vec<Vec<LoadedItem>>, Box<dyn Error>> {
+    let log_mel = &recipe.model.log_mel;
+    let extractor = log_mel.init()?;
+    let clip = ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false };
+    let item = |index: usize| -> Result<LoadedItem, Box<dyn Error>> {
+        let row = &manifest.rows[index];
+        let clip = load_clip(&row.audio, CropPosition::Central, &clip)?;
+        let mel = extractor.extract(&clip.samples)?.into_values();
+        let views = recipe.ssl.as_ref().map(|_| [mel.clone(), mel.clone()]);
+        let (captions, faults) = (vec![row.captions[0].clone()], Vec::new());
+        Ok(LoadedItem { index, mel, valid_frames: log_mel.frames(clip.valid), views, captions, faults })
+    };
+    if tracks < 2 || manifest.rows.len() < tracks {
+        return Err(format!("--tracks {tracks}: expected from 2 to {}", manifest.rows.len()).into());
+    }
+    let count = (2 * tracks).min(manifest.rows.len());
+    let items: Vec<LoadedItem> = (0..count).map(item).collect::<Result<_, _>>()?;
+    Ok(items.chunks_exact(tracks).map(<[LoadedItem]>::to_vec).collect())
+}
