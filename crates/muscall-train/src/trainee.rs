@@ -83,7 +83,15 @@ impl Trainee {
         // burn draws a weight when it is first looked at: all at once here, so that the order of
         // the draws, and with it the seed's meaning, does not depend on what comes next.
         let _ = trainee.state();
-        Ok(trainee)
+        // Each device draws other numbers: those of the CPU are the same everywhere.
+        match muscall_model::cpu().filter(|_| !muscall_model::is_cpu(device)) {
+            None => Ok(trainee),
+            Some(cpu) => {
+                cpu.seed(recipe.seed);
+                let drawn = Self::new(recipe, &cpu.autodiff())?;
+                trainee.with_state(drawn.state(), "random weights")
+            }
+        }
     }
 
     /// All tensors by name.
