@@ -82,10 +82,12 @@ impl DeviceCheck<'_> {
         report.add_all(Quantity::Activation, found_parts.compare_outputs(&right_parts));
         report.add_all(Quantity::Gradient, found_parts.compare_gradients(&right_parts));
 
+        let mut first_loss = f64::NAN;
         for step in 0..=self.steps {
             let batch = &batches[step % batches.len()];
             let [one, other] = [&mut found, &mut right].map(|side| side.gradients(batch, step));
             if step == 0 {
+                first_loss = other.loss.total;
                 let dim = self.recipe.model.projection_dim;
                 report.add(Quantity::Embedding, "audio", cosine_distance(&one.audio, &other.audio, dim));
                 report.add(Quantity::Embedding, "text", cosine_distance(&one.text, &other.text, dim));
@@ -94,7 +96,9 @@ impl DeviceCheck<'_> {
                 report.add(Quantity::GradientNorm, "first batch", norms);
             } else {
                 let name = format!("step {step}");
-                report.add(Quantity::TrainedLoss, name, relative(one.loss.total, other.loss.total));
+                // Of the first loss: the last ones may be next to nothing.
+                let apart = (one.loss.total - other.loss.total).abs() / first_loss.abs();
+                report.add(Quantity::TrainedLoss, name, apart);
             }
             if step < self.steps {
                 found.update(&one.gradients);

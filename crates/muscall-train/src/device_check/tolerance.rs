@@ -43,7 +43,7 @@ pub struct Tolerance {
     pub gradient: f64,
     /// Relative, of the norm of the loss's gradient.
     pub gradient_norm: f64,
-    /// Relative, of the loss after some steps.
+    /// Of the loss after some steps, relative to the first one.
     pub trained_loss: f64,
 }
 
