@@ -49,7 +49,8 @@ pub(crate) fn load(model: &Muscall, index: &Index, work: &Work) -> Loaded {
             let tags = file_tags(local.path()).unwrap_or_default();
             Loaded::Windows { content, duration_s, windows: model.segments(&whole), tags }
         }
-        Err(error) => Loaded::Unreadable(error.to_string()),
+        // What was fetched has a name of its own, which says nothing to anybody.
+        Err(error) => Loaded::Unreadable(error.to_string().replace(&*local.path().to_string_lossy(), &work.item.path)),
     }
 }
 
