@@ -23,9 +23,9 @@ fn quickstart(out: &Path) -> (Muscall, Manifest) {
 }
 
 /// Three pieces one after the other, as a file.
-fn glue(model: &Muscall, pieces: [&Path; 3], to: &Path) {
+fn glue(model: &Muscall, pieces: [&Path; 3], piece_s: f64, to: &Path) {
     let mut config = model.clip_config();
-    config.samples = (THIRD_S * f64::from(config.sample_rate)) as usize;
+    config.samples = (piece_s * f64::from(config.sample_rate)) as usize;
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: config.sample_rate,
@@ -42,6 +42,7 @@ fn glue(model: &Muscall, pieces: [&Path; 3], to: &Path) {
 
 /// Glued tracks, three rows of the manifest each.
 struct Glued<'a> {
+    piece_s: f64,
     tracks: Vec<(Item, [&'a str; 3])>,
     dir: &'a Path,
 }
@@ -55,22 +56,22 @@ struct Found {
 }
 
 impl<'a> Glued<'a> {
-    fn new(model: &Muscall, manifest: &'a Manifest, dir: &'a Path) -> Self {
+    fn new(model: &Muscall, manifest: &'a Manifest, dir: &'a Path, piece_s: f64) -> Self {
         // Pieces of different kinds that are long enough, three by three.
         let mut rows: Vec<_> = manifest.rows.iter().collect();
         rows.retain(|row| {
             let whole = load_whole(&row.audio, &model.clip_config()).unwrap();
-            whole.samples.len() as f64 >= THIRD_S * f64::from(model.config().log_mel.sample_rate)
+            whole.samples.len() as f64 >= piece_s * f64::from(model.config().log_mel.sample_rate)
         });
         let spread = rows.len() / 3;
         assert!(spread >= 5, "{} pieces are long enough", rows.len());
         let track = |track: usize| {
             let pieces = [0, 1, 2].map(|third| rows[track + third * spread]);
             let path = dir.join(format!("{track}.wav"));
-            glue(model, pieces.map(|row| row.audio.as_path()), &path);
+            glue(model, pieces.map(|row| row.audio.as_path()), piece_s, &path);
             (Item::file(&path).unwrap(), pieces.map(|row| row.captions[0].as_str()))
         };
-        Self { tracks: (0..spread).map(track).collect(), dir }
+        Self { piece_s, tracks: (0..spread).map(track).collect(), dir }
     }
 
     fn ask(&self, model: &Muscall) -> Found {
@@ -91,7 +92,7 @@ impl<'a> Glued<'a> {
                 let moment = index.search(query.row(0), &Search::new(1).with_filter(&own)).unwrap()[0].moments[0];
                 let middle = f64::midpoint(moment.start_s, moment.end_s);
                 found.asked += 1;
-                found.third += usize::from((middle / THIRD_S) as usize == third);
+                found.third += usize::from((middle / self.piece_s) as usize == third);
                 found.track += usize::from(index.search(query.row(0), &Search::new(1)).unwrap()[0].track == number);
             }
         }
@@ -104,7 +105,7 @@ fn a_caption_finds_its_third_of_a_glued_track() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
     let (model, manifest) = quickstart(&run);
-    let glued = Glued::new(&model, &manifest, dir.path());
+    let glued = Glued::new(&model, &manifest, dir.path(), THIRD_S);
     let Found { third, track, asked, .. } = glued.ask(&model);
     println!("{third} of {asked} captions find their third, {track} their track among {}", glued.tracks.len());
     assert!(third * 10 >= asked * 9, "{third} of {asked}");
@@ -119,14 +120,19 @@ fn hops() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
     let (model, manifest) = quickstart(&run);
-    let glued = Glued::new(&model, &manifest, dir.path());
     let file = run.join("config.json");
     let mut config: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    for part in [1.0, 2.0, 4.0, 8.0] {
-        let hop_s = model.config().clip_s / part;
-        config["segment_hop_s"] = hop_s.into();
-        std::fs::write(&file, config.to_string()).unwrap();
-        let Found { third, track, asked, segments } = glued.ask(&Muscall::load(&run, &Device::default()).unwrap());
-        println!("hop {hop_s:.2} s: {third} thirds and {track} tracks of {asked}, {segments} segments");
+    // Pieces that windows fill, and those that they do not.
+    for piece_s in [12.0, 7.5, 4.5] {
+        let glued = Glued::new(&model, &manifest, dir.path(), piece_s);
+        for part in [1.0, 2.0, 4.0, 8.0] {
+            let hop_s = model.config().clip_s / part;
+            config["model"]["segment_hop_s"] = hop_s.into();
+            std::fs::write(&file, config.to_string()).unwrap();
+            let Found { third, track, asked, segments } = glued.ask(&Muscall::load(&run, &Device::default()).unwrap());
+            println!(
+                "hop {hop_s:.2} s, pieces of {piece_s} s: {third} thirds and {track} tracks of {asked}, {segments} segments"
+            );
+        }
     }
 }
