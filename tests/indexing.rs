@@ -171,8 +171,10 @@ fn the_index_holds_what_the_model_gives() {
             assert_eq!(opened.vector(track).unwrap(), middle.row(row));
             short += 1;
         }
-        let best = opened.search(opened.segments(track).unwrap().rows.row(0), &Search::new(1)).unwrap();
-        assert_eq!(best[0].track, track);
+        // Random weights may give two tracks the same vector but for rounding.
+        let answers = opened.search(opened.segments(track).unwrap().rows.row(0), &Search::new(12)).unwrap();
+        let own = answers.iter().find(|answer| answer.track == track).unwrap();
+        assert!(own.score > answers[0].score - 1e-5, "{} {}", own.score, answers[0].score);
     }
     assert!(short > 0, "some files are short");
     // Another model's vectors are not mixed with these.
