@@ -73,15 +73,16 @@ fn loss_and_gradients_match(kernels: bool) {
     assert!(relative[0].0 < 1e-3, "{:?}", relative[0]);
 }
 
-/// AdamW turns gradients that are rounding errors into whole steps, and the network turns these into
-/// other gradients: from the same weights our kernels and burn's operators agree to 7e-6 in every
-/// gradient, two steps later losses are 2e-3 apart. Without AVX-512 burn sums in PyTorch's order and stays with it.
+/// How much greater the third loss of `average` is if one rectifier falls to the other side. In float64 its input is
+/// 5e-8 at the second step, where those around it are 0.8: which side that is in float32 is a matter of rounding.
+/// `tests/golden/rectifier.py` computes both.
+const OTHER_SIDE: f64 = 1.56e-3;
+
 fn steps_match(folder: &str, kernels: bool) {
     let Golden { mut model, .. } = read(folder);
     model.audio = model.audio.with_kernels(kernels);
     let golden = read(folder);
     let steps = golden.tensors["steps.losses"].1.len();
-    let sums_otherwise = kernels || has_avx512();
     let config = AdamWConfig { decay_everything: true, ..AdamWConfig::default() };
     let mut optimizer = config.init();
     let schedule = Schedule::Cosine { warmup: 0.0 };
@@ -89,8 +90,11 @@ fn steps_match(folder: &str, kernels: bool) {
         let loss = loss(&model, golden.mel("steps.audio", step), golden.text("steps.tokens", step));
         let difference = scalar(&loss) - golden.tensors["steps.losses"].1[step];
         println!("{folder}, step {step}: loss off by {difference:.1e}");
-        let tolerance = if sums_otherwise && step == 2 { 3e-3 } else { 1e-4 };
-        assert!(difference.abs() < tolerance, "step {step}: {difference}");
+        // Without AVX our kernels sum in yet another order.
+        let tolerance = if kernels && step == 2 { 3e-4 } else { 1e-4 };
+        let sides = if folder == "average" && step == 2 { [0.0, OTHER_SIDE] } else { [0.0; 2] };
+        let off = sides.map(|side| (difference - side).abs());
+        assert!(off[0].min(off[1]) < tolerance, "step {step}: {difference}");
         let rate = 1e-3 * schedule.factor(step as u64, 2 * steps as u64);
         assert!((rate - golden.tensors["steps.learning_rates"].1[step]).abs() < 1e-12);
         let mut gradients = GradientDict::default();
@@ -110,13 +114,6 @@ fn steps_match(folder: &str, kernels: bool) {
         println!("{folder}, {name}: off by {difference:.1e}");
         assert!(difference < 5e-4, "{name}: {difference}");
     }
-}
-
-fn has_avx512() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512f");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 #[test]
