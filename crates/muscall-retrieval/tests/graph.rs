@@ -11,6 +11,7 @@ use muscall_retrieval::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
 
 const DIM: usize = 32;
 const SEGMENTS: usize = 6;
@@ -35,11 +36,15 @@ fn add(writer: &mut IndexWriter, rng: &mut ChaCha8Rng, tracks: std::ops::Range<u
     writer.commit().unwrap();
 }
 
-fn filled(path: &Path, tracks: usize) -> (IndexWriter, ChaCha8Rng) {
+/// An index of some tracks in a directory of its own, what writes it, and what drew it.
+fn indexed(tracks: usize) -> (TempDir, Index, IndexWriter, ChaCha8Rng) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("music.index");
     let mut rng = ChaCha8Rng::seed_from_u64(3);
-    let mut writer = IndexWriter::create(path, &IndexConfig::new(DIM, "00ff").with_windows(10.0, 5.0)).unwrap();
+    let mut writer = IndexWriter::create(&path, &IndexConfig::new(DIM, "00ff").with_windows(10.0, 5.0)).unwrap();
     add(&mut writer, &mut rng, 0..tracks);
-    (writer, rng)
+    let index = Index::open(&path).unwrap();
+    (dir, index, writer, rng)
 }
 
 fn build(index: &Index) -> SegmentGraph {
@@ -68,10 +73,7 @@ fn recall(index: &Index, graph: &SegmentGraph, rng: &mut ChaCha8Rng) -> f64 {
 
 #[test]
 fn it_finds_nearly_all_and_scores_exactly() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("music.index");
-    let (mut writer, mut rng) = filled(&path, 700);
-    let index = Index::open(&path).unwrap();
+    let (_dir, index, mut writer, mut rng) = indexed(700);
     let graph = build(&index);
     assert!(recall(&index, &graph, &mut rng) > 0.95);
 
@@ -90,10 +92,7 @@ fn it_finds_nearly_all_and_scores_exactly() {
 
 #[test]
 fn tracks_and_filters_are_those_of_the_index() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("music.index");
-    let (_, mut rng) = filled(&path, 400);
-    let index = Index::open(&path).unwrap();
+    let (_dir, index, _, mut rng) = indexed(400);
     let graph = build(&index);
     let approximate = graph.over(&index).unwrap();
     let narrow = |_: &Index, track: usize| Ok(track % 97 == 3);
@@ -115,10 +114,7 @@ fn tracks_and_filters_are_those_of_the_index() {
 
 #[test]
 fn many_threads_search_at_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("music.index");
-    filled(&path, 200);
-    let index = Index::open(&path).unwrap();
+    let (_dir, index, _, _) = indexed(200);
     let graph = build(&index);
     std::thread::scope(|scope| {
         for seed in 0..64 {
@@ -133,10 +129,8 @@ fn many_threads_search_at_once() {
 
 #[test]
 fn a_graph_of_another_index_or_a_damaged_one_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("music.index");
-    let (mut writer, _) = filled(&path, 60);
-    let index = Index::open(&path).unwrap();
+    let (_dir, index, mut writer, _) = indexed(60);
+    let path = index.path();
     drop(build(&index));
     let graph = path.with_extension("graph");
     let whole = fs::read(&graph).unwrap();
@@ -162,15 +156,13 @@ fn a_graph_of_another_index_or_a_damaged_one_is_refused() {
     let compacted = index.refreshed().unwrap().unwrap();
     let stale = SegmentGraph::open(&graph, &compacted, &GraphConfig::new());
     assert!(matches!(stale, Err(RetrievalError::StaleGraph { .. })));
-    assert!(matches!(SegmentGraph::open(&path, &index, &GraphConfig::new()), Err(RetrievalError::Corrupt { .. })));
+    assert!(matches!(SegmentGraph::open(path, &index, &GraphConfig::new()), Err(RetrievalError::Corrupt { .. })));
 }
 
 #[test]
 fn a_build_can_be_broken_off() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("music.index");
-    filled(&path, 30);
-    let index = Index::open(&path).unwrap();
+    let (_dir, index, _, _) = indexed(30);
+    let path = index.path();
     let graph = path.with_extension("graph");
     let stopped = SegmentGraph::build(&index, &graph, &GraphConfig::new(), &mut |_, _| ControlFlow::Break(()));
     assert!(!stopped.unwrap());

@@ -27,7 +27,7 @@ impl<'a> Approximate<'a> {
         Self { graph, index }
     }
 
-    /// At most `wanted` allowed segments, best first, and whether the graph has given all it would.
+    /// At most `wanted` allowed segments, best first.
     fn rows(&self, query: &[f32], wanted: usize, allowed: &Allowed<'_>) -> Result<Vec<Scored>, RetrievalError> {
         let found = {
             let _place = self.graph.gate.enter();
@@ -65,19 +65,20 @@ impl<'a> Approximate<'a> {
         Ok(rows)
     }
 
-    /// Enough rows for an answer: asks for more as long as `enough` says so. `None` if that leads nowhere.
-    fn enough_rows(
+    /// What `enough` makes of the best rows; as long as that is nothing, there are more of them. `None` if that leads
+    /// nowhere.
+    fn enough_rows<T>(
         &self,
         query: &[f32],
         least: usize,
         allowed: &Allowed<'_>,
-        enough: impl Fn(&[Scored]) -> bool,
-    ) -> Result<Option<Vec<Scored>>, RetrievalError> {
+        enough: impl Fn(Vec<Scored>) -> Result<Option<T>, RetrievalError>,
+    ) -> Result<Option<T>, RetrievalError> {
         let mut wanted = self.graph.config.rerank.max(least);
         while wanted <= MOST {
-            let rows = self.rows(query, wanted, allowed)?;
-            if enough(&rows) {
-                return Ok(Some(rows));
+            let found = enough(self.rows(query, wanted, allowed)?)?;
+            if found.is_some() {
+                return Ok(found);
             }
             wanted *= 4;
         }
@@ -90,7 +91,7 @@ impl Searcher for Approximate<'_> {
         self.index.check_query(query)?;
         let allowed = Allowed::new(self.index, None);
         let k = k.min(self.index.segments_len());
-        match self.enough_rows(query, k, &allowed, |rows| rows.len() >= k)? {
+        match self.enough_rows(query, k, &allowed, |rows| Ok((rows.len() >= k).then_some(rows)))? {
             Some(rows) => rows.into_iter().take(k).map(|hit| self.index.segment_hit(hit)).collect(),
             None => self.index.nearest_segments(query, k),
         }
@@ -102,10 +103,10 @@ impl Searcher for Approximate<'_> {
         index.check_query(query)?;
         let allowed = Allowed::new(index, search.filter);
         let top = search.top.min(index.len());
-        let tracks = |rows: &[Scored]| -> Result<Vec<Scored>, RetrievalError> {
+        let tracks = |rows: Vec<Scored>| -> Result<Option<Vec<Scored>>, RetrievalError> {
             let mut owners = std::collections::HashSet::new();
             let mut tracks = Vec::new();
-            for &Scored { item, score } in rows {
+            for Scored { item, score } in rows {
                 let (number, row) = (item.block as usize, item.row as usize);
                 let owner = index.owner(number, Rows::Segments, row).map_err(|what| index.corrupt(what))?;
                 if owners.insert(owner) {
@@ -113,11 +114,10 @@ impl Searcher for Approximate<'_> {
                     tracks.push(Scored { item: Item { row, ..item }, score });
                 }
             }
-            Ok(tracks)
+            Ok((tracks.len() >= top).then_some(tracks))
         };
-        let enough = |rows: &[Scored]| tracks(rows).is_ok_and(|tracks| tracks.len() >= top);
-        match self.enough_rows(query, top * SEGMENTS_A_TRACK, &allowed, enough)? {
-            Some(rows) => index.answers(query, search, &allowed, Some(tracks(&rows)?)),
+        match self.enough_rows(query, top * SEGMENTS_A_TRACK, &allowed, tracks)? {
+            Some(tracks) => index.answers(query, search, &allowed, Some(tracks)),
             None => index.search(query, search),
         }
     }
