@@ -32,6 +32,7 @@ fn main() {
         let model = Muscall::new(config, &dual, tokenizer, &Device::default()).unwrap();
         let whole = load_whole(&dir.path().join("00000.mp3"), &model.clip_config()).unwrap();
         let windows: Vec<Clip> = (0..files).flat_map(|_| model.segments(&whole)).collect();
+        let decode_ms = decoding_ms(&dir.path().join("00000.mp3"), &model) * files as f64 / windows.len() as f64;
         let (mut alone, mut indexed) = (Vec::new(), Vec::new());
         let mut resident = Vec::new();
         for _ in 0..=rounds {
@@ -58,11 +59,21 @@ fn main() {
         let (alone, indexed) = (median(&mut alone[1..]), median(&mut indexed[1..]));
         let (early, late) = (resident[resident.len() / 4], resident[resident.len() - 1]);
         println!(
-            "{name}: {} windows; encoder alone {alone:.1} a second, indexing mp3 {indexed:.1} ({:.1} %); memory {early} MB, at the end {late} MB",
+            "{name}: {} windows; encoder alone {alone:.1} a second, indexing mp3 {indexed:.1} ({:.1} %); decoding takes {decode_ms:.1} ms of a core a window; memory {early} MB, at the end {late} MB",
             windows.len(),
             100.0 * indexed / alone
         );
     }
+}
+
+/// Of one file, alone on the machine.
+fn decoding_ms(path: &Path, model: &Muscall) -> f64 {
+    let decode = |_| {
+        let started = Instant::now();
+        std::hint::black_box(load_whole(std::hint::black_box(path), &model.clip_config()).unwrap());
+        1e3 * started.elapsed().as_secs_f64()
+    };
+    median(&mut (0..5).map(decode).collect::<Vec<_>>())
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -16,51 +16,15 @@ docs/PERFORMANCE.md.
 tries the script on a machine without a card.
 """
 import argparse
-import glob
-import json
 import os
 import statistics
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(HERE, "../pytorch"))
+from sides import ROOT, Worker, newest, python
+
 PACKAGES = ["torch==2.15.0", "safetensors==0.8.0", "numpy==2.4.6"]
-
-
-def python():
-    """The interpreter of the virtual environment."""
-    env = os.path.join(ROOT, "target", "pytorch")
-    interpreter = os.path.join(env, "bin", "python")
-    if not os.path.exists(interpreter):
-        subprocess.run([sys.executable, "-m", "venv", env], check=True)
-        subprocess.run([interpreter, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    return interpreter
-
-
-def ours():
-    """The newest build of the worker."""
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    found = [path for path in glob.glob(os.path.join(target, "*/deps/gpu-*")) if "." not in os.path.basename(path)]
-    if not found:
-        sys.exit("build the worker first: cargo bench --bench gpu --features cuda --no-run")
-    return max(found, key=os.path.getmtime)
-
-
-class Worker:
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-
-    def ask(self, case):
-        self.process.stdin.write(json.dumps(case) + "\n")
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"a worker died at {case}")
-        return json.loads(answer)
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def cosine_distance(a, b, rows):
@@ -119,9 +83,9 @@ def main():
     parser.add_argument("--python", help="an interpreter with torch and safetensors")
     parser.add_argument("--no-pytorch", action="store_true", help="only our side")
     arguments = parser.parse_args()
-    binary = arguments.worker or ours()
+    binary = arguments.worker or newest("gpu", "cargo bench --bench gpu --features cuda --no-run")
     variants = [] if arguments.no_pytorch else arguments.variants
-    interpreter = (arguments.python or python()) if variants else None
+    interpreter = (arguments.python or python(PACKAGES)) if variants else None
     print("| stage | numbers | ours, ms | clips/s | PyTorch's best, ms | which | ratio | memory, MB | first result, s | cosine distance |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     exported = None

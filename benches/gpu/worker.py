@@ -8,10 +8,9 @@ STARTED = time.perf_counter()
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../pytorch"))
-from model import DualEncoder
+from model import load as model_and_inputs
 
 torch.manual_seed(0)
 torch.backends.cudnn.benchmark = True
@@ -38,11 +37,7 @@ def autocast(case):
 
 
 def load(case):
-    weights, inputs = (load_file(os.path.join(case["out"], f"{name}.safetensors")) for name in ("weights", "inputs"))
-    width = weights["audio.resnet.conv3.weight"].shape[0]
-    model = DualEncoder(width, weights["audio.pool.positional_embedding"].shape[0] - 1)
-    missing, surplus = model.load_state_dict(weights, strict=False)
-    assert not surplus and all("num_batches" in name for name in missing), (missing, surplus)
+    model, inputs = model_and_inputs(case["out"])
     model = model.to(device(case))
     if "channels_last" in case["variant"]:
         model = model.to(memory_format=torch.channels_last)

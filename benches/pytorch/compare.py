@@ -3,20 +3,17 @@
 
     cargo bench --bench pytorch --no-run && benches/pytorch/compare.py [--threads 1 2] [--only audio]
 
-Makes a virtual environment in target/pytorch on the first run. Each case starts one process a side and
+Makes a virtual environment in target/pytorch on the first run, unless MUSCALL_PYTHON names an interpreter. Each case starts one process a side and
 variant; they answer in turn, odd rounds in reverse order, pinned to the same cores. Prints the table of
 docs/PERFORMANCE.md.
 """
 import argparse
-import glob
-import json
 import os
 import statistics
-import subprocess
-import sys
+
+from sides import ROOT, Worker, newest, python
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(os.path.dirname(HERE))
 PACKAGES = [
     "torch==2.15.0", "torchaudio==2.11.0", "safetensors==0.8.0", "numpy==2.4.6", "soundfile==0.14.0",
     "torch-audiomentations==0.12.0",
@@ -38,43 +35,11 @@ CASES = [
 ]
 
 
-def python():
-    """The interpreter of the virtual environment, or the one given."""
-    if given := os.environ.get("MUSCALL_PYTHON"):
-        return given
-    env = os.path.join(ROOT, "target", "pytorch")
-    interpreter = os.path.join(env, "bin", "python")
-    if not os.path.exists(interpreter):
-        subprocess.run([sys.executable, "-m", "venv", env], check=True)
-        subprocess.run([interpreter, "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    return interpreter
-
-
-def ours():
-    """The newest build of the worker."""
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    found = [path for path in glob.glob(os.path.join(target, "release/deps/pytorch-*")) if "." not in os.path.basename(path)]
-    if not found:
-        sys.exit("build the worker first: cargo bench --bench pytorch --no-run")
-    return max(found, key=os.path.getmtime)
-
-
-class Worker:
-    def __init__(self, command, threads):
-        env = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), RAYON_NUM_THREADS=str(threads))
-        pinned = ["taskset", "-c", ",".join(map(str, range(threads)))] + command
-        self.process = subprocess.Popen(pinned, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, env=env)
-
-    def ask(self, case):
-        self.process.stdin.write(json.dumps(case) + "\n")
-        answer = self.process.stdout.readline()
-        if not answer:
-            sys.exit(f"a worker died at {case}")
-        return json.loads(answer)
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
+def pinned(command, threads):
+    """A worker on the first cores, with as many threads."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+    env = os.environ | {name: str(threads) for name in names}
+    return Worker(["taskset", "-c", ",".join(map(str, range(threads))), *command], env)
 
 
 def main():
@@ -84,7 +49,8 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name holds this")
     parser.add_argument("--mp3", default=os.path.join(ROOT, "benches/music.mp3"))
     arguments = parser.parse_args()
-    interpreter, binary = python(), ours()
+    interpreter = os.environ.get("MUSCALL_PYTHON") or python(PACKAGES)
+    binary = newest("pytorch", "cargo bench --bench pytorch --no-run")
     print("| stage | threads | ours, ms | PyTorch's best, ms | which | ratio | goal | memory, MB | difference |")
     print("|---|---|---|---|---|---|---|---|---|")
     for name, case, variants, goal in CASES:
@@ -93,11 +59,11 @@ def main():
         for threads in arguments.threads:
             data = os.path.join(ROOT, "target", "pytorch-data", str(case.get("width", 16)))
             case = dict(case, data=data, out=data, path=arguments.mp3, threads=threads)
-            exporter = Worker([binary], threads)
+            exporter = pinned([binary], threads)
             exporter.ask(dict(case, case="export", batch=case.get("batch", 8) if case["case"] == "audio" else 1))
             exporter.stop()
-            sides = {"ours": Worker([binary], threads)}
-            sides |= {variant: Worker([interpreter, os.path.join(HERE, "worker.py")], threads) for variant in variants}
+            sides = {"ours": pinned([binary], threads)}
+            sides |= {variant: pinned([interpreter, os.path.join(HERE, "worker.py")], threads) for variant in variants}
             times, peaks, differences = {side: [] for side in sides}, {}, {}
             for round in range(arguments.rounds):
                 order = list(sides) if round % 2 == 0 else ["ours", *reversed([s for s in sides if s != "ours"])]

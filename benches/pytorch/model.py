@@ -2,8 +2,11 @@
 
 Module names are those of our state, so that weights load without a table.
 """
+import os
+
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 
@@ -145,6 +148,16 @@ class DualEncoder(nn.Module):
 
     def embed_text(self, ids, ends):
         return F.normalize(self.text_projection(self.text(ids, ends)), dim=-1)
+
+
+def load(folder):
+    """The model with our weights, and the inputs, as our side has exported them."""
+    weights, inputs = (load_file(os.path.join(folder, f"{name}.safetensors")) for name in ("weights", "inputs"))
+    width = weights["audio.resnet.conv3.weight"].shape[0]
+    model = DualEncoder(width, weights["audio.pool.positional_embedding"].shape[0] - 1)
+    missing, surplus = model.load_state_dict(weights, strict=False)
+    assert not surplus and all("num_batches" in name for name in missing), (missing, surplus)
+    return model, inputs
 
 
 def fold(model):

@@ -13,7 +13,7 @@ torch.version.cuda = None
 from safetensors.torch import load_file
 
 sys.path.insert(0, os.path.dirname(__file__))
-from model import DualEncoder, fold
+from model import fold, load
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 torch.manual_seed(0)
@@ -29,22 +29,13 @@ def timed(rounds, run):
     return times
 
 
-def load(case):
-    state, inputs = (load_file(os.path.join(case["data"], f"{name}.safetensors")) for name in ("weights", "inputs"))
-    width = state["audio.resnet.conv3.weight"].shape[0]
-    model = DualEncoder(width, state["audio.pool.positional_embedding"].shape[0] - 1)
-    missing, surplus = model.load_state_dict(state, strict=False)
-    assert not surplus and all("num_batches" in name for name in missing), (missing, surplus)
-    return model, inputs
-
-
 def difference(case, name, values):
     ours = load_file(os.path.join(case["data"], f"ours-{name}.safetensors"))[name]
     return float((ours - values.flatten()).abs().max())
 
 
 def audio(case):
-    model, inputs = load(case)
+    model, inputs = load(case["data"])
     mel = inputs["mel"][: case["batch"]]
     variant = case.get("variant", "eager")
     if variant == "channels_last":
@@ -67,7 +58,7 @@ def audio(case):
 
 
 def text(case):
-    model, inputs = load(case)
+    model, inputs = load(case["data"])
     ids, ends = inputs["ids"].long(), inputs["ends"].long()
     if case.get("variant") == "trimmed":
         ids = ids[:, : int(ends.max()) + 1]
@@ -161,7 +152,7 @@ def whole_steps(case):
     """Decoding, augmentation, both encoders, loss, AdamW. The first two steps are not counted."""
     import torchaudio
 
-    model, inputs = load(case)
+    model, inputs = load(case["data"])
     if case.get("variant") == "channels_last":
         model = model.to(memory_format=torch.channels_last)
     model.train()
