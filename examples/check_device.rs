@@ -71,14 +71,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let (device, reference) = (arguments.device.open()?, DeviceChoice::Cpu.open()?);
     let batches = batches(&recipe, &manifest, arguments.tracks)?;
     let (captions, _) = Captions::prepare(&recipe, &[&manifest], &reference, |_, _| {})?;
-    let check = DeviceCheck {
-        recipe: &recipe,
-        captions: &captions,
-        weights: None,
-        device: &device,
-        reference: &reference,
-        steps: arguments.steps,
-    };
+    let check = DeviceCheck::new(&recipe, &captions, &device, &reference).with_steps(arguments.steps);
     let start = Instant::now();
     let report = check.run(&batches)?;
     println!("{:?}, {} batches of {} tracks", report.numbers, batches.len(), batches[0].len());

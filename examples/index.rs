@@ -2,20 +2,23 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
+#[path = "index/report.rs"]
+mod report;
 #[path = "index/source.rs"]
 mod source;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use muscall::indexing::{Done, Indexer, Report, Shard, index_config, merge, write_unreadable};
+use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
 use muscall::{Index, Muscall};
 
 use crate::console::IndexConsole;
+use crate::report::{finish, print_report, sibling};
 use crate::source::Source;
 
 /// Makes an index of the moments of all music in a folder, a manifest or a bucket, or brings it up to date: new
@@ -110,7 +113,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 #[cfg(feature = "ann")]
-fn build_graph(index: &Path, console: &IndexConsole) -> Result<(), Box<dyn Error>> {
+fn build_graph(index: &std::path::Path, console: &IndexConsole) -> Result<(), Box<dyn Error>> {
     use muscall::retrieval::{GraphConfig, SegmentGraph};
     let path = SegmentGraph::path_beside(index);
     let is_whole = SegmentGraph::build(&Index::open(index)?, &path, &GraphConfig::new(), &mut |done, all| {
@@ -128,30 +131,4 @@ fn shard(text: &str) -> Result<Shard, Box<dyn Error>> {
         Ok(count) => Ok(Shard::from_environment(count)?),
         Err(_) => Ok(text.parse()?),
     }
-}
-
-fn print_report(report: &Report, wall_s: f64, list: &Path) {
-    let Report { embedded, audio_s, moved, unchanged, removed, unreadable, .. } = report;
-    println!(
-        "{embedded} files embedded ({:.1} h of audio in {wall_s:.0} s), {moved} moved, {unchanged} unchanged, {removed} removed",
-        audio_s / 3600.0
-    );
-    for file in unreadable.iter().take(20) {
-        eprintln!("left out: {}: {}", file.path, file.reason);
-    }
-    if !unreadable.is_empty() {
-        eprintln!("{} files were left out; all of them, with the reasons, are in {}", unreadable.len(), list.display());
-    }
-}
-
-fn finish(index: &Path, what: &str) -> Result<(), Box<dyn Error>> {
-    let opened = Index::open(index)?;
-    println!("{}: {what}; {} tracks, {} segments", index.display(), opened.len(), opened.segments_len());
-    Ok(())
-}
-
-fn sibling(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    path.with_file_name(name)
 }

@@ -53,14 +53,7 @@ fn gpus_agree_with_the_cpu() {
         for (a, b) in found.values().iter().zip(right.values()) {
             assert!((a - b).abs() < 1e-2, "{gpu}: {a} for {b}");
         }
-        let check = DeviceCheck {
-            recipe: &recipe,
-            captions: &captions,
-            weights: None,
-            device: &device,
-            reference: &reference,
-            steps: 2,
-        };
+        let check = DeviceCheck::new(&recipe, &captions, &device, &reference).with_steps(2);
         let report = check.run(std::slice::from_ref(&batch)).unwrap();
         eprintln!("{report}");
         assert!(report.agrees(), "{gpu}: {}", report.first_beyond().unwrap());

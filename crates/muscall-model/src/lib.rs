@@ -28,6 +28,7 @@ pub use audio::AudioBatch;
 pub use bundle::Muscall;
 pub use embedding::{AudioEmbedding, Embeddings, Ranking, TextEmbedding};
 pub use error::{Differences, ModelError};
+pub use layers::{NormGroup, with_norm_group};
 pub use muscall::{DualEncoder, MuscallConfig, OtherLengths, Temperature, WindowPooling};
 pub use muscall_kernels::keep_freed_memory;
 pub use precision::Precision;

@@ -7,11 +7,11 @@ mod fixture;
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Param;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use fixture::{Tensors, read_tensors, tensor};
 use muscall_model::audio::{Crnn, CrnnConfig};
-use muscall_model::weights::{ParameterPath, with_state};
+use muscall_model::weights::{ParameterVisitor, visit_parameters, with_state};
 
 fn read(device: &Device) -> (Crnn, Tensors) {
     let tensors = read_tensors("crnn/crnn.safetensors");
@@ -45,23 +45,14 @@ fn features_match_in_evaluation() {
 }
 
 struct Collect<'a> {
-    path: ParameterPath,
     gradients: &'a Gradients,
     found: BTreeMap<String, Vec<f32>>,
 }
 
-impl ModuleVisitor for Collect<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl ParameterVisitor for Collect<'_> {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(self.path.name(), gradient.into_data().try_into_vec::<f32>().unwrap());
+            self.found.insert(name, gradient.into_data().try_into_vec::<f32>().unwrap());
         }
     }
 }
@@ -73,8 +64,8 @@ fn features_and_gradients_match_in_training() {
     let features = features(&model, &tensors, &device);
     close(features.clone(), &tensors["train.features"].1, "train.features");
     let gradients = features.square().sum().backward();
-    let mut collect = Collect { path: ParameterPath::default(), gradients: &gradients, found: BTreeMap::new() };
-    model.visit(&mut collect);
+    let mut collect = Collect { gradients: &gradients, found: BTreeMap::new() };
+    visit_parameters(&model, &mut collect);
     let mut compared = 0;
     for (name, (_, expected)) in &tensors {
         let Some(name) = name.strip_prefix("grad.") else { continue };

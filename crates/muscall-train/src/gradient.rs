@@ -1,55 +1,69 @@
-//! Gradients on the host, by parameter name.
+//! Gradients by parameter name.
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, Param};
 use burn::tensor::{Gradients, Tensor};
-use muscall_model::weights::ParameterPath;
+use muscall_model::weights::{ParameterVisitor, visit_parameters};
+
+use crate::values::Values;
 
 /// The gradient of each parameter that has one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct GradientDict(BTreeMap<String, Vec<f32>>);
+pub struct GradientDict(BTreeMap<String, Values>);
 
 impl GradientDict {
     /// Adds the gradients of a module's parameters, and takes them out of `gradients`: there is one
-    /// copy at a time.
+    /// copy at a time. Those of a GPU stay there.
     pub fn collect<M: Module>(&mut self, module: &M, gradients: &mut Gradients) {
-        module.visit(&mut Collector { path: ParameterPath::default(), gradients, into: self });
+        visit_parameters(module, &mut Collector { gradients, into: self });
     }
 
-    /// Of one parameter, in row-major order.
-    pub fn get(&self, name: &str) -> Option<&[f32]> {
-        self.0.get(name).map(Vec::as_slice)
+    /// Of one parameter.
+    pub fn get(&self, name: &str) -> Option<&Values> {
+        self.0.get(name)
     }
 
     /// All of them, in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[f32])> {
-        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Values)> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values))
     }
 
-    pub(crate) fn into_values(self) -> impl Iterator<Item = (String, Vec<f32>)> {
+    pub(crate) fn into_values(self) -> impl Iterator<Item = (String, Values)> {
         self.0.into_iter()
     }
 
     /// Multiplies all gradients.
     pub fn scale(&mut self, factor: f32) {
-        self.0.values_mut().flatten().for_each(|x| *x *= factor);
+        self.0.values_mut().for_each(|values| values.scale(factor));
     }
 
-    /// The Euclidean norm of all gradients together.
+    /// The Euclidean norm of all gradients together. It waits for a GPU, once.
     pub fn norm(&self) -> f64 {
-        self.0.values().map(|values| sum_of_squares(values)).sum::<f64>().sqrt()
+        let mut sum = 0.0;
+        let mut on_device = Vec::new();
+        for values in self.0.values() {
+            match values {
+                Values::Host(values) => sum += sum_of_squares(values),
+                Values::Device(tensor) => on_device.push((tensor.clone() * tensor.clone()).sum()),
+            }
+        }
+        if !on_device.is_empty() {
+            let sums = Values::of(Tensor::cat(on_device, 0)).into_host();
+            sum += sums.into_iter().map(f64::from).sum::<f64>();
+        }
+        sum.sqrt()
     }
 
     /// Takes one parameter's gradient out.
-    pub(crate) fn remove(&mut self, name: &str) -> Option<Vec<f32>> {
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Values> {
         self.0.remove(name)
     }
 
     /// Adds one parameter's gradient.
-    pub(crate) fn add(&mut self, name: String, values: Vec<f32>) {
+    pub(crate) fn add(&mut self, name: String, values: Values) {
         match self.0.get_mut(&name) {
-            Some(sum) => sum.iter_mut().zip(values).for_each(|(sum, x)| *sum += x),
+            Some(sum) => sum.add(values),
             None => {
                 self.0.insert(name, values);
             }
@@ -71,24 +85,43 @@ fn sum_of_squares(values: &[f32]) -> f64 {
 }
 
 struct Collector<'a> {
-    path: ParameterPath,
     gradients: &'a mut Gradients,
     into: &'a mut GradientDict,
 }
 
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl ParameterVisitor for Collector<'_> {
+    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad_remove(self.gradients) {
-            let values = gradient.into_data().convert::<f32>();
-            self.into.add(self.path.name(), values.try_into_vec().expect("converted to f32"));
+            self.into.add(name, Values::of(gradient));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn gradients_on_a_device_have_the_same_norm_sum_and_scale() {
+        let numbers = [3.0_f32, -1.0, 0.5, 2.0];
+        let mut host = GradientDict::default();
+        let mut device = GradientDict::default();
+        for name in ["a", "b", "a"] {
+            host.add(name.to_owned(), Values::Host(numbers.to_vec()));
+            let tensor = Tensor::<1>::from_data(TensorData::from(numbers), &Device::flex());
+            device.add(name.to_owned(), Values::Device(tensor));
+        }
+        assert_eq!(device, host);
+        host.scale(0.5);
+        device.scale(0.5);
+        assert_eq!(device, host);
+        assert_eq!(device.norm(), host.norm());
+        // (2² + 1²) times the sum of the squares, halved.
+        assert_eq!(host.norm(), (5.0_f64 * 14.25).sqrt() / 2.0);
+        // One place for both: the first one's.
+        host.add("b".to_owned(), device.remove("b").unwrap());
+        assert!(host.get("b").unwrap().device().is_none());
     }
 }

@@ -30,6 +30,7 @@ mod run_dir;
 pub mod schedule;
 pub mod step;
 pub mod trainee;
+pub mod values;
 
 pub use captions::Captions;
 pub use error::TrainError;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Tensor, TensorData};
-use muscall_model::weights::{ParameterPath, StateDict};
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Shape, Tensor, TensorData};
+use muscall_model::weights::{ParameterMapper, StateDict, map_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::gradient::GradientDict;
+use crate::values::Values;
 
 /// Configuration of [`AdamW`].
 ///
@@ -73,12 +74,19 @@ impl AdamWConfig {
 /// AdamW. Parameters of rank 0 and 1 (norms, biases, temperature) do not decay unless configured.
 ///
 /// The state is kept by parameter name, so that a checkpoint can be read without the program that
-/// wrote it.
+/// wrote it. It is where the gradients are: on the host, or on a GPU.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     config: AdamWConfig,
     step: u64,
-    moments: BTreeMap<String, (TensorData, TensorData)>,
+    moments: BTreeMap<String, Moments>,
+}
+
+#[derive(Debug, Clone)]
+struct Moments {
+    shape: Shape,
+    first: Values,
+    second: Values,
 }
 
 impl AdamW {
@@ -93,16 +101,16 @@ impl AdamW {
     pub fn step<'a>(&'a mut self, gradients: &'a GradientDict, rate: &'a dyn Fn(&str) -> f64) -> Update<'a> {
         let clip = self.config.clip_norm.map_or(1.0, |limit| (limit / gradients.norm()).min(1.0));
         self.step += 1;
-        Update { optimizer: self, gradients, rate, clip, path: ParameterPath::default() }
+        Update { optimizer: self, gradients, rate, clip }
     }
 
     /// Takes the moments out, `first.<parameter>` and `second.<parameter>`; [`restore`](Self::restore)
     /// puts them back.
     pub fn take_state(&mut self) -> StateDict {
         let mut state = StateDict::new();
-        for (name, (first, second)) in std::mem::take(&mut self.moments) {
-            state.insert(format!("first.{name}"), first);
-            state.insert(format!("second.{name}"), second);
+        for (name, Moments { shape, first, second }) in std::mem::take(&mut self.moments) {
+            state.insert(format!("first.{name}"), TensorData::new(first.into_host(), shape.clone()));
+            state.insert(format!("second.{name}"), TensorData::new(second.into_host(), shape));
         }
         state
     }
@@ -112,11 +120,13 @@ impl AdamW {
         self.step = step;
         self.moments.clear();
         let firsts: Vec<_> = state.keys().filter_map(|key| key.strip_prefix("first.")).map(str::to_owned).collect();
+        let values = |data: TensorData| Values::Host(data.try_into_vec().expect("moments are f32"));
         for name in firsts {
             let first = state.remove(&format!("first.{name}"));
             let second = state.remove(&format!("second.{name}"));
             if let (Some(first), Some(second)) = (first, second) {
-                self.moments.insert(name, (first, second));
+                let shape = first.shape().clone();
+                self.moments.insert(name, Moments { shape, first: values(first), second: values(second) });
             }
         }
     }
@@ -128,28 +138,18 @@ pub struct Update<'a> {
     gradients: &'a GradientDict,
     rate: &'a dyn Fn(&str) -> f64,
     clip: f64,
-    path: ParameterPath,
 }
 
 impl Update<'_> {
     /// The module after the step. Parameters without a gradient stay as they are.
     #[must_use]
     pub fn apply<M: Module>(&mut self, module: M) -> M {
-        module.map(self)
+        map_parameters(module, self)
     }
 }
 
-impl ModuleMapper for Update<'_> {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, container: &str) {
-        self.path.exit(container);
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
+impl ParameterMapper for Update<'_> {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(gradient) = self.gradients.get(&name) else {
             return param;
         };
@@ -160,23 +160,47 @@ impl ModuleMapper for Update<'_> {
         let AdamW { config, step, moments } = &mut *self.optimizer;
         let decays = config.decay_everything || D >= 2;
         let weight_decay = if decays { config.weight_decay } else { 0.0 };
-        let shape = param.dims();
-        let (first, second) = moments.entry(name).or_insert_with(|| {
-            let zeros = || TensorData::new(vec![0.0_f32; gradient.len()], shape);
-            (zeros(), zeros())
-        });
         let kernel = AdamWKernel::new(config, *step, rate, weight_decay, self.clip);
-        param.map(|tensor| {
-            let device = tensor.device();
-            let mut values = tensor.into_data().convert::<f32>();
-            kernel.run(
-                values.as_mut_slice::<f32>().expect("converted to f32"),
-                gradient,
-                first.as_mut_slice::<f32>().expect("moments are f32"),
-                second.as_mut_slice::<f32>().expect("moments are f32"),
-            );
-            Tensor::from_data(values, &device).require_grad()
+        let zeros = || Values::Host(vec![0.0; gradient.len()]);
+        let moments =
+            moments.entry(name).or_insert_with(|| Moments { shape: param.shape(), first: zeros(), second: zeros() });
+        param.map(|tensor| match gradient {
+            Values::Host(gradient) => {
+                let device = tensor.device();
+                let mut values = tensor.into_data().convert::<f32>();
+                let numbers = values.as_mut_slice::<f32>().expect("converted to f32");
+                let (first, second) = moments.on_host();
+                kernel.run(numbers, gradient, first, second);
+                Tensor::from_data(values, &device).require_grad()
+            }
+            Values::Device(gradient) => {
+                let shape = tensor.dims();
+                let values = kernel.run_on_device(tensor.inner().reshape([-1]), gradient.clone(), moments);
+                Tensor::from_inner(values.reshape(shape)).require_grad()
+            }
         })
+    }
+}
+
+impl Moments {
+    /// Both on the host, whence they came or to which they are brought.
+    fn on_host(&mut self) -> (&mut [f32], &mut [f32]) {
+        fn host(values: &mut Values) -> &mut [f32] {
+            if let Values::Device(_) = values {
+                *values = Values::Host(values.host().into_owned());
+            }
+            match values {
+                Values::Host(values) => values,
+                Values::Device(_) => unreachable!("it was brought to the host"),
+            }
+        }
+        (host(&mut self.first), host(&mut self.second))
+    }
+
+    /// Both on a device; they are put back by who takes them.
+    fn take_on_device(&mut self, device: &Device) -> (Tensor<1>, Tensor<1>) {
+        let take = |values: &mut Values| std::mem::replace(values, Values::Host(Vec::new())).into_device(device);
+        (take(&mut self.first), take(&mut self.second))
     }
 }
 
@@ -212,6 +236,76 @@ impl AdamWKernel {
             *v = *v * self.beta_2 + g * g * (1.0 - self.beta_2);
             let denominator = v.sqrt() / self.root + self.epsilon;
             *p = *p * self.keep - self.rate * *m / denominator;
+        }
+    }
+
+    /// The same with operators, which a GPU runs one after the other, or as one kernel.
+    fn run_on_device(&self, values: Tensor<1>, gradient: Tensor<1>, moments: &mut Moments) -> Tensor<1> {
+        let (first, second) = moments.take_on_device(&values.device());
+        let gradient = if self.clip == 1.0 { gradient } else { gradient * self.clip };
+        let first = first.clone() + (gradient.clone() - first) * (1.0 - self.beta_1);
+        let second = second * self.beta_2 + gradient.clone() * gradient * (1.0 - self.beta_2);
+        let denominator = second.clone().sqrt() / self.root + self.epsilon;
+        moments.first = Values::Device(first.clone());
+        moments.second = Values::Device(second);
+        values * self.keep - first * self.rate / denominator
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+    use muscall_model::weights::state_of;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    /// Some steps, whose gradients lie where `place` puts them.
+    fn steps(config: &AdamWConfig, place: impl Fn(u64, Vec<f32>) -> Values) -> (StateDict, StateDict) {
+        let device = Device::flex().autodiff();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut linear: Linear = LinearConfig::new(5, 7).init(&device);
+        let drawn = state_of(&linear).into_iter().map(|(name, data)| {
+            let values: Vec<f32> = (0..data.num_elements()).map(|_| rng.random_range(-1.0..1.0)).collect();
+            (name, TensorData::new(values, data.shape().clone()))
+        });
+        linear = muscall_model::weights::with_state(linear, drawn.collect(), "drawn").unwrap();
+        let mut optimizer = config.init();
+        for step in 0..20 {
+            let mut gradients = GradientDict::default();
+            for (name, data) in state_of(&linear) {
+                let values = (0..data.num_elements()).map(|_| rng.random_range(-1.0_f32..1.0) * 1e-3);
+                gradients.add(name, place(step, values.collect()));
+            }
+            linear = optimizer.step(&gradients, &|_| 1e-2).apply(linear);
+        }
+        (state_of(&linear), optimizer.take_state())
+    }
+
+    #[test]
+    fn a_device_takes_the_steps_that_the_host_takes() {
+        let on_device =
+            |values: Vec<f32>| Values::Device(Tensor::from_data(TensorData::from(values.as_slice()), &Device::flex()));
+        for clip_norm in [None, Some(1e-3)] {
+            let config = AdamWConfig { clip_norm, ..AdamWConfig::default() };
+            let host = steps(&config, |_, values| Values::Host(values));
+            let device = steps(&config, |_, values| on_device(values));
+            // As after a checkpoint, whose moments come from the disk, and on the way back.
+            let mixed = steps(&config, |step, values| match step % 3 {
+                0 => Values::Host(values),
+                _ => on_device(values),
+            });
+            for (weights, moments) in [device, mixed] {
+                let pairs = host.0.iter().chain(&host.1).zip(weights.iter().chain(&moments));
+                for ((name, right), (same_name, found)) in pairs {
+                    assert_eq!((name, right.shape()), (same_name, found.shape()));
+                    let right = right.as_slice::<f32>().unwrap();
+                    for (found, right) in found.as_slice::<f32>().unwrap().iter().zip(right) {
+                        assert!((found - right).abs() <= 2e-6 * right.abs().max(1e-3), "{name}: {found} for {right}");
+                    }
+                }
+            }
         }
     }
 }

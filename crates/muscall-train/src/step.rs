@@ -1,11 +1,14 @@
 //! From a batch to gradients: directly, or in parts that give the same at less memory.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use muscall_model::weights::{running_statistics, with_running_statistics};
 use muscall_model::{AudioBatch, TextFrontend};
 
 use crate::batcher::LoadedItem;
 use crate::dataset::item_seed;
+use crate::distributed::SharedNorms;
 use crate::draws;
 use crate::gradient::GradientDict;
 use crate::loss::{PairBatch, nt_xent};
@@ -110,11 +113,12 @@ impl StepContext<'_> {
         if let [part] = parts {
             return self.direct(trainee, *part, &text);
         }
-        let (whole, graph) = self.embed_parts(trainee, parts);
+        let parts: Vec<_> = parts.iter().copied().map(Some).collect();
+        let (whole, graph) = self.embed_parts(trainee, &parts, None);
         let found = self.loss_gradients(trainee, &whole, &text);
         let mut gradients = found.parameters;
         if let Some(rows) = &found.rows {
-            self.back_through_parts(trainee, parts, graph, rows, [0, 0], &mut gradients);
+            self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None, &mut gradients);
         }
         self.unscale(&mut gradients);
         StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text }
@@ -128,35 +132,44 @@ impl StepContext<'_> {
     }
 
     fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> StepGradients {
-        let outputs = self.forward(trainee, part);
-        let (audio, text_rows) = (values(&outputs.audio), values(&outputs.text));
-        let (total, loss) = self.scaled_loss(trainee, outputs, text);
+        let outputs = self.forward(trainee, part, None);
+        let (audio, text_rows) = (outputs.audio.clone().detach(), outputs.text.clone().detach());
+        let loss = self.loss(trainee, outputs, text);
+        let mut all = self.scaled(loss.total.clone()).backward();
         let mut gradients = GradientDict::default();
-        // A loss that is not finite is reported, and its gradients are of no use.
-        if loss.total.is_finite() {
-            let mut all = total.backward();
-            gradients.collect(&trainee.model, &mut all);
-            gradients.collect(&trainee.heads, &mut all);
-            self.unscale(&mut gradients);
+        gradients.collect(&trainee.model, &mut all);
+        gradients.collect(&trainee.heads, &mut all);
+        drop(all);
+        // Nothing is read before all is asked for: a GPU would wait for the host meanwhile.
+        let loss = loss.read();
+        match loss.total.is_finite() {
+            true => self.unscale(&mut gradients),
+            // It is reported, and its gradients are of no use.
+            false => gradients = GradientDict::default(),
         }
-        StepGradients { gradients, loss, audio, text: text_rows }
+        StepGradients { gradients, loss, audio: values(&audio), text: values(&text_rows) }
     }
 
     /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network
     /// once; of several it would be as large as that of the whole batch.
-    pub(crate) fn embed_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> (HostOutputs, Option<Outputs>) {
+    pub(crate) fn embed_parts(
+        &self,
+        trainee: &mut Trainee,
+        parts: &[Option<Part<'_>>],
+        norms: Option<&Arc<SharedNorms>>,
+    ) -> (HostOutputs, Option<Outputs>) {
         let mut whole = HostOutputs::new(self.recipe);
         if let [part] = parts {
-            let outputs = self.forward(trainee, *part);
-            whole.append(&outputs);
-            return (whole, Some(outputs));
+            let outputs = self.round(trainee, *part, norms);
+            outputs.iter().for_each(|outputs| whole.append(outputs));
+            return (whole, outputs);
         }
         // The second pass moves the running statistics; the first must not move them too.
         let running = running_statistics(&trainee.model);
         // burn keeps a graph until its backward pass: the first pass must not make one.
         let without_graph = trainee.clone().no_grad();
         for part in parts {
-            whole.append(&self.forward(&without_graph, *part));
+            self.round(&without_graph, *part, norms).iter().for_each(|outputs| whole.append(outputs));
         }
         drop(without_graph);
         trainee.model = with_running_statistics(trainee.model.clone(), running);
@@ -166,12 +179,13 @@ impl StepContext<'_> {
     /// The loss over all embeddings of a batch, and its gradients by them.
     pub(crate) fn loss_gradients(&self, trainee: &Trainee, whole: &HostOutputs, text: &BatchText<'_>) -> LossGradients {
         let leaves = whole.leaves(self.device);
-        let (total, loss) = self.scaled_loss(trainee, leaves.clone(), text);
+        let found = self.loss(trainee, leaves.clone(), text);
         let mut parameters = GradientDict::default();
+        let loss = found.read();
         if !loss.total.is_finite() {
             return LossGradients { loss, parameters, rows: None };
         }
-        let mut all = total.backward();
+        let mut all = self.scaled(found.total).backward();
         // Temperature and offset are in the loss itself.
         parameters.collect(&trainee.model, &mut all);
         parameters.collect(&trainee.heads, &mut all);
@@ -189,14 +203,20 @@ impl StepContext<'_> {
     pub(crate) fn back_through_parts(
         &self,
         trainee: &Trainee,
-        parts: &[Part<'_>],
+        parts: &[Option<Part<'_>>],
         mut graph: Option<Outputs>,
         rows: &RowGradients,
         [mut track, mut caption]: [usize; 2],
+        norms: Option<&Arc<SharedNorms>>,
         gradients: &mut GradientDict,
     ) {
         for part in parts {
-            let outputs = graph.take().unwrap_or_else(|| self.forward(trainee, *part));
+            // One part has kept its graph.
+            let outputs = if parts.len() == 1 { graph.take() } else { self.round(trainee, *part, norms) };
+            let Some(outputs) = outputs else {
+                norms.into_iter().for_each(|norms| norms.attend());
+                continue;
+            };
             let share = |output: &Tensor<2>, gradient: &Option<TensorData>, start: usize| {
                 let gradient = gradient.clone()?;
                 let gradient = Tensor::<2>::from_data(gradient, self.device);
@@ -212,17 +232,48 @@ impl StepContext<'_> {
             let Some(surrogate) = terms.into_iter().flatten().reduce(|a, b| a + b) else {
                 continue;
             };
-            let mut all = surrogate.backward();
+            let mut all = match norms {
+                None => surrogate.backward(),
+                Some(norms) => norms.pass(|| surrogate.backward()),
+            };
             gradients.collect(&trainee.model, &mut all);
             gradients.collect(&trainee.heads, &mut all);
         }
     }
 
+    /// A part through the network, or nothing while those of other ranks go through theirs.
+    fn round(&self, trainee: &Trainee, part: Option<Part<'_>>, norms: Option<&Arc<SharedNorms>>) -> Option<Outputs> {
+        match (part, norms) {
+            (Some(part), _) => Some(self.forward(trainee, part, norms)),
+            (None, Some(norms)) => {
+                norms.attend();
+                None
+            }
+            (None, None) => None,
+        }
+    }
+
     /// A part of the batch through the network. Dropout is a function of step and part, so that
     /// both passes see the same, and ranks what one alone would.
-    fn forward(&self, trainee: &Trainee, Part { number, items }: Part<'_>) -> Outputs {
-        let _draws = draws::seeded(self.device, item_seed(self.seed, u64::MAX, number as u64));
-        trainee.forward(self.on_device(items))
+    fn forward(
+        &self,
+        trainee: &Trainee,
+        Part { number, items }: Part<'_>,
+        norms: Option<&Arc<SharedNorms>>,
+    ) -> Outputs {
+        let part = self.on_device(items);
+        let draws = draws::seeded(self.device, item_seed(self.seed, u64::MAX, number as u64));
+        let Some(norms) = norms else {
+            return trainee.forward(part);
+        };
+        let text = trainee.model.embed_text(part.text);
+        // Other ranks of this process draw too, before their audio; no audio encoder draws with shared norms.
+        drop(draws);
+        let (audio, views) = norms.pass(|| {
+            let audio = trainee.model.embed_audio(part.audio);
+            (audio, part.views.and_then(|views| trainee.embed_views(views)))
+        });
+        Outputs { audio, text, views }
     }
 
     /// What the network reads of items.
@@ -245,12 +296,11 @@ impl StepContext<'_> {
         }
     }
 
-    fn scaled_loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, LossValues) {
-        let (total, loss) = self.loss(trainee, outputs, text);
-        (if self.loss_scale == 1.0 { total } else { total * self.loss_scale }, loss)
+    fn scaled(&self, total: Tensor<1>) -> Tensor<1> {
+        if self.loss_scale == 1.0 { total } else { total * self.loss_scale }
     }
 
-    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, LossValues) {
+    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> LossTensors {
         let batch = PairBatch {
             audio: outputs.audio,
             text: outputs.text,
@@ -260,15 +310,31 @@ impl StepContext<'_> {
             similarity: self.captions.similarity(&text.captions),
         };
         let pairs = self.recipe.loss.forward(&batch, self.seed);
-        let pairs_value = scalar(&pairs);
         let Some((ssl, [first, second])) = self.recipe.ssl.as_ref().zip(outputs.views) else {
-            return (pairs, LossValues { total: pairs_value, pairs: pairs_value, ssl: None });
+            return LossTensors { total: pairs.clone(), pairs, ssl: None };
         };
         let views = nt_xent(first, second, ssl.temperature);
-        let views_value = scalar(&views);
-        let total = views * ssl.weight + pairs * (1.0 - ssl.weight);
-        let values = LossValues { total: scalar(&total), pairs: pairs_value, ssl: Some(views_value) };
-        (total, values)
+        let total = views.clone() * ssl.weight + pairs.clone() * (1.0 - ssl.weight);
+        LossTensors { total, pairs, ssl: Some(views) }
+    }
+}
+
+/// [`LossValues`] that are still to be computed, `[1]` each.
+struct LossTensors {
+    total: Tensor<1>,
+    pairs: Tensor<1>,
+    ssl: Option<Tensor<1>>,
+}
+
+impl LossTensors {
+    /// Waits for them, once for all.
+    fn read(&self) -> LossValues {
+        let all = [Some(&self.total), Some(&self.pairs), self.ssl.as_ref()];
+        let all = all.into_iter().flatten().map(|loss| loss.clone().detach()).collect();
+        let data = Tensor::<1>::cat(all, 0).into_data().convert::<f32>();
+        let values = data.as_slice::<f32>().expect("converted to f32");
+        let value = |index: usize| values.get(index).copied().map(f64::from);
+        LossValues { total: f64::from(values[0]), pairs: f64::from(values[1]), ssl: value(2) }
     }
 }
 
@@ -357,8 +423,4 @@ impl HostOutputs {
 fn values(tensor: &Tensor<2>) -> Vec<f32> {
     let data = tensor.clone().into_data().convert::<f32>();
     data.as_slice::<f32>().expect("converted to f32").to_vec()
-}
-
-fn scalar(tensor: &Tensor<1>) -> f64 {
-    f64::from(tensor.clone().into_scalar::<f32>())
 }

@@ -115,13 +115,17 @@ impl Trainee {
     pub fn forward(&self, part: DevicePart) -> Outputs {
         let audio = self.model.embed_audio(part.audio);
         let text = self.model.embed_text(part.text);
-        let views = self.heads.ssl_projector.as_ref().zip(part.views).map(|(projector, views)| {
-            let features = self.model.audio.forward(views);
-            let projected = projector.out.forward(relu(projector.hidden.forward(features)));
-            let clips = projected.dims()[0] / 2;
-            [projected.clone().narrow(0, 0, clips), projected.narrow(0, clips, clips)]
-        });
+        let views = part.views.and_then(|views| self.embed_views(views));
         Outputs { audio, text, views }
+    }
+
+    /// Both views of each clip, projected, if the recipe asks for views: as in [`DevicePart`] and [`Outputs`].
+    pub fn embed_views(&self, views: Tensor<3>) -> Option<[Tensor<2>; 2]> {
+        let projector = self.heads.ssl_projector.as_ref()?;
+        let features = self.model.audio.forward(views);
+        let projected = projector.out.forward(relu(projector.hidden.forward(features)));
+        let clips = projected.dims()[0] / 2;
+        Some([projected.clone().narrow(0, 0, clips), projected.narrow(0, clips, clips)])
     }
 
     /// The same network, through which no gradient is followed.

@@ -67,7 +67,7 @@ fn batch(recipe: &Recipe, first: usize) -> Vec<LoadedItem> {
 fn check(recipe: &Recipe, weights: Option<&StateDict>) -> DeviceReport {
     let captions = TextFrontend::from(ClipTokenizer::new().unwrap());
     let (device, reference) = (&Device::flex(), &Device::flex());
-    let check = DeviceCheck { recipe, captions: &captions, weights, device, reference, steps: 3 };
+    let check = DeviceCheck::new(recipe, &captions, device, reference).with_weights(weights).with_steps(3);
     check.run(&[batch(recipe, 0), batch(recipe, 4)]).unwrap()
 }
 

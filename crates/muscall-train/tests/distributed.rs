@@ -144,6 +144,48 @@ fn without_a_micro_batch_each_rank_takes_a_part() {
 }
 
 #[test]
+fn batch_norms_over_all_ranks_are_those_of_one_device_with_the_whole_batch() {
+    let data = Data::new();
+    // Of six ranks one has nothing to embed when this is in the batch.
+    fs::write(data.run("5.wav"), b"RIFF, but not really").unwrap();
+    let mut recipe = Recipe { micro_batch: None, learning_rate: 1e-4, ssl: Some(SslRecipe::default()), ..recipe() };
+    // Each part of a batch drops other things, and each rank has a part of its own.
+    recipe.model.text = TransformerConfig::new(1).with_width(16, 2).with_dropout(0.0).into();
+    let together = Recipe { sync_batch_norm: true, ..recipe.clone() };
+    let (alone, model) = fit(&together, &data, &data.run("alone"), 1, u64::MAX).unwrap();
+    for ranks in [2, 4, 6] {
+        let run = |recipe: &Recipe, name: &str| {
+            fit(recipe, &data, &data.run(&format!("{name}-{ranks}")), ranks, u64::MAX).unwrap()
+        };
+        let (losses, found) = run(&together, "together");
+        let worst = apart(&alone, &losses);
+        let (apart_from_each, _) = run(&recipe, "each");
+        let each = apart(&alone, &apart_from_each);
+        println!("{ranks} ranks: largest difference of a loss {worst:.1e}, without {each:.1e}");
+        assert!(worst < 1e-5 && each > 1e-2, "{worst} {each}");
+        let state = |outcome: &Outcome| state_of(outcome.model.model());
+        for ((name, right), found) in state(&model).iter().zip(state(&found).values()) {
+            if name.contains("running") {
+                let pairs = right.as_slice::<f32>().unwrap().iter().zip(found.as_slice::<f32>().unwrap());
+                let worst = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1.0)).fold(0.0, f32::max);
+                assert!(worst < 1e-4, "{name}: {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ranks_with_fewer_parts_keep_the_others_company() {
+    let data = Data::new();
+    // Three parts for two ranks, and all of it twice a step.
+    let recipe = Recipe { sync_batch_norm: true, accumulate: 2, ..recipe() };
+    let (once, first) = fit(&recipe, &data, &data.run("once"), 2, u64::MAX).unwrap();
+    let (again, second) = fit(&recipe, &data, &data.run("again"), 2, u64::MAX).unwrap();
+    assert_eq!((once.len(), &once), (5, &again));
+    assert_eq!(first.model.fingerprint(), second.model.fingerprint());
+}
+
+#[test]
 fn a_run_goes_on_with_another_number_of_ranks() {
     let data = Data::new();
     let recipe = Recipe { ema: Some(EmaRecipe { decay: 0.9 }), ..recipe() };

@@ -16,6 +16,7 @@ use muscall_train::loss::{
 };
 use muscall_train::optimizer::AdamWConfig;
 use muscall_train::schedule::Schedule;
+use muscall_train::values::Values;
 
 fn read(folder: &str) -> Golden {
     Golden::read(folder, &Device::flex().autodiff())
@@ -50,7 +51,9 @@ fn loss_and_gradients_match(kernels: bool) {
     let mut gradients = loss.backward();
     let mut collected = GradientDict::default();
     collected.collect(&golden.model, &mut gradients);
-    let data = |(name, values): (&str, &[f32])| (name.to_owned(), TensorData::new(values.to_vec(), [values.len()]));
+    let data = |(name, values): (&str, &Values)| {
+        (name.to_owned(), TensorData::new(values.host().into_owned(), [values.len()]))
+    };
     let ours = to_released(collected.iter().map(data).collect());
     let expected = read_tensors("attention/gradients.safetensors");
     assert_eq!(expected.len(), ours.len());

@@ -60,8 +60,9 @@ fn difference(a: &StepGradients, b: &StepGradients) -> f64 {
     let mut worst = 0.0_f64;
     for (name, expected) in a.gradients.iter() {
         let found = b.gradients.get(name).unwrap_or_else(|| panic!("{name} has no gradient"));
+        let (expected, found) = (expected.host(), found.host());
         let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
-        let apart = norm(&mut expected.iter().zip(found).map(|(&a, &b)| f64::from(a) - f64::from(b)));
+        let apart = norm(&mut expected.iter().zip(found.iter()).map(|(&a, &b)| f64::from(a) - f64::from(b)));
         // The keys' bias has a gradient of zero but for rounding.
         worst = worst.max(apart / size.max(1e-4 * whole));
     }
@@ -112,8 +113,11 @@ fn batch_norms_see_a_part_and_move_once() {
         let dot: f64 = whole
             .gradients
             .iter()
-            .flat_map(|(name, a)| a.iter().zip(parts.gradients.get(name).unwrap()))
-            .map(|(&a, &b)| f64::from(a) * f64::from(b))
+            .flat_map(|(name, a)| {
+                let pairs =
+                    a.host().into_owned().into_iter().zip(parts.gradients.get(name).unwrap().host().into_owned());
+                pairs.map(|(a, b)| f64::from(a) * f64::from(b))
+            })
             .sum();
         dot / (whole.gradients.norm() * parts.gradients.norm())
     };
@@ -121,11 +125,11 @@ fn batch_norms_see_a_part_and_move_once() {
     assert!(cosine > 0.5 && difference(&whole, &parts) > 1e-3, "{cosine}");
     // Four parts move the running statistics four times, not eight: 1 − 0.9⁴ of the way.
     let state = muscall_model::weights::running_statistics(&after.model);
-    let mean = state["audio.resnet.bn1.running_mean"].clone().try_into_vec::<f32>().unwrap();
+    let mean = state["audio.resnet.bn1.running_mean"].clone().into_data().try_into_vec::<f32>().unwrap();
     let (direct, once) = gradients(&recipe, &items[..8], None);
     assert!(direct.loss.total.is_finite());
     let once = muscall_model::weights::running_statistics(&once.model);
-    let once = once["audio.resnet.bn1.running_mean"].clone().try_into_vec::<f32>().unwrap();
+    let once = once["audio.resnet.bn1.running_mean"].clone().into_data().try_into_vec::<f32>().unwrap();
     let ratio = mean[0] / once[0];
     assert!((f64::from(ratio) - (1.0 - 0.9_f64.powi(4)) / 0.1).abs() < 0.2, "{ratio}");
 }

@@ -121,6 +121,7 @@ impl ResNet {
         if self.kernels
             && self.precision == Precision::F32
             && !self.bn1.frozen
+            && crate::layers::norm_group().is_none()
             && crate::layers::fused::runs_on(&x.device())
         {
             return self.forward_fused(x, seen);

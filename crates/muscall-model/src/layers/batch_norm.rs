@@ -14,7 +14,8 @@ pub(crate) const EPSILON: f64 = 1e-5;
 ///
 /// Unlike burn's, the running variance takes the *unbiased* batch variance (as PyTorch's), and
 /// the running statistics are current right after a forward pass, so that a checkpoint taken
-/// between two steps holds them. On a device without autodiff the running statistics normalise.
+/// between two steps holds them. On a device without autodiff the running statistics normalise. Within
+/// [`with_norm_group`](crate::with_norm_group) the statistics are those of a group of devices.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Gain γ, `[channels]`.
@@ -72,6 +73,10 @@ impl BatchNorm {
             let (mean, var) =
                 (self.running_mean.value().to_device(&device), self.running_var.value().to_device(&device));
             return module::batch_norm(x, weight, bias, mean, var, EPSILON);
+        }
+        #[cfg(any(feature = "kernels", feature = "gpu"))]
+        if let Some(group) = super::norm_group() {
+            return self.normalise_together(x, &group);
         }
         let [batch, _, height, width] = x.dims();
         let count = (batch * height * width) as f64;

@@ -5,7 +5,13 @@ mod batch_norm;
 pub(crate) mod fused;
 mod gru;
 mod linear;
+mod norm_group;
+#[cfg(any(feature = "kernels", feature = "gpu"))]
+mod shared_norm;
 
 pub use batch_norm::BatchNorm;
 pub use gru::Gru;
 pub use linear::Linear;
+#[cfg(any(feature = "kernels", feature = "gpu"))]
+pub(crate) use norm_group::norm_group;
+pub use norm_group::{NormGroup, with_norm_group};

@@ -1,15 +1,19 @@
 //! Weights by name: out of a module, into a module, and as safetensors.
 
 mod import;
+mod named;
 pub mod pytorch;
 mod released;
 mod released_config;
+mod running;
 mod safetensors;
 mod state;
 
 pub use self::import::{Import, import_released};
+pub use self::named::{ParameterMapper, ParameterVisitor, map_parameters, visit_parameters};
 pub use self::released::{from_released, to_released};
 pub use self::released_config::read_released_config;
+pub use self::running::{RunningStatistics, running_statistics, with_running_statistics};
 pub use self::safetensors::{read_safetensors, write_safetensors};
 pub(crate) use self::state::fingerprint;
-pub use self::state::{ParameterPath, StateDict, running_statistics, state_of, with_running_statistics, with_state};
+pub use self::state::{StateDict, state_of, with_state};

@@ -35,18 +35,18 @@ const GAIN: f32 = 0.1;
 #[derive(Clone, Copy)]
 pub struct DeviceCheck<'a> {
     /// Model, loss, optimizer and precision.
-    pub recipe: &'a Recipe,
+    recipe: &'a Recipe,
     /// Of the model.
-    pub captions: &'a dyn CaptionSource,
+    captions: &'a dyn CaptionSource,
     /// Weights of model and heads. If there are none, they are random, with residual branches that are
     /// small: gradients of other weights are chaotic, and differ in all but 32 bits.
-    pub weights: Option<&'a StateDict>,
+    weights: Option<&'a StateDict>,
     /// What is checked.
-    pub device: &'a Device,
+    device: &'a Device,
     /// What is right.
-    pub reference: &'a Device,
+    reference: &'a Device,
     /// Optimizer steps after the comparison of the first batch.
-    pub steps: usize,
+    steps: usize,
 }
 
 /// One of the two.
@@ -59,7 +59,26 @@ struct Side<'a> {
     loss_scale: Option<LossScale>,
 }
 
-impl DeviceCheck<'_> {
+impl<'a> DeviceCheck<'a> {
+    /// With random weights and twenty steps.
+    pub fn new(recipe: &'a Recipe, captions: &'a dyn CaptionSource, device: &'a Device, reference: &'a Device) -> Self {
+        Self { recipe, captions, weights: None, device, reference, steps: 20 }
+    }
+
+    /// Replaces the weights.
+    #[must_use]
+    pub fn with_weights(mut self, weights: Option<&'a StateDict>) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// Replaces how many steps are taken.
+    #[must_use]
+    pub fn with_steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
+    }
+
     /// Compares on some batches of at least two items; steps take them in turn.
     ///
     /// # Errors

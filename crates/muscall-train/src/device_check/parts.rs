@@ -63,7 +63,7 @@ fn by_part(gradients: &GradientDict) -> BTreeMap<&str, Vec<f32>> {
         // `audio.resnet.layer1.0.bn1.weight` is of `audio.resnet.layer1.0`, `text_projection.weight` of itself.
         let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
         let part = layer.rsplit_once('.').map_or(layer, |(part, _)| part);
-        parts.entry(part).or_default().extend_from_slice(values);
+        parts.entry(part).or_default().extend_from_slice(&values.host());
     }
     parts
 }

@@ -1,6 +1,8 @@
 //! Gradients of a batch that lies on several ranks.
 
-use super::{Ranks, SharedBatch};
+use std::sync::Arc;
+
+use super::{Ranks, SharedBatch, SharedNorms};
 use crate::TrainError;
 use crate::gradient::GradientDict;
 use crate::step::{Part, StepContext, StepGradients};
@@ -12,17 +14,21 @@ impl StepContext<'_> {
     pub(crate) fn gradients_among(
         &self,
         trainee: &mut Trainee,
-        own: &[Part<'_>],
+        own: &[Option<Part<'_>>],
         batch: &SharedBatch<'_>,
         ranks: &Ranks,
+        norms: Option<&Arc<SharedNorms>>,
     ) -> Result<StepGradients, TrainError> {
-        let (embedded, graph) = self.embed_parts(trainee, own);
+        let (embedded, graph) = self.embed_parts(trainee, own, norms);
+        norms.map_or(Ok(()), |norms| norms.check())?;
         let whole = batch.gather(embedded, ranks)?;
         let found = self.loss_gradients(trainee, &whole, &batch.text());
         // Every rank has taken the loss: its own parameters, such as the temperature, count once.
         let mut gradients = if ranks.is_first() { found.parameters } else { GradientDict::default() };
         if let Some(rows) = &found.rows {
-            self.back_through_parts(trainee, own, graph, rows, batch.before(ranks.rank()), &mut gradients);
+            let start = batch.before(ranks.rank());
+            self.back_through_parts(trainee, own, graph, rows, start, norms, &mut gradients);
+            norms.map_or(Ok(()), |norms| norms.check())?;
         }
         self.unscale(&mut gradients);
         Ok(StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text })

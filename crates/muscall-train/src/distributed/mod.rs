@@ -13,6 +13,7 @@ mod communicator;
 mod gradients;
 #[cfg(feature = "mpi")]
 mod mpi;
+mod norms;
 mod notes;
 mod parts;
 mod ranks;
@@ -27,6 +28,7 @@ pub use mpi::Mpi;
 pub use threads::Threads;
 pub use world::world;
 
+pub(crate) use norms::SharedNorms;
 pub(crate) use notes::{ShareNote, SharedBatch};
 pub(crate) use parts::Division;
 pub(crate) use ranks::Ranks;

@@ -13,6 +13,8 @@ use crate::step::Part;
 pub(crate) struct Division {
     parts: Vec<Range<usize>>,
     own: Range<usize>,
+    /// Most parts of a rank.
+    rounds: usize,
 }
 
 impl Division {
@@ -25,7 +27,8 @@ impl Division {
             _ => (0..ranks).map(|rank| share(batch, rank, ranks)).collect(),
         };
         let own = share(parts.len(), rank, ranks);
-        Self { parts, own }
+        let rounds = parts.len().div_ceil(ranks);
+        Self { parts, own, rounds }
     }
 
     fn batch(&self) -> usize {
@@ -41,13 +44,20 @@ impl Division {
 
     /// The rank's parts of one of the batches in a row, as far as they could be loaded.
     pub(crate) fn parts_of<'a>(&self, loaded: &'a RawBatch, batch: usize) -> Vec<Part<'a>> {
+        self.rounds_of(loaded, batch).into_iter().flatten().collect()
+    }
+
+    /// The same, and nothing where other ranks have a part and this one has none.
+    pub(crate) fn rounds_of<'a>(&self, loaded: &'a RawBatch, batch: usize) -> Vec<Option<Part<'a>>> {
         let first = batch * self.batch();
         let before = |place: usize| loaded.places.partition_point(|&own| own < first + place);
         let part = |(number, places): (usize, Range<usize>)| {
             let items = &loaded.items[before(places.start)..before(places.end)];
-            Part { number, items }
+            (!items.is_empty()).then_some(Part { number, items })
         };
-        self.own_parts().map(part).filter(|part| !part.items.is_empty()).collect()
+        let mut rounds: Vec<_> = self.own_parts().map(part).collect();
+        rounds.resize(self.rounds, None);
+        rounds
     }
 
     /// The places of the rank's parts, each with its number in the batch.

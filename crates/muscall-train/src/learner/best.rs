@@ -3,7 +3,7 @@
 use muscall_model::Muscall;
 use muscall_model::weights::{state_of, with_state};
 
-use super::Run;
+use super::run::Run;
 use crate::TrainError;
 
 impl Run {

@@ -1,6 +1,7 @@
 //! The comparison of the device with the CPU before the first step.
 
-use super::{CheckDevice, Listener, Run};
+use super::CheckDevice;
+use super::run::{Listener, Run};
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::device_check::DeviceCheck;
@@ -49,14 +50,7 @@ impl Run {
             // The run itself will say which files cannot be read.
             return Ok(());
         }
-        let check = DeviceCheck {
-            recipe: &self.recipe,
-            captions: &self.captions,
-            weights: None,
-            device: &self.device,
-            reference: &reference,
-            steps: STEPS,
-        };
+        let check = DeviceCheck::new(&self.recipe, &self.captions, &self.device, &reference).with_steps(STEPS);
         let report = check.run(&batches)?;
         let _ = listener(Event::DeviceChecked(&report));
         match report.first_beyond() {

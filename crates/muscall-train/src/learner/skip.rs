@@ -1,8 +1,8 @@
 //! Steps whose loss or gradients are not finite.
 
-use muscall_model::weights::{StateDict, with_running_statistics};
+use muscall_model::weights::{RunningStatistics, with_running_statistics};
 
-use super::Run;
+use super::run::Run;
 use crate::TrainError;
 use crate::event::SkippedStep;
 use crate::loss_scale::LossScale;
@@ -26,7 +26,7 @@ impl Run {
         ids: Vec<String>,
         loss: f64,
         gradient_norm: f64,
-        running: Option<StateDict>,
+        running: Option<RunningStatistics>,
     ) -> Result<SkippedStep, TrainError> {
         let step = self.progress.step;
         // With a finite loss it is the factor that was too large, and the next one is smaller.

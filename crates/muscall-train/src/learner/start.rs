@@ -5,12 +5,14 @@ use std::sync::Arc;
 use muscall_audio::{AudioCache, ClipConfig};
 use muscall_model::weights::{StateDict, with_state};
 
-use super::{Learner, Listener, MAX_SCALE, Run};
+use super::Learner;
+use super::run::{Listener, Run};
+use super::step::MAX_SCALE;
 use crate::TrainError;
 use crate::captions::{Captions, pretrained_text};
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::dataset::{DataConfig, Dataset};
-use crate::distributed::{Division, Ranks};
+use crate::distributed::{Division, Ranks, SharedNorms};
 use crate::doctor::{FaultCounts, TrainingDoctor, leakage};
 use crate::draws;
 use crate::ema::Ema;
@@ -125,6 +127,7 @@ impl Run {
             frontend: Arc::new(frontend),
             dataset: Arc::new(ranks.agree(Dataset::new(train, data))?),
             division: Division::new(recipe.batch_size, recipe.micro_batch, ranks.rank(), ranks.size()),
+            norms: (recipe.sync_batch_norm && ranks.size() > 1).then(|| Arc::new(SharedNorms::new(ranks.clone()))),
             doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
             faults: FaultCounts::default(),
             captions,

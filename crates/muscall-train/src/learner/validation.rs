@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall};
 
-use super::{Listener, Run};
+use super::run::{Listener, Run};
 use crate::TrainError;
 use crate::checkpoint::Checkpoint;
+use crate::ema::Ema;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, ValidationReport};
 use crate::recipe::BestBy;
@@ -70,7 +71,7 @@ impl Run {
             model: self.trainee.state(),
             // Moments are twice as large as the model: they are lent, not copied.
             optimizer: self.optimizer.take_state(),
-            ema: self.ema.as_ref().map(|ema| ema.state().clone()),
+            ema: self.ema.as_ref().map(Ema::state),
         };
         let saved = checkpoint.save(&self.dir.join("checkpoints"));
         self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
@@ -88,7 +89,7 @@ impl Run {
             return Ok(None);
         };
         let device = self.device.clone().without_autodiff();
-        let model = with_state(self.recipe.model.init(&device)?, ema.state().clone(), "averaged weights")?;
+        let model = with_state(self.recipe.model.init(&device)?, ema.state(), "averaged weights")?;
         Ok(Some(self.muscall(&model)?))
     }
 }

@@ -6,6 +6,7 @@ mod read;
 use std::path::Path;
 
 use muscall_audio::AugmentConfig;
+use muscall_model::audio::AudioEncoderConfig;
 use muscall_model::{MuscallConfig, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,10 @@ pub struct Recipe {
     /// more time, the same gradients. On a CPU.
     #[serde(default)]
     pub recompute: bool,
+    /// Whether batch norms of several ranks take the statistics of the parts of all of them, as if they were one. Else
+    /// each sees its own.
+    #[serde(default)]
+    pub sync_batch_norm: bool,
     /// Numbers of activations, products and convolutions; weights, norms, losses and the optimizer are in 32
     /// bits whatever it is, and so are checkpoints.
     #[serde(default)]
@@ -108,6 +113,7 @@ impl Recipe {
             batch_size: 256,
             micro_batch: None,
             recompute: false,
+            sync_batch_norm: false,
             precision: Precision::default(),
             on_not_finite: OnNotFinite::default(),
             accumulate: 1,
@@ -153,6 +159,10 @@ impl Recipe {
         TrainError::check(batch, "batch_size", self.batch_size, "at least 2, since a pair needs a negative")?;
         let micro = self.micro_batch.unwrap_or(1);
         TrainError::check(micro >= 1, "micro_batch", micro, "at least 1")?;
+        if let (true, AudioEncoderConfig::Crnn(crnn)) = (self.sync_batch_norm, &self.model.audio) {
+            let expected = "0 with sync_batch_norm: what is dropped must not depend on when other devices answer";
+            TrainError::check(crnn.dropout == 0.0, "model.audio.dropout", crnn.dropout, expected)?;
+        }
         TrainError::check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")?;
         let rate = self.learning_rate > 0.0 && self.learning_rate.is_finite();
         TrainError::check(rate, "learning_rate", self.learning_rate, "positive")?;

@@ -1,0 +1,121 @@
+//! A training run on the terminal.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use muscall::Event;
+use muscall::train::device_check::Quantity;
+
+use super::stop_on_ctrl_c;
+
+/// A bar with loss, rate, throughput and remaining time, a line a
+/// validation. Ctrl-C lets the run save and stop.
+pub struct TrainingConsole {
+    bar: ProgressBar,
+    stop: Arc<AtomicBool>,
+    validation: String,
+    every: u64,
+}
+
+impl TrainingConsole {
+    /// Prints every `every`-th validation.
+    pub fn new(every: u64) -> Result<Self, ctrlc::Error> {
+        let stop = stop_on_ctrl_c()?;
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = "{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left";
+        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        let validation = String::new();
+        Ok(Self { bar, stop, validation, every })
+    }
+
+    pub fn listen(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        match event {
+            Event::Started { steps, taken, parameters, rows } => {
+                self.bar.set_length(*steps);
+                self.bar.set_position(*taken);
+                let millions = *parameters as f64 / 1e6;
+                self.line(&format!(
+                    "{rows} training clips, {millions:.1} M parameters, {steps} steps, {taken} of them taken"
+                ));
+            }
+            Event::Step(step) => {
+                self.bar.set_position(step.step);
+                let (loss, rate, speed) = (step.loss, step.learning_rate, step.clips_per_s);
+                self.bar
+                    .set_message(format!("loss {loss:.3} · rate {rate:.1e} · {speed:.0} clips/s{}", self.validation));
+            }
+            Event::Validated(report) if report.is_ema => {}
+            Event::Validated(report) => {
+                let metrics = &report.metrics.text_to_audio;
+                self.validation = format!(" · val R@10 {:.2}", metrics.r_at_10);
+                let epoch = report.epoch + 1;
+                if epoch.is_multiple_of(self.every) {
+                    let best = if report.is_best { ", best so far" } else { "" };
+                    self.line(&format!(
+                        "epoch {epoch:>3}: text→audio R@10 {:.3}, mAP@10 {:.3}{best}",
+                        metrics.r_at_10, metrics.map_at_10
+                    ));
+                }
+            }
+            Event::EpochEnded { epoch, trained, waited, exchanged } => {
+                let part = waited.as_secs_f64() / trained.as_secs_f64().max(1e-9);
+                // The first batch of an epoch is always waited for.
+                if part > 0.1 && waited.as_secs() >= 1 && (epoch + 1).is_multiple_of(self.every) {
+                    let (epoch, waited, percent) = (epoch + 1, waited.as_secs(), 100.0 * part);
+                    self.line(&format!(
+                        "epoch {epoch:>3}: steps waited {waited} s ({percent:.0} %) for data; more data.threads or data.cache may help"
+                    ));
+                }
+                if !exchanged.is_zero() && (epoch + 1).is_multiple_of(self.every) {
+                    let percent = 100.0 * exchanged.as_secs_f64() / trained.as_secs_f64().max(1e-9);
+                    let (epoch, exchanged) = (epoch + 1, exchanged.as_secs_f64());
+                    self.line(&format!(
+                        "epoch {epoch:>3}: {exchanged:.1} s ({percent:.0} %) of exchange between devices"
+                    ));
+                }
+            }
+            Event::DeviceChecked(report) => {
+                let verdict = if report.agrees() { "agrees" } else { "does not agree" };
+                let worst = report.worst(Quantity::Embedding).map(|worst| format!(": {worst}")).unwrap_or_default();
+                self.line(&format!("the device {verdict} with the CPU{worst}"));
+            }
+            Event::StepSkipped(skipped) => {
+                let (step, loss, in_a_row) = (skipped.step, skipped.loss, skipped.in_a_row);
+                let scale =
+                    skipped.loss_scale.map(|scale| format!(", the loss's factor is now {scale}")).unwrap_or_default();
+                self.line(&format!(
+                    "step {step} was left out, {in_a_row} in a row: loss {loss}, gradients not finite{scale}"
+                ));
+            }
+            Event::Skipped(error) => self.line(&format!("left out: {error}")),
+            Event::Warning(error) => self.line(&format!("warning: {error}")),
+            Event::Diagnosed(diagnosis) => self.line(&format!("doctor: {diagnosis}")),
+            Event::EmbeddingCaptions { done, total } => {
+                self.bar.set_length(*total as u64);
+                self.bar.set_position(*done as u64);
+                self.bar.set_message("captions embedded");
+            }
+            _ => {}
+        }
+        if self.stop.load(Ordering::SeqCst) {
+            self.line("stopping: the run is saved and can be resumed");
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn line(&self, line: &str) {
+        // Without a terminal there is no bar, but the lines still matter.
+        if self.bar.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,36 @@
+//! What is said at the end.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use muscall::Index;
+use muscall::indexing::Report;
+
+/// What became of the files; those that could not be read are in `list`.
+pub(crate) fn print_report(report: &Report, wall_s: f64, list: &Path) {
+    let Report { embedded, audio_s, moved, unchanged, removed, unreadable, .. } = report;
+    println!(
+        "{embedded} files embedded ({:.1} h of audio in {wall_s:.0} s), {moved} moved, {unchanged} unchanged, {removed} removed",
+        audio_s / 3600.0
+    );
+    for file in unreadable.iter().take(20) {
+        eprintln!("left out: {}: {}", file.path, file.reason);
+    }
+    if !unreadable.is_empty() {
+        eprintln!("{} files were left out; all of them, with the reasons, are in {}", unreadable.len(), list.display());
+    }
+}
+
+/// The last line: what the index holds now.
+pub(crate) fn finish(index: &Path, what: &str) -> Result<(), Box<dyn Error>> {
+    let opened = Index::open(index)?;
+    println!("{}: {what}; {} tracks, {} segments", index.display(), opened.len(), opened.segments_len());
+    Ok(())
+}
+
+/// A file beside another one.
+pub(crate) fn sibling(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
