@@ -3,7 +3,6 @@
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::activation::relu;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, module};
 
@@ -127,9 +126,9 @@ impl ResNet {
             return self.forward_fused(x, seen);
         }
         let x = self.precision.of(x);
-        let x = relu(self.bn1.forward(convolve(&self.conv1, x)));
-        let x = relu(self.bn2.forward(convolve(&self.conv2, x)));
-        let x = relu(self.bn3.forward(convolve(&self.conv3, x)));
+        let x = self.bn1.activate(convolve(&self.conv1, x), None, true);
+        let x = self.bn2.activate(convolve(&self.conv2, x), None, true);
+        let x = self.bn3.activate(convolve(&self.conv3, x), None, true);
         let see = |x: Tensor<4>, name: &str, seen: &mut Option<&mut Activations>| match seen {
             None => x,
             Some(seen) => {
@@ -227,14 +226,13 @@ impl Bottleneck {
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let halve = |x| if self.stride > 1 { average2x2(x) } else { x };
-        let y = relu(self.bn1.forward(convolve(&self.conv1, x.clone())));
-        let y = halve(relu(self.bn2.forward(convolve(&self.conv2, y))));
-        let y = self.bn3.forward(convolve(&self.conv3, y));
+        let y = self.bn1.activate(convolve(&self.conv1, x.clone()), None, true);
+        let y = halve(self.bn2.activate(convolve(&self.conv2, y), None, true));
         let shortcut = match &self.downsample {
             Some(downsample) => downsample.bn.forward(convolve(&downsample.conv, halve(x))),
             None => x,
         };
-        relu(y + shortcut)
+        self.bn3.activate(convolve(&self.conv3, y), Some(shortcut), true)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param, RunningState};
 use burn::nn::Initializer;
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, module};
 
 use crate::precision::{full, in_dtype};
@@ -64,6 +65,23 @@ impl BatchNorm {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let numbers = x.dtype();
         in_dtype(self.normalise(full(x)), numbers)
+    }
+
+    /// `relu(norm(x) + residual)`, on a GPU as one operator; else as [`forward`](Self::forward), and what comes after
+    /// it in the numbers of the input.
+    ///
+    /// # Shapes
+    /// - x: `[batch, channels, height, width]`; returned in the same shape and the same numbers, as the residual.
+    pub fn activate(&self, x: Tensor<4>, residual: Option<Tensor<4>>, with_relu: bool) -> Tensor<4> {
+        #[cfg(any(feature = "kernels", feature = "gpu"))]
+        if !self.frozen && x.device().is_autodiff() && !crate::is_cpu(&x.device()) && super::norm_group().is_none() {
+            return self.activate_fused(x, residual, with_relu);
+        }
+        let mut out = self.forward(x);
+        if let Some(residual) = residual {
+            out = out + residual;
+        }
+        if with_relu { relu(out) } else { out }
     }
 
     fn normalise(&self, x: Tensor<4>) -> Tensor<4> {

@@ -1,5 +1,7 @@
 //! Layers whose behaviour or layout differs from burn's own.
 
+#[cfg(any(feature = "kernels", feature = "gpu"))]
+mod activated_norm;
 mod batch_norm;
 #[cfg(feature = "kernels")]
 pub(crate) mod fused;

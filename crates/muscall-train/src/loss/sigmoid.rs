@@ -42,7 +42,7 @@ impl SigmoidLoss {
             logits = logits + bias.clone().unsqueeze::<2>();
         }
         let signs = batch.is_positive().float() * 2.0 - 1.0;
-        log_sigmoid(logits * signs).sum().neg() / batch.tracks() as f64
+        log_sigmoid(logits * signs).sum_dim(1).sum().neg() / batch.tracks() as f64
     }
 }
 
