@@ -29,8 +29,9 @@ impl GradientDict {
         self.0.iter().map(|(name, values)| (name.as_str(), values))
     }
 
-    pub(crate) fn into_values(self) -> impl Iterator<Item = (String, Values)> {
-        self.0.into_iter()
+    /// Adds all of another's.
+    pub(crate) fn add_all(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(name, values)| self.add(name, values));
     }
 
     /// Multiplies all gradients.
@@ -115,6 +116,7 @@ impl ParameterVisitor for Collector<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use burn::tensor::{Device, TensorData};
 

@@ -253,6 +253,7 @@ impl AdamWKernel {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use burn::nn::{Linear, LinearConfig};
     use muscall_model::weights::state_of;

@@ -42,9 +42,7 @@ pub struct StepGradients {
 impl StepGradients {
     /// Adds another batch's; embeddings stay those of the first.
     pub(crate) fn add(&mut self, other: Self) {
-        for (name, values) in other.gradients.into_values() {
-            self.gradients.add(name, values);
-        }
+        self.gradients.add_all(other.gradients);
         self.loss.total += other.loss.total;
         self.loss.pairs += other.loss.pairs;
         self.loss.ssl = self.loss.ssl.zip(other.loss.ssl).map(|(a, b)| a + b);
@@ -118,7 +116,7 @@ impl StepContext<'_> {
         let found = self.loss_gradients(trainee, &whole, &text);
         let mut gradients = found.parameters;
         if let Some(rows) = &found.rows {
-            self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None, &mut gradients);
+            gradients.add_all(self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None));
         }
         self.unscale(&mut gradients);
         StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text }
@@ -198,7 +196,7 @@ impl StepContext<'_> {
         LossGradients { loss, parameters, rows: Some(rows) }
     }
 
-    /// Adds what the network's parameters get from the gradients by embeddings. The first of the parts' tracks
+    /// What the network's parameters get from the gradients by embeddings. The first of the parts' tracks
     /// and the first of their captions are at `start` in the batch.
     pub(crate) fn back_through_parts(
         &self,
@@ -208,8 +206,8 @@ impl StepContext<'_> {
         rows: &RowGradients,
         [mut track, mut caption]: [usize; 2],
         norms: Option<&Arc<SharedNorms>>,
-        gradients: &mut GradientDict,
-    ) {
+    ) -> GradientDict {
+        let mut gradients = GradientDict::default();
         for part in parts {
             // One part has kept its graph.
             let outputs = if parts.len() == 1 { graph.take() } else { self.round(trainee, *part, norms) };
@@ -239,6 +237,7 @@ impl StepContext<'_> {
             gradients.collect(&trainee.model, &mut all);
             gradients.collect(&trainee.heads, &mut all);
         }
+        gradients
     }
 
     /// A part through the network, or nothing while those of other ranks go through theirs.

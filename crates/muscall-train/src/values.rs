@@ -7,6 +7,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 /// The numbers of a parameter, a gradient or a moment, in row-major order: on the host for a CPU, where loops of our
 /// own pass over them once, and on the device for a GPU, from which they would take longer than the step.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are a few hundred of them")]
 pub enum Values {
     /// In memory.
     Host(Vec<f32>),

@@ -197,6 +197,7 @@ impl<B: Backend + NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
 }
 
 #[cfg(all(test, feature = "kernels"))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use burn::tensor::activation::relu;
     use burn::tensor::{Device, TensorData};

@@ -27,7 +27,7 @@ impl StepContext<'_> {
         let mut gradients = if ranks.is_first() { found.parameters } else { GradientDict::default() };
         if let Some(rows) = &found.rows {
             let start = batch.before(ranks.rank());
-            self.back_through_parts(trainee, own, graph, rows, start, norms, &mut gradients);
+            gradients.add_all(self.back_through_parts(trainee, own, graph, rows, start, norms));
             norms.map_or(Ok(()), |norms| norms.check())?;
         }
         self.unscale(&mut gradients);
