@@ -1,5 +1,8 @@
 //! From a batch to gradients: directly, or in parts that give the same at less memory.
 
+mod losses;
+mod outputs;
+
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,16 +18,11 @@ use crate::loss::{PairBatch, nt_xent};
 use crate::recipe::Recipe;
 use crate::trainee::{DevicePart, Outputs, Trainee};
 
-/// What a batch's loss is made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct LossValues {
-    /// What is minimised.
-    pub total: f64,
-    /// Of the pairs.
-    pub pairs: f64,
-    /// Of self-supervision.
-    pub ssl: Option<f64>,
-}
+pub use losses::LossValues;
+pub(crate) use outputs::HostOutputs;
+
+use losses::LossTensors;
+use outputs::values;
 
 /// What comes of a batch.
 #[derive(Debug, Default)]
@@ -318,25 +316,6 @@ impl StepContext<'_> {
     }
 }
 
-/// [`LossValues`] that are still to be computed, `[1]` each.
-struct LossTensors {
-    total: Tensor<1>,
-    pairs: Tensor<1>,
-    ssl: Option<Tensor<1>>,
-}
-
-impl LossTensors {
-    /// Waits for them, once for all.
-    fn read(&self) -> LossValues {
-        let all = [Some(&self.total), Some(&self.pairs), self.ssl.as_ref()];
-        let all = all.into_iter().flatten().map(|loss| loss.clone().detach()).collect();
-        let data = Tensor::<1>::cat(all, 0).into_data().convert::<f32>();
-        let values = data.as_slice::<f32>().expect("converted to f32");
-        let value = |index: usize| values.get(index).copied().map(f64::from);
-        LossValues { total: f64::from(values[0]), pairs: f64::from(values[1]), ssl: value(2) }
-    }
-}
-
 /// Items that go through the network together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
@@ -375,51 +354,4 @@ pub(crate) struct RowGradients {
     audio: Option<TensorData>,
     text: Option<TensorData>,
     views: Option<[Option<TensorData>; 2]>,
-}
-
-/// Outputs of parts, gathered on the host.
-pub(crate) struct HostOutputs {
-    pub(crate) dim: usize,
-    pub(crate) audio: Vec<f32>,
-    pub(crate) text: Vec<f32>,
-    pub(crate) view_dim: usize,
-    pub(crate) views: Option<[Vec<f32>; 2]>,
-}
-
-impl HostOutputs {
-    fn new(recipe: &Recipe) -> Self {
-        Self {
-            dim: recipe.model.projection_dim,
-            audio: Vec::new(),
-            text: Vec::new(),
-            view_dim: recipe.ssl.as_ref().map_or(0, |ssl| ssl.projection_dim),
-            views: recipe.ssl.as_ref().map(|_| Default::default()),
-        }
-    }
-
-    fn append(&mut self, outputs: &Outputs) {
-        self.audio.extend(values(&outputs.audio));
-        self.text.extend(values(&outputs.text));
-        if let Some((views, [first, second])) = self.views.as_mut().zip(outputs.views.as_ref()) {
-            views[0].extend(values(first));
-            views[1].extend(values(second));
-        }
-    }
-
-    fn leaves(&self, device: &Device) -> Outputs {
-        let leaf = |values: &[f32], dim: usize| {
-            let data = TensorData::new(values.to_vec(), [values.len() / dim, dim]);
-            Tensor::<2>::from_data(data, device).require_grad()
-        };
-        Outputs {
-            audio: leaf(&self.audio, self.dim),
-            text: leaf(&self.text, self.dim),
-            views: self.views.as_ref().map(|views| [0, 1].map(|i| leaf(&views[i], self.view_dim))),
-        }
-    }
-}
-
-fn values(tensor: &Tensor<2>) -> Vec<f32> {
-    let data = tensor.clone().into_data().convert::<f32>();
-    data.as_slice::<f32>().expect("converted to f32").to_vec()
 }
