@@ -41,6 +41,11 @@ impl GradientDict {
 
     /// The Euclidean norm of all gradients together. It waits for a GPU, once.
     pub fn norm(&self) -> f64 {
+        self.norm_in_place().read()
+    }
+
+    /// The same where the gradients are.
+    pub(crate) fn norm_in_place(&self) -> Norm {
         let mut sum = 0.0;
         let mut on_device = Vec::new();
         for values in self.0.values() {
@@ -49,11 +54,10 @@ impl GradientDict {
                 Values::Device(tensor) => on_device.extend(sums_of_squares(tensor)),
             }
         }
-        if !on_device.is_empty() {
-            let sums = Values::of(Tensor::cat(on_device, 0)).into_host();
-            sum += sums.into_iter().map(f64::from).sum::<f64>();
+        match on_device.is_empty() {
+            true => Norm::Host(sum.sqrt()),
+            false => Norm::Device(Tensor::cat(on_device, 0).sum() + sum),
         }
-        sum.sqrt()
     }
 
     /// Takes one parameter's gradient out.
@@ -68,6 +72,24 @@ impl GradientDict {
             None => {
                 self.0.insert(name, values);
             }
+        }
+    }
+}
+
+/// The Euclidean norm of gradients.
+#[derive(Debug, Clone)]
+pub(crate) enum Norm {
+    Host(f64),
+    /// Its square, `[1]`, which a GPU may still be computing.
+    Device(Tensor<1>),
+}
+
+impl Norm {
+    /// Waits for it.
+    pub(crate) fn read(&self) -> f64 {
+        match self {
+            Self::Host(norm) => *norm,
+            Self::Device(square) => f64::from(square.clone().into_scalar::<f32>()).sqrt(),
         }
     }
 }

@@ -8,7 +8,7 @@ use muscall_model::weights::{ParameterMapper, StateDict, map_parameters};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::gradient::GradientDict;
+use crate::gradient::{GradientDict, Norm};
 use crate::values::Values;
 
 /// Configuration of [`AdamW`].
@@ -99,7 +99,24 @@ impl AdamW {
     ///
     /// `rate` is the learning rate of a parameter by its name; one of zero leaves it as it is.
     pub fn step<'a>(&'a mut self, gradients: &'a GradientDict, rate: &'a dyn Fn(&str) -> f64) -> Update<'a> {
-        let clip = self.config.clip_norm.map_or(1.0, |limit| (limit / gradients.norm()).min(1.0));
+        let norm = self.config.clip_norm.map_or(Norm::Host(0.0), |_| gradients.norm_in_place());
+        self.step_of_norm(gradients, &norm, rate)
+    }
+
+    /// The same with gradients whose norm is known.
+    pub(crate) fn step_of_norm<'a>(
+        &'a mut self,
+        gradients: &'a GradientDict,
+        norm: &Norm,
+        rate: &'a dyn Fn(&str) -> f64,
+    ) -> Update<'a> {
+        let clip = match (self.config.clip_norm, norm) {
+            (None, _) => Clip::Host(1.0),
+            (Some(limit), Norm::Host(norm)) => Clip::Host((limit / norm).min(1.0) as f32),
+            (Some(limit), Norm::Device(square)) => {
+                Clip::Device((square.clone().sqrt().recip() * limit).clamp_max(1.0))
+            }
+        };
         self.step += 1;
         Update { optimizer: self, gradients, rate, clip }
     }
@@ -132,12 +149,37 @@ impl AdamW {
     }
 }
 
+/// What gradients are multiplied with, so that their norm stays below a limit.
+#[derive(Debug, Clone)]
+enum Clip {
+    Host(f32),
+    /// `[1]`.
+    Device(Tensor<1>),
+}
+
+impl Clip {
+    fn on_host(&self) -> f32 {
+        match self {
+            Self::Host(factor) => *factor,
+            Self::Device(factor) => factor.clone().into_scalar(),
+        }
+    }
+
+    fn on_device(&self, gradient: Tensor<1>) -> Tensor<1> {
+        match self {
+            Self::Host(1.0) => gradient,
+            Self::Host(factor) => gradient * *factor,
+            Self::Device(factor) => gradient * factor.clone(),
+        }
+    }
+}
+
 /// One step of [`AdamW`].
 pub struct Update<'a> {
     optimizer: &'a mut AdamW,
     gradients: &'a GradientDict,
     rate: &'a dyn Fn(&str) -> f64,
-    clip: f64,
+    clip: Clip,
 }
 
 impl Update<'_> {
@@ -160,22 +202,23 @@ impl ParameterMapper for Update<'_> {
         let AdamW { config, step, moments } = &mut *self.optimizer;
         let decays = config.decay_everything || D >= 2;
         let weight_decay = if decays { config.weight_decay } else { 0.0 };
-        let kernel = AdamWKernel::new(config, *step, rate, weight_decay, self.clip);
+        let kernel = AdamWKernel::new(config, *step, rate, weight_decay);
         let zeros = || Values::Host(vec![0.0; gradient.len()]);
         let moments =
             moments.entry(name).or_insert_with(|| Moments { shape: param.shape(), first: zeros(), second: zeros() });
+        let clip = &self.clip;
         param.map(|tensor| match gradient {
             Values::Host(gradient) => {
                 let device = tensor.device();
                 let mut values = tensor.into_data().convert::<f32>();
                 let numbers = values.as_mut_slice::<f32>().expect("converted to f32");
                 let (first, second) = moments.on_host();
-                kernel.run(numbers, gradient, first, second);
+                kernel.run(numbers, gradient, clip.on_host(), first, second);
                 Tensor::from_data(values, &device).require_grad()
             }
             Values::Device(gradient) => {
                 let shape = tensor.dims();
-                let values = kernel.run_on_device(tensor.inner().reshape([-1]), gradient.clone(), moments);
+                let values = kernel.run_on_device(tensor.inner().reshape([-1]), clip.on_device(gradient.clone()), moments);
                 Tensor::from_inner(values.reshape(shape)).require_grad()
             }
         })
@@ -212,11 +255,10 @@ struct AdamWKernel {
     keep: f32,
     rate: f32,
     root: f32,
-    clip: f32,
 }
 
 impl AdamWKernel {
-    fn new(config: &AdamWConfig, step: u64, learning_rate: f64, weight_decay: f64, clip: f64) -> Self {
+    fn new(config: &AdamWConfig, step: u64, learning_rate: f64, weight_decay: f64) -> Self {
         let correction = |beta: f64| 1.0 - beta.powf(step as f64);
         Self {
             beta_1: config.beta_1 as f32,
@@ -225,13 +267,12 @@ impl AdamWKernel {
             keep: (1.0 - learning_rate * weight_decay) as f32,
             rate: (learning_rate / correction(config.beta_1)) as f32,
             root: correction(config.beta_2).sqrt() as f32,
-            clip: clip as f32,
         }
     }
 
-    fn run(&self, values: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+    fn run(&self, values: &mut [f32], gradient: &[f32], clip: f32, first: &mut [f32], second: &mut [f32]) {
         for (((p, &g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-            let g = g * self.clip;
+            let g = g * clip;
             *m += (g - *m) * (1.0 - self.beta_1);
             *v = *v * self.beta_2 + g * g * (1.0 - self.beta_2);
             let denominator = v.sqrt() / self.root + self.epsilon;
@@ -242,7 +283,6 @@ impl AdamWKernel {
     /// The same with operators, which a GPU runs one after the other, or as one kernel.
     fn run_on_device(&self, values: Tensor<1>, gradient: Tensor<1>, moments: &mut Moments) -> Tensor<1> {
         let (first, second) = moments.take_on_device(&values.device());
-        let gradient = if self.clip == 1.0 { gradient } else { gradient * self.clip };
         let first = first.clone() + (gradient.clone() - first) * (1.0 - self.beta_1);
         let second = second * self.beta_2 + gradient.clone() * gradient * (1.0 - self.beta_2);
         let denominator = second.clone().sqrt() / self.root + self.epsilon;

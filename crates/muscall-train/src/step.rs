@@ -1,6 +1,7 @@
 //! From a batch to gradients: directly, or in parts that give the same at less memory.
 
 mod losses;
+mod outcome;
 mod outputs;
 
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use crate::recipe::Recipe;
 use crate::trainee::{DevicePart, Outputs, Trainee};
 
 pub use losses::LossValues;
+pub(crate) use outcome::Outcome;
 pub(crate) use outputs::HostOutputs;
 
 use losses::LossTensors;
-use outputs::values;
 
 /// What comes of a batch.
 #[derive(Debug, Default)]
@@ -35,6 +36,14 @@ pub struct StepGradients {
     pub audio: Vec<f32>,
     /// Text embeddings, `[captions, dim]`.
     pub text: Vec<f32>,
+}
+
+impl From<(GradientDict, Outcome)> for StepGradients {
+    /// Waits for the outcome.
+    fn from((gradients, outcome): (GradientDict, Outcome)) -> Self {
+        let (loss, [audio, text]) = outcome.read();
+        Self { gradients, loss, audio, text }
+    }
 }
 
 impl StepGradients {
@@ -100,11 +109,11 @@ impl StepContext<'_> {
     pub fn gradients(&self, trainee: &mut Trainee, items: &[LoadedItem]) -> StepGradients {
         let micro = self.recipe.micro_batch.unwrap_or(items.len()).max(1);
         let parts: Vec<_> = items.chunks(micro).enumerate().map(|(number, items)| Part { number, items }).collect();
-        self.gradients_of_parts(trainee, &parts)
+        self.gradients_of_parts(trainee, &parts).into()
     }
 
-    /// The same of parts that are cut already.
-    pub(crate) fn gradients_of_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> StepGradients {
+    /// The same of parts that are cut already. Of one part alone nothing is waited for.
+    pub(crate) fn gradients_of_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> (GradientDict, Outcome) {
         let text = BatchText::new(parts.iter().flat_map(|part| part.items).map(|item| item.captions.as_slice()));
         if let [part] = parts {
             return self.direct(trainee, *part, &text);
@@ -117,7 +126,7 @@ impl StepContext<'_> {
             gradients.add_all(self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None));
         }
         self.unscale(&mut gradients);
-        StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text }
+        (gradients, Outcome::Read { loss: found.loss, audio: whole.audio, text: whole.text })
     }
 
     /// Takes the loss scale out of gradients.
@@ -127,23 +136,16 @@ impl StepContext<'_> {
         }
     }
 
-    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> StepGradients {
+    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> (GradientDict, Outcome) {
         let outputs = self.forward(trainee, part, None);
-        let (audio, text_rows) = (outputs.audio.clone().detach(), outputs.text.clone().detach());
+        let (audio, text_rows) = (outputs.audio.clone().inner(), outputs.text.clone().inner());
         let loss = self.loss(trainee, outputs, text);
         let mut all = self.scaled(loss.total.clone()).backward();
         let mut gradients = GradientDict::default();
         gradients.collect(&trainee.model, &mut all);
         gradients.collect(&trainee.heads, &mut all);
-        drop(all);
-        // Nothing is read before all is asked for: a GPU would wait for the host meanwhile.
-        let loss = loss.read();
-        match loss.total.is_finite() {
-            true => self.unscale(&mut gradients),
-            // It is reported, and its gradients are of no use.
-            false => gradients = GradientDict::default(),
-        }
-        StepGradients { gradients, loss, audio: values(&audio), text: values(&text_rows) }
+        self.unscale(&mut gradients);
+        (gradients, Outcome::Unread { losses: loss.together(), audio, text: text_rows })
     }
 
     /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network
@@ -154,22 +156,18 @@ impl StepContext<'_> {
         parts: &[Option<Part<'_>>],
         norms: Option<&Arc<SharedNorms>>,
     ) -> (HostOutputs, Option<Outputs>) {
-        let mut whole = HostOutputs::new(self.recipe);
         if let [part] = parts {
             let outputs = self.round(trainee, *part, norms);
-            outputs.iter().for_each(|outputs| whole.append(outputs));
-            return (whole, outputs);
+            return (HostOutputs::read(self.recipe, outputs.as_slice()), outputs);
         }
         // The second pass moves the running statistics; the first must not move them too.
         let running = running_statistics(&trainee.model);
         // burn keeps a graph until its backward pass: the first pass must not make one.
         let without_graph = trainee.clone().no_grad();
-        for part in parts {
-            self.round(&without_graph, *part, norms).iter().for_each(|outputs| whole.append(outputs));
-        }
+        let outputs: Vec<_> = parts.iter().filter_map(|part| self.round(&without_graph, *part, norms)).collect();
         drop(without_graph);
         trainee.model = with_running_statistics(trainee.model.clone(), running);
-        (whole, None)
+        (HostOutputs::read(self.recipe, &outputs), None)
     }
 
     /// The loss over all embeddings of a batch, and its gradients by them.
@@ -177,7 +175,7 @@ impl StepContext<'_> {
         let leaves = whole.leaves(self.device);
         let found = self.loss(trainee, leaves.clone(), text);
         let mut parameters = GradientDict::default();
-        let loss = found.read();
+        let loss = LossValues::read(found.together());
         if !loss.total.is_finite() {
             return LossGradients { loss, parameters, rows: None };
         }

@@ -117,6 +117,16 @@ fn train(
     check: CheckDevice,
     listen: &mut dyn FnMut(&Event<'_>),
 ) -> Result<Outcome, TrainError> {
+    train_and_report(dir, recipe, check, false, listen)
+}
+
+fn train_and_report(
+    dir: &Path,
+    recipe: Recipe,
+    check: CheckDevice,
+    late: bool,
+    listen: &mut dyn FnMut(&Event<'_>),
+) -> Result<Outcome, TrainError> {
     let data = dir.join("data");
     fs::create_dir_all(&data).unwrap();
     let mut manifest = String::new();
@@ -127,6 +137,7 @@ fn train(
     fs::write(data.join("manifest.jsonl"), manifest).unwrap();
     let manifest = Manifest::read(&data.join("manifest.jsonl"), Split::Train).unwrap();
     let learner = Learner::new(recipe, dir.join("run"), &Device::flex()).unwrap().with_check_device(check);
+    let learner = learner.with_late_reports(late);
     learner.fit(manifest, None, &mut |event| {
         listen(&event);
         ControlFlow::Continue(())
@@ -191,14 +202,21 @@ fn steps_that_are_not_finite_stop_the_run_or_are_left_out() {
     let _one_run = one_run();
     // With such a rate the weights are lost after the first step.
     let lost = |on_not_finite| Recipe { learning_rate: 1e30, epochs: 30, on_not_finite, ..recipe() };
-    let dir = tempfile::tempdir().unwrap();
-    let mut skipped = 0;
-    let error = train(dir.path(), lost(OnNotFinite::Stop), CheckDevice::Never, &mut |event| {
-        skipped += usize::from(matches!(event, Event::StepSkipped(_)));
+    let stopped = [false, true].map(|late| {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut told, mut skipped) = (0, 0);
+        let error =
+            train_and_report(dir.path(), lost(OnNotFinite::Stop), CheckDevice::Never, late, &mut |event| match event {
+                Event::Step(report) => told = report.step,
+                Event::StepSkipped(_) => skipped += 1,
+                _ => {}
+            });
+        let Err(TrainError::NotFinite { ids, step, .. }) = error else { panic!("{error:?}") };
+        assert_eq!((ids.len(), told, skipped), (4, step, 0), "steps before the lost one are told");
+        assert!(step >= 1 && dir.path().join("run/not_finite.json").exists());
+        (ids, step)
     });
-    let Err(TrainError::NotFinite { ids, step, .. }) = error else { panic!("{error:?}") };
-    assert_eq!((ids.len(), skipped), (4, 0));
-    assert!(step >= 1 && dir.path().join("run/not_finite.json").exists());
+    assert_eq!(stopped[0], stopped[1]);
 
     let dir = tempfile::tempdir().unwrap();
     let mut in_a_row = Vec::new();

@@ -60,12 +60,23 @@ fn recipe(threads: usize) -> Recipe {
 static ONE_RUN: Mutex<()> = Mutex::new(());
 
 fn train(data: &Path, run: &Path, threads: usize, stop_after: u64) -> Result<Outcome, TrainError> {
+    train_and_report(data, run, &recipe(threads), false, &mut |step| step == stop_after)
+}
+
+fn train_and_report(
+    data: &Path,
+    run: &Path,
+    recipe: &Recipe,
+    late: bool,
+    stops: &mut dyn FnMut(u64) -> bool,
+) -> Result<Outcome, TrainError> {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let manifest = data.join("manifest.jsonl");
     let (train, val) = (Manifest::read(&manifest, Split::Train)?, Manifest::read(&manifest, Split::Val)?);
-    let learner = Learner::new(recipe(threads), run, &Device::flex())?.with_on_existing(OnExisting::Resume);
+    let learner = Learner::new(recipe.clone(), run, &Device::flex())?;
+    let learner = learner.with_on_existing(OnExisting::Resume).with_late_reports(late);
     learner.fit(train, Some(val), &mut |event| match event {
-        Event::Step(step) if step.step == stop_after => ControlFlow::Break(()),
+        Event::Step(step) if stops(step.step) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     })
 }
@@ -143,6 +154,42 @@ fn a_stopped_run_and_one_with_other_threads_end_the_same() {
     }
     train(dir.path(), &run("one"), 1, u64::MAX).unwrap();
     assert_same(&run("one"), &run("stopped"));
+}
+
+/// All that the log of the steps has but how fast they were.
+fn steps(run: &Path) -> Vec<String> {
+    let log = fs::read_to_string(run.join("steps.csv")).unwrap();
+    let rate = log.lines().next().unwrap().split(',').position(|column| column == "clips_per_s").unwrap();
+    let without = |line: &str| {
+        let columns = line.split(',').enumerate().filter(|&(index, _)| index != rate);
+        columns.map(|(_, column)| column).collect::<Vec<_>>().join(",")
+    };
+    log.lines().map(without).collect()
+}
+
+#[test]
+fn reports_that_come_late_are_the_same_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = |name: &str| dir.path().join(name);
+    train(dir.path(), &run("at once"), 2, u64::MAX).unwrap();
+    // Six epochs of two steps. With a checkpoint at each step a report is never late; with one after seven it is one
+    // step behind, but for the end of an epoch.
+    for checkpoint_steps in [Some(1), Some(7), None] {
+        let name = format!("late {checkpoint_steps:?}");
+        let recipe = Recipe { checkpoint_steps, ..recipe(2) };
+        let mut told = Vec::new();
+        for stop_after in [1, 4, 5, u64::MAX] {
+            let outcome = train_and_report(dir.path(), &run(&name), &recipe, true, &mut |step| {
+                told.push(step);
+                step == stop_after
+            });
+            assert_eq!(outcome.unwrap().interrupted, stop_after < u64::MAX);
+        }
+        assert_eq!(told, (1..=12).collect::<Vec<_>>(), "{name}");
+        assert_eq!(steps(&run(&name)), steps(&run("at once")), "{name}");
+        assert_same(&run(&name), &run("at once"));
+    }
 }
 
 #[test]

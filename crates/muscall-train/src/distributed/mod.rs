@@ -29,7 +29,7 @@ pub use threads::Threads;
 pub use world::world;
 
 pub(crate) use norms::SharedNorms;
-pub(crate) use notes::{ShareNote, SharedBatch};
+pub(crate) use notes::{ItemNote, ShareNote, SharedBatch};
 pub(crate) use parts::Division;
 pub(crate) use ranks::Ranks;
 pub(crate) use reduce::reduce;

@@ -3,6 +3,7 @@
 mod best;
 mod check;
 mod devices;
+mod report;
 mod run;
 mod skip;
 mod start;
@@ -83,6 +84,7 @@ pub struct Learner {
     initial: Option<InitialWeights>,
     communicator: Arc<dyn Communicator>,
     check_device: CheckDevice,
+    late_reports: Option<bool>,
 }
 
 impl Learner {
@@ -100,6 +102,7 @@ impl Learner {
             initial: None,
             communicator: Arc::new(Alone),
             check_device: CheckDevice::default(),
+            late_reports: None,
         })
     }
 
@@ -138,6 +141,18 @@ impl Learner {
     #[must_use]
     pub fn with_check_device(mut self, check_device: CheckDevice) -> Self {
         self.check_device = check_device;
+        self
+    }
+
+    /// Replaces whether a step is reported only when the next one has been asked for, so that a GPU never waits for
+    /// what the host makes of its numbers. By default it is so on a GPU. A listener that stops the run is then told of one more
+    /// step, and a loss that is not finite is found a step later; checkpoints and validations come after all reports, and
+    /// numbers are the same.
+    ///
+    /// Several ranks and steps that may be left out are reported at once in any case.
+    #[must_use]
+    pub fn with_late_reports(mut self, late: bool) -> Self {
+        self.late_reports = Some(late);
         self
     }
 

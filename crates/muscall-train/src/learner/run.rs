@@ -10,6 +10,7 @@ use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
 
 use super::Outcome;
+use super::report::Underway;
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::captions::Captions;
@@ -51,6 +52,12 @@ pub(super) struct Run {
     pub(super) faults: FaultCounts,
     pub(super) steps: u64,
     pub(super) skipped_in_a_row: u32,
+    /// Whether a step is reported only when the next one has been asked for.
+    pub(super) reports_late: bool,
+    /// The last step, if its report is still to come.
+    pub(super) underway: Option<Underway>,
+    /// Of the last report.
+    pub(super) clock: Instant,
 }
 
 impl Run {
@@ -94,7 +101,7 @@ impl Run {
         let mut loader = self.ranks.agree(loader)?.with_places(self.division.own_places(self.recipe.accumulate));
         let exchanged = self.ranks.exchanged();
         let started = Instant::now();
-        let mut clock = started;
+        self.clock = started;
         while self.progress.step < self.steps {
             let Some(loaded) = loader.next() else { break };
             let (loaded, notes) = self.ranks.gather(loaded, ShareNote::of)?;
@@ -107,26 +114,25 @@ impl Run {
                 }
             }
             // A pair needs a negative; the schedule goes on all the same.
-            let report = self.step(&loaded, &notes, listener);
+            let report = self.step(&loaded, notes, listener);
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
-            let told = report.and_then(|report| {
-                let Some(mut report) = report else { return Ok(false) };
-                let clips: usize = notes.iter().map(|note| note.items.len()).sum();
-                report.clips_per_s = clips as f64 / clock.elapsed().as_secs_f64();
-                let (sum, count) = self.progress.epoch_loss;
-                self.progress.epoch_loss = (sum + report.loss, count + 1);
-                self.log.as_mut().map_or(Ok(()), |log| log.step(&report))?;
-                clock = Instant::now();
-                Ok(listener(Event::Step(&report)).is_break())
-            });
-            if self.ranks.share(told)? {
+            let told = report.and_then(|report| self.tell(report, listener));
+            let mut stops = self.ranks.share(told)?;
+            let every = self.recipe.checkpoint_steps;
+            let is_due = every.is_some_and(|every| self.progress.step.is_multiple_of(every));
+            if stops || is_due {
+                stops |= self.catch_up(listener)?;
+            }
+            if stops {
                 return Ok(ControlFlow::Break(()));
             }
-            let every = self.recipe.checkpoint_steps;
-            if every.is_some_and(|every| self.progress.step.is_multiple_of(every)) {
+            if is_due {
                 self.checkpoint(listener)?;
             }
+        }
+        if self.catch_up(listener)? {
+            return Ok(ControlFlow::Break(()));
         }
         let (trained, waited) = (started.elapsed(), loader.waited());
         drop(loader);
@@ -137,6 +143,12 @@ impl Run {
         let stop = self.ranks.share(verdict)?;
         self.progress = self.ranks.share(Ok(self.progress.clone()))?;
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Tells of the step whose report is still to come, before its weights are used; whether the listener wants to stop.
+    fn catch_up(&mut self, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
+        let report = self.overdue_report(listener)?;
+        self.tell(report, listener)
     }
 
     /// Validates and moves on to the next epoch; whether the listener wants to stop.

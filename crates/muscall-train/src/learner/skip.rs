@@ -2,6 +2,7 @@
 
 use muscall_model::weights::{RunningStatistics, with_running_statistics};
 
+use super::report::StepFacts;
 use super::run::Run;
 use crate::TrainError;
 use crate::event::SkippedStep;
@@ -23,26 +24,38 @@ impl Run {
     /// [`TrainError::NotFinite`] if steps are not left out, or too many were.
     pub(super) fn skip(
         &mut self,
-        ids: Vec<String>,
+        facts: &StepFacts,
         loss: f64,
         gradient_norm: f64,
         running: Option<RunningStatistics>,
     ) -> Result<SkippedStep, TrainError> {
-        let step = self.progress.step;
         // With a finite loss it is the factor that was too large, and the next one is smaller.
         let overflowed = self.progress.loss_scale.as_mut().is_some_and(LossScale::shrink) && loss.is_finite();
         self.skipped_in_a_row += 1;
         let may_skip = overflowed || self.recipe.on_not_finite == OnNotFinite::Skip;
         if !may_skip || self.skipped_in_a_row > MOST_IN_A_ROW {
-            if self.ranks.is_first() {
-                run_dir::write_not_finite(&self.dir, step, loss, &ids)?;
-            }
-            return Err(TrainError::NotFinite { step, loss, gradient_norm, ids });
+            return Err(self.lost(facts, loss, gradient_norm));
         }
         if let Some(running) = running {
             self.trainee.model = with_running_statistics(self.trainee.model.clone(), running);
         }
         let loss_scale = self.progress.loss_scale.map(|scale| scale.factor());
+        let (step, ids) = (facts.step, self.ids(facts));
         Ok(SkippedStep { step, loss, gradient_norm, ids, in_a_row: self.skipped_in_a_row, loss_scale })
+    }
+
+    /// The end of a run whose loss or gradients are not finite.
+    pub(super) fn lost(&self, facts: &StepFacts, loss: f64, gradient_norm: f64) -> TrainError {
+        let (step, ids) = (facts.step, self.ids(facts));
+        let noted = match self.ranks.is_first() {
+            true => run_dir::write_not_finite(&self.dir, step, loss, &ids),
+            false => Ok(()),
+        };
+        noted.err().unwrap_or(TrainError::NotFinite { step, loss, gradient_norm, ids })
+    }
+
+    fn ids(&self, facts: &StepFacts) -> Vec<String> {
+        let rows = &self.dataset.manifest().rows;
+        facts.items.iter().map(|item| rows[item.index].id.clone()).collect()
     }
 }

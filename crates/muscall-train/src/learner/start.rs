@@ -1,8 +1,10 @@
 //! From a recipe and manifests, or a checkpoint, to a run.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use muscall_audio::{AudioCache, ClipConfig};
+use muscall_model::is_cpu;
 use muscall_model::weights::{StateDict, with_state};
 
 use super::Learner;
@@ -22,7 +24,7 @@ use crate::log::RunLog;
 use crate::loss_scale::LossScale;
 use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
-use crate::recipe::Recipe;
+use crate::recipe::{OnNotFinite, Recipe};
 use crate::run_dir;
 use crate::schedule::{PlateauState, Schedule};
 use crate::trainee::Trainee;
@@ -122,7 +124,10 @@ impl Run {
             Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
             _ => 0,
         };
+        // A step that may be left out is waited for, and so is what ranks exchange.
+        let may_wait = ranks.size() == 1 && progress.loss_scale.is_none() && recipe.on_not_finite == OnNotFinite::Stop;
         Ok(Self {
+            reports_late: may_wait && learner.late_reports.unwrap_or_else(|| !is_cpu(&learner.device)),
             validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
             frontend: Arc::new(frontend),
             dataset: Arc::new(ranks.agree(Dataset::new(train, data))?),
@@ -142,6 +147,8 @@ impl Run {
             steps,
             ranks,
             skipped_in_a_row: 0,
+            underway: None,
+            clock: Instant::now(),
         })
     }
 }

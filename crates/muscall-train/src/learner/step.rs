@@ -5,50 +5,57 @@ use burn::tensor::Tensor;
 use muscall_model::Temperature;
 use muscall_model::weights::{RunningStatistics, running_statistics};
 
+use super::report::{StepFacts, StepNumbers};
 use super::run::{Listener, Run};
 use crate::TrainError;
 use crate::batcher::RawBatch;
 use crate::captions::PRETRAINED;
 use crate::dataset::item_seed;
 use crate::distributed::{ShareNote, SharedBatch, reduce};
-use crate::doctor::mean_pairwise_cosine;
 use crate::event::{Event, StepReport};
-use crate::step::{StepContext, StepGradients};
+use crate::gradient::{GradientDict, Norm};
+use crate::step::{Outcome, StepContext, StepGradients};
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
 pub(super) const MAX_SCALE: f32 = 100.0;
 
 impl Run {
     /// Forward, backward, update; nothing if there are no negatives, or if the step was left out.
+    ///
+    /// Where reports come late, the one that is returned is that of the step before.
     pub(super) fn step(
         &mut self,
         loaded: &RawBatch,
-        notes: &[ShareNote],
+        notes: Vec<ShareNote>,
         listener: &mut Listener<'_>,
     ) -> Result<Option<StepReport>, TrainError> {
         let step = self.progress.step;
-        let batches = SharedBatch::all(notes, self.recipe.batch_size, self.recipe.accumulate);
+        let batches = SharedBatch::all(&notes, self.recipe.batch_size, self.recipe.accumulate);
         if batches.is_empty() {
             return Ok(None);
         }
         let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
-        let StepGradients { gradients, loss, audio, text } = self.gradients(loaded, &batches)?;
-        let items: Vec<_> = notes.iter().flat_map(|note| &note.items).collect();
-        // The same on all ranks, which therefore leave out the same steps.
-        let gradient_norm = gradients.norm();
-        if !loss.total.is_finite() || !gradient_norm.is_finite() {
-            let rows = &self.dataset.manifest().rows;
-            let ids = items.iter().map(|item| rows[item.index].id.clone()).collect();
-            let skipped = self.skip(ids, loss.total, gradient_norm, running)?;
-            let _ = listener(Event::StepSkipped(&skipped));
-            return Ok(None);
+        let (gradients, mut outcome) = self.gradients(loaded, &batches)?;
+        let mut norm = gradients.norm_in_place();
+        let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
+        let base = base * self.progress.plateau.factor;
+        let items = notes.into_iter().flat_map(|note| note.items).collect();
+        let facts = StepFacts { step, epoch: self.progress.epoch, learning_rate: base, items };
+        if !self.reports_late {
+            // The same on all ranks, which therefore leave out the same steps.
+            let (loss, [audio, text]) = outcome.read();
+            let gradient_norm = norm.read();
+            if !loss.total.is_finite() || !gradient_norm.is_finite() {
+                let skipped = self.skip(&facts, loss.total, gradient_norm, running)?;
+                let _ = listener(Event::StepSkipped(&skipped));
+                return Ok(None);
+            }
+            (outcome, norm) = (Outcome::Read { loss, audio, text }, Norm::Host(gradient_norm));
         }
         self.skipped_in_a_row = 0;
         if let Some(scale) = &mut self.progress.loss_scale {
             scale.grow();
         }
-        let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
-        let base = base * self.progress.plateau.factor;
         let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
         let pretrained = self.recipe.optimizer.pretrained_rate;
         let rate = |name: &str| match name {
@@ -56,44 +63,27 @@ impl Run {
             name if name.starts_with(PRETRAINED) => base * pretrained,
             _ => base,
         };
-        let mut update = self.optimizer.step(&gradients, &rate);
+        let mut update = self.optimizer.step_of_norm(&gradients, &norm, &rate);
         self.trainee.model = update.apply(self.trainee.model.clone());
         self.trainee.heads = update.apply(self.trainee.heads.clone());
         self.progress.optimizer_steps = self.optimizer.step_count();
-        let scale = clamp(&mut self.trainee.model.logit_scale);
+        let logit_scale = clamp(&mut self.trainee.model.logit_scale);
         if let Some(ema) = &mut self.ema {
             ema.update(&self.trainee.model, step + 1);
         }
-        let report = StepReport {
-            step: step + 1,
-            steps: self.steps,
-            epoch: self.progress.epoch,
-            loss: loss.total,
-            pair_loss: loss.pairs,
-            ssl_loss: loss.ssl,
-            learning_rate: base,
-            gradient_norm,
-            scale,
-            clips_per_s: 0.0,
-        };
-        if self.recipe.doctor && self.ranks.is_first() {
-            let dim = self.recipe.model.projection_dim;
-            let cosines = [mean_pairwise_cosine(&audio, dim), mean_pairwise_cosine(&text, dim)];
-            let chance = self.recipe.loss.at_chance(items.len().min(self.recipe.batch_size));
-            for diagnosis in self.doctor.step(&report, chance, cosines) {
-                let _ = listener(Event::Diagnosed(&diagnosis));
-            }
-            if self.progress.epoch == 0 {
-                for item in items {
-                    self.faults.add(&self.dataset.manifest().rows[item.index].audio, &item.faults);
-                }
-            }
+        let numbers = move || StepNumbers::read(outcome, &norm, logit_scale);
+        match self.reports_late {
+            true => self.report_later(facts, numbers, listener),
+            false => Ok(Some(self.report(&facts, &numbers(), listener))),
         }
-        Ok(Some(report))
     }
 
     /// The mean of the gradients of as many batches as are accumulated.
-    fn gradients(&mut self, loaded: &RawBatch, batches: &[SharedBatch<'_>]) -> Result<StepGradients, TrainError> {
+    fn gradients(
+        &mut self,
+        loaded: &RawBatch,
+        batches: &[SharedBatch<'_>],
+    ) -> Result<(GradientDict, Outcome), TrainError> {
         let is_alone = self.ranks.size() == 1;
         let before = if is_alone { RunningStatistics::new() } else { running_statistics(&self.trainee.model) };
         let mut has_embedded = false;
@@ -108,8 +98,12 @@ impl Run {
             };
             let parts = self.division.parts_of(loaded, batch.number);
             has_embedded |= !parts.is_empty();
-            let computed = if is_alone {
-                context.gradients_of_parts(&mut self.trainee, &parts)
+            let computed: StepGradients = if is_alone {
+                let computed = context.gradients_of_parts(&mut self.trainee, &parts);
+                if batches.len() == 1 {
+                    return Ok(computed);
+                }
+                computed.into()
             } else {
                 let parts = match &self.norms {
                     None => parts.into_iter().map(Some).collect(),
@@ -127,19 +121,16 @@ impl Run {
             reduce(&self.ranks, &mut self.trainee, &mut mean.gradients, &before, has_embedded)?;
         }
         mean.divide(batches.len() as f64);
-        Ok(mean)
+        let StepGradients { gradients, loss, audio, text } = mean;
+        Ok((gradients, Outcome::Read { loss, audio, text }))
     }
 }
 
-/// Keeps exp(logit scale) at most [`MAX_SCALE`]; what it is.
-fn clamp(logit_scale: &mut Param<Tensor<1>>) -> f64 {
-    let limit = MAX_SCALE.ln();
-    let found = logit_scale.val().into_scalar::<f32>();
-    if found > limit {
-        *logit_scale = logit_scale.clone().map(|scale| {
-            let device = scale.device();
-            Tensor::from_data([limit], &device).require_grad()
-        });
-    }
-    f64::from(found.min(limit).exp())
+/// Keeps exp(logit scale) at most [`MAX_SCALE`], without waiting for it; the logit scale.
+fn clamp(logit_scale: &mut Param<Tensor<1>>) -> Tensor<1> {
+    *logit_scale = logit_scale.clone().map(|scale| {
+        let is_trained = scale.is_require_grad();
+        Tensor::from_inner(scale.inner().clamp_max(MAX_SCALE.ln())).set_require_grad(is_trained)
+    });
+    logit_scale.val().inner()
 }

@@ -13,6 +13,16 @@ pub struct LossValues {
     pub ssl: Option<f64>,
 }
 
+impl LossValues {
+    /// Waits for [`LossTensors::together`].
+    pub(super) fn read(losses: Tensor<1>) -> Self {
+        let data = losses.into_data().convert::<f32>();
+        let values = data.as_slice::<f32>().expect("converted to f32");
+        let value = |index: usize| values.get(index).copied().map(f64::from);
+        Self { total: f64::from(values[0]), pairs: f64::from(values[1]), ssl: value(2) }
+    }
+}
+
 /// [`LossValues`] that are still to be computed, `[1]` each.
 pub(super) struct LossTensors {
     pub(super) total: Tensor<1>,
@@ -21,13 +31,9 @@ pub(super) struct LossTensors {
 }
 
 impl LossTensors {
-    /// Waits for them, once for all.
-    pub(super) fn read(&self) -> LossValues {
+    /// All of them in one tensor outside of the graph, `[2]` or `[3]`.
+    pub(super) fn together(&self) -> Tensor<1> {
         let all = [Some(&self.total), Some(&self.pairs), self.ssl.as_ref()];
-        let all = all.into_iter().flatten().map(|loss| loss.clone().detach()).collect();
-        let data = Tensor::<1>::cat(all, 0).into_data().convert::<f32>();
-        let values = data.as_slice::<f32>().expect("converted to f32");
-        let value = |index: usize| values.get(index).copied().map(f64::from);
-        LossValues { total: f64::from(values[0]), pairs: f64::from(values[1]), ssl: value(2) }
+        Tensor::cat(all.into_iter().flatten().map(|loss| loss.clone().inner()).collect(), 0)
     }
 }

@@ -15,22 +15,19 @@ pub(crate) struct HostOutputs {
 }
 
 impl HostOutputs {
-    pub(super) fn new(recipe: &Recipe) -> Self {
+    /// Waits for those of some parts.
+    pub(super) fn read(recipe: &Recipe, parts: &[Outputs]) -> Self {
+        let all = |output: &dyn Fn(&Outputs) -> Option<Tensor<2>>| {
+            let outputs: Vec<_> = parts.iter().filter_map(output).map(Tensor::inner).collect();
+            if outputs.is_empty() { Vec::new() } else { values(Tensor::cat(outputs, 0)) }
+        };
+        let view = |which: usize| all(&|part| part.views.as_ref().map(|views| views[which].clone()));
         Self {
             dim: recipe.model.projection_dim,
-            audio: Vec::new(),
-            text: Vec::new(),
+            audio: all(&|part| Some(part.audio.clone())),
+            text: all(&|part| Some(part.text.clone())),
             view_dim: recipe.ssl.as_ref().map_or(0, |ssl| ssl.projection_dim),
-            views: recipe.ssl.as_ref().map(|_| Default::default()),
-        }
-    }
-
-    pub(super) fn append(&mut self, outputs: &Outputs) {
-        self.audio.extend(values(&outputs.audio));
-        self.text.extend(values(&outputs.text));
-        if let Some((views, [first, second])) = self.views.as_mut().zip(outputs.views.as_ref()) {
-            views[0].extend(values(first));
-            views[1].extend(values(second));
+            views: recipe.ssl.as_ref().map(|_| [view(0), view(1)]),
         }
     }
 
@@ -48,7 +45,6 @@ impl HostOutputs {
 }
 
 /// On the host.
-pub(super) fn values(tensor: &Tensor<2>) -> Vec<f32> {
-    let data = tensor.clone().into_data().convert::<f32>();
-    data.as_slice::<f32>().expect("converted to f32").to_vec()
+pub(super) fn values(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32")
 }

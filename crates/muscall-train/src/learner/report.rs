@@ -1,0 +1,130 @@
+//! What is told of a step, at once or while the next one is computed.
+
+use std::panic::resume_unwind;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+
+use super::run::{Listener, Run};
+use crate::TrainError;
+use crate::distributed::ItemNote;
+use crate::doctor::mean_pairwise_cosine;
+use crate::event::{Event, StepReport};
+use crate::gradient::Norm;
+use crate::step::{LossValues, Outcome};
+
+/// What is known of a step before it is computed.
+pub(super) struct StepFacts {
+    /// From 0.
+    pub(super) step: u64,
+    pub(super) epoch: u64,
+    pub(super) learning_rate: f64,
+    /// Of all ranks.
+    pub(super) items: Vec<ItemNote>,
+}
+
+/// What is known after.
+pub(super) struct StepNumbers {
+    loss: LossValues,
+    gradient_norm: f64,
+    scale: f64,
+    /// Of audio and of text.
+    embeddings: [Vec<f32>; 2],
+}
+
+impl StepNumbers {
+    /// Waits for them.
+    pub(super) fn read(outcome: Outcome, norm: &Norm, logit_scale: Tensor<1>) -> Self {
+        let (loss, embeddings) = outcome.read();
+        let scale = f64::from(logit_scale.into_scalar::<f32>().exp());
+        Self { loss, gradient_norm: norm.read(), scale, embeddings }
+    }
+}
+
+/// A step that a GPU was asked for, and may not have finished.
+///
+/// Its numbers are waited for on a thread of their own: they are copied when the GPU gets there, while on this thread it
+/// is asked for the next step. Otherwise it would idle from one step until the next batch is there.
+pub(super) struct Underway {
+    facts: StepFacts,
+    numbers: JoinHandle<StepNumbers>,
+}
+
+impl Run {
+    /// Keeps a step's numbers for later; the report of the one before.
+    pub(super) fn report_later(
+        &mut self,
+        facts: StepFacts,
+        numbers: impl FnOnce() -> StepNumbers + Send + 'static,
+        listener: &mut Listener<'_>,
+    ) -> Result<Option<StepReport>, TrainError> {
+        let before = self.underway.replace(Underway { facts, numbers: thread::spawn(numbers) });
+        before.map(|step| self.arrived(step, listener)).transpose()
+    }
+
+    /// The report of a step that has none yet.
+    pub(super) fn overdue_report(&mut self, listener: &mut Listener<'_>) -> Result<Option<StepReport>, TrainError> {
+        self.underway.take().map(|step| self.arrived(step, listener)).transpose()
+    }
+
+    fn arrived(&mut self, step: Underway, listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {
+        let Underway { facts, numbers } = step;
+        let numbers = numbers.join().unwrap_or_else(|panic| resume_unwind(panic));
+        if !numbers.loss.total.is_finite() || !numbers.gradient_norm.is_finite() {
+            return Err(self.lost(&facts, numbers.loss.total, numbers.gradient_norm));
+        }
+        Ok(self.report(&facts, &numbers, listener))
+    }
+
+    /// What a step was, and what the doctor says of it.
+    pub(super) fn report(
+        &mut self,
+        facts: &StepFacts,
+        numbers: &StepNumbers,
+        listener: &mut Listener<'_>,
+    ) -> StepReport {
+        let StepFacts { step, epoch, learning_rate, items } = facts;
+        let StepNumbers { loss, gradient_norm, scale, embeddings: [audio, text] } = numbers;
+        let report = StepReport {
+            step: step + 1,
+            steps: self.steps,
+            epoch: *epoch,
+            loss: loss.total,
+            pair_loss: loss.pairs,
+            ssl_loss: loss.ssl,
+            learning_rate: *learning_rate,
+            gradient_norm: *gradient_norm,
+            scale: *scale,
+            clips_per_s: items.len() as f64 / self.clock.elapsed().as_secs_f64(),
+        };
+        self.clock = Instant::now();
+        if self.recipe.doctor && self.ranks.is_first() {
+            let dim = self.recipe.model.projection_dim;
+            let cosines = [mean_pairwise_cosine(audio, dim), mean_pairwise_cosine(text, dim)];
+            let chance = self.recipe.loss.at_chance(items.len().min(self.recipe.batch_size));
+            for diagnosis in self.doctor.step(&report, chance, cosines) {
+                let _ = listener(Event::Diagnosed(&diagnosis));
+            }
+            if *epoch == 0 {
+                for item in items {
+                    self.faults.add(&self.dataset.manifest().rows[item.index].audio, &item.faults);
+                }
+            }
+        }
+        report
+    }
+
+    /// Logs a step and tells the listener of it, who may want to stop.
+    pub(super) fn tell(
+        &mut self,
+        report: Option<StepReport>,
+        listener: &mut Listener<'_>,
+    ) -> Result<bool, TrainError> {
+        let Some(report) = report else { return Ok(false) };
+        let (sum, count) = self.progress.epoch_loss;
+        self.progress.epoch_loss = (sum + report.loss, count + 1);
+        self.log.as_mut().map_or(Ok(()), |log| log.step(&report))?;
+        Ok(listener(Event::Step(&report)).is_break())
+    }
+}

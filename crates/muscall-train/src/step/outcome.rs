@@ -1,0 +1,25 @@
+//! What a step tells besides its gradients.
+
+use burn::tensor::Tensor;
+
+use super::losses::LossValues;
+use super::outputs::values;
+
+/// Losses and embeddings of a batch.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// On the host.
+    Read { loss: LossValues, audio: Vec<f32>, text: Vec<f32> },
+    /// On a device, which may still be computing them: `[2 or 3]`, `[tracks, dim]`, `[captions, dim]`.
+    Unread { losses: Tensor<1>, audio: Tensor<2>, text: Tensor<2> },
+}
+
+impl Outcome {
+    /// Waits for them.
+    pub(crate) fn read(self) -> (LossValues, [Vec<f32>; 2]) {
+        match self {
+            Self::Read { loss, audio, text } => (loss, [audio, text]),
+            Self::Unread { losses, audio, text } => (LossValues::read(losses), [values(audio), values(text)]),
+        }
+    }
+}
