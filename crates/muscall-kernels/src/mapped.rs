@@ -7,8 +7,10 @@ use memmap2::{Mmap, MmapOptions};
 
 /// The first bytes of a file, mapped into memory to be read.
 ///
-/// What is mapped must not be shortened or overwritten while it is in use. An index keeps to that: its
-/// writer only appends, and replaces a file by another one instead of changing it.
+/// What is mapped must not be shortened or overwritten while it is in use: a file that is open here is replaced by
+/// renaming another one over it, never by writing into it, as `cp` over it does. An index keeps to that: its
+/// writer appends, changes nothing but the commits in the header, which are not read from here, and puts a new file
+/// in the place of an old one.
 #[derive(Debug)]
 pub struct MappedFile(Mmap);
 

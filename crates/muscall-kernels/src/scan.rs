@@ -2,8 +2,10 @@
 
 use crate::Level;
 
-/// Largest magnitude of a quantised value of a row.
+/// Largest magnitude that a row's values are quantised to.
 const ROW_MAX: f32 = 127.0;
+/// Largest magnitude of a byte, whoever wrote it.
+const BYTE_MAX: i32 = 128;
 /// Additions that the compiler may keep side by side in [`dot`].
 const LANES: usize = 32;
 
@@ -49,7 +51,7 @@ impl ByteQuery {
     pub fn new(query: &[f32]) -> Self {
         assert!(query.len() <= 1 << 20, "at most a million dimensions");
         // So that the sum of all products fits.
-        let limit = (i32::MAX as f32 / (ROW_MAX * query.len().max(1) as f32)).floor().min(f32::from(i16::MAX));
+        let limit = (i32::MAX / (BYTE_MAX * query.len().max(1) as i32)).min(i32::from(i16::MAX)) as f32;
         let largest = query.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
         let scale = largest / limit;
         let inverse = if scale > 0.0 { scale.recip() } else { 0.0 };
@@ -156,11 +158,15 @@ mod tests {
 
     #[test]
     fn the_largest_products_fit() {
-        let query = ByteQuery::new(&[1.0; 4096]);
-        let mut products = [0];
-        query.products(&[127; 4096], &mut products, Level::best());
-        let score = products[0] as f32 * query.quantised().scale;
-        assert!((score / (127.0 * 4096.0) - 1.0).abs() < 1e-3, "{score}");
+        for dim in [1, 512, 4096, 1 << 16, 1 << 20] {
+            for (value, code) in [(1.0, 127), (-1.0, 127), (1.0, -128), (-1.0, -128)] {
+                let query = ByteQuery::new(&vec![value; dim]);
+                let mut products = [0];
+                query.products(&vec![code; dim], &mut products, Level::best());
+                let score = products[0] as f32 * query.quantised().scale;
+                assert!((score / (value * f32::from(code) * dim as f32) - 1.0).abs() < 1e-3, "{dim} {score}");
+            }
+        }
     }
 
     #[test]

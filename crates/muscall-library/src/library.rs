@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use muscall_audio::{crop_or_pad, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::{
-    Answer, Centres, Embeddings, Index, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
+    Answer, Centres, Embeddings, Index, Moment, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
 };
 use serde::Serialize;
 
@@ -202,14 +202,11 @@ impl Library {
     /// How well each part of a track fits: where the words match.
     ///
     /// # Errors
-    /// [`LibraryError::UnknownTrack`].
+    /// [`LibraryError::UnknownTrack`], or a query that is no vector of this model.
     pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<StripPoint>, LibraryError> {
-        let (record, segments) = (self.track(track)?, self.index.segments(track)?);
-        let points = segments.starts_s.iter().zip(segments.rows.iter()).map(|(&start, row)| {
-            let score = row.iter().zip(query).map(|(x, y)| x * y).sum();
-            StripPoint { start_s: start.into(), end_s: self.end_of(start, record.duration_s), score }
-        });
-        Ok(points.collect())
+        let point = |Moment { start_s, end_s, score }| StripPoint { start_s, end_s, score };
+        let strip = self.index.strip(track, query).map_err(|error| known(track, error))?;
+        Ok(strip.into_iter().map(point).collect())
     }
 
     fn centres(&self) -> Result<Centres, LibraryError> {
@@ -224,7 +221,8 @@ impl Library {
         let (record, segments) = (self.track(track)?, self.index.segments(track)?);
         let mut rows = Vec::new();
         for (&start, row) in segments.starts_s.iter().zip(segments.rows.iter()) {
-            if stretch.overlaps(f64::from(start), self.end_of(start, record.duration_s)) {
+            let start_s = f64::from(start);
+            if stretch.overlaps(start_s, self.index.config().segment_end_s(start_s, record.duration_s)) {
                 rows.extend_from_slice(row);
             }
         }
@@ -232,14 +230,6 @@ impl Library {
             return Err(behind(record.path, stretch, record.duration_s));
         }
         Ok(mean_direction(Embeddings::new(&rows, self.index.config().dim)?))
-    }
-
-    /// Where a segment ends: an index without windows has tracks as a whole.
-    fn end_of(&self, start_s: f32, duration_s: f64) -> f64 {
-        match self.index.config().window_s {
-            0.0 => duration_s,
-            window_s => (f64::from(start_s) + window_s).min(duration_s),
-        }
     }
 
     /// A file or a part of it, as the model hears it.

@@ -60,6 +60,12 @@ fn terms_are_what_the_model_and_the_index_say() {
     let segment = library.index().segments(1).unwrap().rows.row(2).to_vec();
     assert!(near(&vector(Term::track(1, Stretch::new(4.5, 5.0))), &segment));
     assert!(near(&vector(Term::file(clip(1), Stretch::new(4.0, 6.0))), &segment));
+    // The strip has the scores of answers.
+    let query = vector(Term::text("calm piano"));
+    let best = &library.search(&Request::new([Term::text("calm piano")])).unwrap()[0];
+    let strip = library.strip(best.track, &query).unwrap();
+    assert!(strip.iter().any(|point| point.score.to_bits() == best.moments[0].score.to_bits()));
+    assert!(library.strip(best.track, &query[1..]).is_err());
     // Less of something is away from it.
     let plus = library.query_vector(&Request::new([Term::text("calm piano"), Term::text("drums").with_weight(0.5)]));
     let minus = library.query_vector(&Request::new([Term::text("calm piano"), Term::text("drums").with_weight(-0.5)]));
@@ -120,4 +126,21 @@ fn a_snapshot_stays_as_it_is_until_it_is_refreshed() {
     let before = library.clone();
     assert!(library.refresh().unwrap());
     assert_eq!((before.index().len(), library.index().len()), (3, 4));
+}
+
+#[test]
+fn a_track_of_unknown_length_has_its_windows() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = make(dir.path());
+    let fingerprint = library.fingerprint().to_owned();
+    let row = library.index().segments(0).unwrap().rows.row(0).to_vec();
+    let mut writer = IndexWriter::open(&dir.path().join("index"), &fingerprint).unwrap();
+    writer.add(&TrackRecord::new("unknown"), &[0.0, 2.0], &[row.as_slice(), &row].concat()).unwrap();
+    writer.commit().unwrap();
+    let library = Library::open(&dir.path().join("model"), &dir.path().join("index"), &Device::default()).unwrap();
+    let track = library.index().find("unknown").unwrap().unwrap();
+    let strip = library.strip(track, &row).unwrap();
+    assert_eq!(strip.iter().map(|point| (point.start_s, point.end_s)).collect::<Vec<_>>(), [(0.0, 2.0), (2.0, 4.0)]);
+    let part = Term::track(track, Stretch::new(2.5, 3.0));
+    assert!(near(&library.query_vector(&Request::new([part])).unwrap(), &row));
 }

@@ -214,6 +214,14 @@ pub enum RetrievalError {
         /// The index.
         path: PathBuf,
     },
+    /// A commit failed half-way, and what of it is on the disk is not known.
+    #[error(
+        "{path}: a commit failed, and what of it reached the disk is not known; open the index again: nothing that was committed is lost"
+    )]
+    FailedCommit {
+        /// The index.
+        path: PathBuf,
+    },
     /// There is no track of this number.
     #[error("{path}: there is no track {track}: it was removed, or the number comes from another index")]
     NoTrack {
@@ -229,6 +237,26 @@ pub enum RetrievalError {
         path: PathBuf,
         /// What usearch says.
         reason: String,
+    },
+    /// A row that a graph cannot rank as the index does.
+    #[error(
+        "{path}: row {row}, of track {track}, has the norm {found}; a graph compares directions alone: rows must have unit norm"
+    )]
+    NotUnit {
+        /// The index.
+        path: PathBuf,
+        /// The segment, from 0.
+        row: usize,
+        /// Its track.
+        track: usize,
+        /// Its norm.
+        found: f32,
+    },
+    /// A graph was replaced by another one again and again.
+    #[error("{path}: the graph was replaced while it was opened; open it again")]
+    GraphReplaced {
+        /// The graph.
+        path: PathBuf,
     },
     /// A graph of another index, or of this one before it was compacted.
     #[error("{path}: the graph is not of the index {index} as it is now; build it again")]

@@ -5,6 +5,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muscall_retrieval::{
     GraphConfig, Index, IndexConfig, IndexWriter, RetrievalError, Search, Searcher, SegmentGraph, TrackRecord,
@@ -113,6 +114,20 @@ fn tracks_and_filters_are_those_of_the_index() {
 }
 
 #[test]
+fn a_filter_that_is_too_narrow_for_the_graph_is_asked_once_all_the_same() {
+    let (_dir, index, _, mut rng) = indexed(400);
+    let graph = build(&index);
+    let asked: Vec<AtomicUsize> = (0..400).map(|_| AtomicUsize::new(0)).collect();
+    let two = |_: &Index, track: usize| {
+        asked[track].fetch_add(1, Ordering::Relaxed);
+        Ok(track % 200 == 7)
+    };
+    let search = Search::new(5).with_filter(&two);
+    assert_eq!(graph.over(&index).unwrap().search(&row(&mut rng), &search).unwrap().len(), 2);
+    assert!(asked.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+}
+
+#[test]
 fn many_threads_search_at_once() {
     let (_dir, index, _, _) = indexed(200);
     let graph = build(&index);
@@ -157,6 +172,51 @@ fn a_graph_of_another_index_or_a_damaged_one_is_refused() {
     let stale = SegmentGraph::open(&graph, &compacted, &GraphConfig::new());
     assert!(matches!(stale, Err(RetrievalError::StaleGraph { .. })));
     assert!(matches!(SegmentGraph::open(path, &index, &GraphConfig::new()), Err(RetrievalError::Corrupt { .. })));
+}
+
+#[test]
+fn rows_that_have_no_unit_norm_are_refused() {
+    let (_dir, index, mut writer, mut rng) = indexed(3);
+    drop(build(&index));
+    let rows: Vec<f32> = (0..2).flat_map(|_| row(&mut rng)).collect();
+    let longer: Vec<f32> = rows.iter().enumerate().map(|(i, x)| if i < DIM { *x } else { x * 1.01 }).collect();
+    writer.add(&TrackRecord::new("longer"), &[0.0, 1.0], &longer).unwrap();
+    writer.commit().unwrap();
+    let (index, graph) = (index.refreshed().unwrap().unwrap(), index.path().with_extension("graph"));
+    let whole = fs::read(&graph).unwrap();
+    let build =
+        |index: &Index| SegmentGraph::build(index, &graph, &GraphConfig::new(), &mut |_, _| ControlFlow::Continue(()));
+    let refused = build(&index).unwrap_err();
+    assert!(matches!(refused, RetrievalError::NotUnit { track: 3, row: 19, found, .. } if (found - 1.01).abs() < 1e-4));
+    assert_eq!(fs::read(&graph).unwrap(), whole);
+    // A removed track is in no graph.
+    assert!(writer.remove("longer").unwrap());
+    writer.commit().unwrap();
+    assert!(build(&index.refreshed().unwrap().unwrap()).unwrap());
+}
+
+#[test]
+fn two_builds_do_not_write_to_one_file_and_one_that_fails_leaves_none() {
+    let (dir, index, _, _) = indexed(3);
+    let folder = dir.path().join("graphs");
+    fs::create_dir(&folder).unwrap();
+    let (graph, other) = (folder.join("music.graph"), folder.join("music.graph.building"));
+    fs::write(&other, "what another process has written so far").unwrap();
+    let build = || SegmentGraph::build(&index, &graph, &GraphConfig::new(), &mut |_, _| ControlFlow::Continue(()));
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(build().unwrap());
+    SegmentGraph::open(&graph, &index, &GraphConfig::new()).unwrap();
+    assert_eq!(names(), ["music.graph", "music.graph.building"]);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "what another process has written so far");
+    // A folder that is in the way.
+    fs::remove_file(&graph).unwrap();
+    fs::create_dir(&graph).unwrap();
+    assert!(matches!(build(), Err(RetrievalError::Io { .. })));
+    assert_eq!(names(), ["music.graph", "music.graph.building"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muscall_retrieval::{
     Embeddings, Index, IndexConfig, IndexWriter, RetrievalError, Search, SegmentHit, Stages, TrackRecord, top_k,
@@ -166,9 +167,18 @@ fn filters_see_each_track_once_and_moments_are_in_the_track() {
     filled(&path, 40, 3);
     let index = Index::open(&path).unwrap();
     let query = unit_rows(&mut ChaCha8Rng::seed_from_u64(4), 1);
-    let jazz = |index: &Index, track: usize| Ok(index.track(track)?.tags.iter().any(|tag| tag == "genre=jazz"));
-    let answers = index.search(&query, &Search::new(50).with_filter(&jazz).with_moments(2)).unwrap();
+    let asked: Vec<AtomicUsize> = (0..40).map(|_| AtomicUsize::new(0)).collect();
+    let jazz = |index: &Index, track: usize| {
+        asked[track].fetch_add(1, Ordering::Relaxed);
+        Ok(index.track(track)?.tags.iter().any(|tag| tag == "genre=jazz"))
+    };
+    let search = Search::new(50).with_filter(&jazz).with_moments(2);
+    let answers = index.search(&query, &search).unwrap();
     assert_eq!(answers.len(), 20);
+    // Once more in each of the other searches.
+    let staged = search.with_stages(Stages::TracksFirst { tracks: 40 });
+    assert_eq!(index.search(&query, &staged).unwrap(), answers);
+    assert!(asked.iter().all(|count| count.load(Ordering::Relaxed) == 2));
     for answer in answers {
         assert!(answer.track % 2 == 0 && (1..=2).contains(&answer.moments.len()));
         assert_eq!(answer.moments[0].score, answer.score);
@@ -222,6 +232,77 @@ fn what_was_not_committed_is_as_if_it_had_never_been() {
         writer.commit().unwrap();
         assert_eq!(Index::open(&path).unwrap().track(7).unwrap(), record(8));
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_index_has_one_writer_whatever_it_is_called() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let locked = |path: &Path| matches!(IndexWriter::open(path, "00ff"), Err(RetrievalError::Locked { .. }));
+    fs::create_dir(dir.path().join("real")).unwrap();
+    let (real, link) = (dir.path().join("real/music.index"), dir.path().join("link.index"));
+    let dotted = dir.path().join("real/../real/music.index");
+    symlink("real/music.index", &link).unwrap();
+    // A link to a file that is to be.
+    let mut writer = IndexWriter::create(&link, &config()).unwrap();
+    assert_eq!(writer.path(), fs::canonicalize(&real).unwrap());
+    assert!(locked(&real) && locked(&link) && locked(&dotted));
+    assert!(matches!(IndexWriter::replace(&dotted, &config()), Err(RetrievalError::Locked { .. })));
+    let rows = unit_rows(&mut ChaCha8Rng::seed_from_u64(1), 1);
+    for track in 0..2 {
+        writer.add(&record(track), &[0.0], &rows).unwrap();
+        writer.commit().unwrap();
+    }
+    let writer = writer.compact().unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(fs::symlink_metadata(&real).unwrap().is_file());
+    assert_eq!((Index::open(&real).unwrap().blocks_len(), Index::open(&link).unwrap().len()), (1, 2));
+    assert!(locked(&real) && locked(&link));
+    drop(writer);
+    let writer = IndexWriter::open_or_create(&real, &config()).unwrap();
+    assert!(locked(&link));
+    drop(writer);
+    drop(IndexWriter::replace(&link, &config()).unwrap());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && Index::open(&real).unwrap().is_empty());
+    // No folder is made for a link that leads to none, and a circle has no end.
+    let (nowhere, circle) = (dir.path().join("nowhere"), dir.path().join("circle"));
+    symlink("not-there/music.index", &nowhere).unwrap();
+    symlink("circle", &circle).unwrap();
+    for path in [&nowhere, &circle] {
+        assert!(matches!(IndexWriter::create(path, &config()), Err(RetrievalError::Io { .. })));
+    }
+    let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["circle", "link.index", "nowhere", "real"]);
+}
+
+#[test]
+fn an_index_of_another_model_is_replaced_under_its_readers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new/music.index");
+    let other = IndexConfig::new(3, "another");
+    assert!(IndexWriter::replace(&path, &config()).unwrap().is_empty());
+    fs::remove_file(&path).unwrap();
+    let all = filled(&path, 9, 1);
+    let reader = Index::open(&path).unwrap();
+    let writer = IndexWriter::open(&path, "00ff").unwrap();
+    assert!(matches!(IndexWriter::replace(&path, &other), Err(RetrievalError::Locked { .. })));
+    assert_eq!(Index::open(&path).unwrap().len(), 9);
+    drop(writer);
+    assert!(matches!(IndexWriter::replace(&path, &IndexConfig::new(0, "")), Err(RetrievalError::Setting { .. })));
+    let mut writer = IndexWriter::replace(&path, &other).unwrap();
+    assert!(writer.is_empty() && writer.base().sequence() > reader.sequence());
+    writer.add(&record(0), &[0.0], &[1.0, 0.0, 0.0]).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(Index::open_for(&path, "another").unwrap().len(), 1);
+    let query = all[0].2.as_slice();
+    assert_eq!(reader.nearest_segments(query, 5).unwrap(), by_hand(&all, query, 5));
+    assert!(matches!(reader.refreshed(), Err(RetrievalError::Fingerprint { .. })));
+    drop(writer);
+    fs::write(&path, "what is no index").unwrap();
+    drop(IndexWriter::replace(&path, &config()).unwrap());
+    assert!(Index::open_for(&path, "00ff").unwrap().is_empty());
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(super) struct Appender {
     /// The state that the next commit makes, without what is pending.
     next: Commit,
     pending: Pending,
+    /// After a commit that failed half-way.
+    failed: bool,
 }
 
 /// The columns of the next block.
@@ -49,15 +51,13 @@ struct Pending {
 
 impl Appender {
     pub(super) fn new(file: File, path: &Path, header: Header, commit: Commit) -> Self {
-        Self { file, path: path.to_owned(), header, committed: commit, next: commit, pending: Pending::default() }
+        let (path, pending) = (path.to_owned(), Pending::default());
+        Self { file, path, header, committed: commit, next: commit, pending, failed: false }
     }
 
     /// An empty file, which appears as a whole. Its commits go on from an even number.
     pub(super) fn create(path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, RetrievalError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        let origin = [now, u128::from(std::process::id()), u128::from(FILES.fetch_add(1, Ordering::Relaxed))];
-        let origin: Vec<u8> = origin.iter().flat_map(|x| x.to_le_bytes()).collect();
-        let header = Header { file: xxh3_64(&origin), config: config.clone() };
+        let header = Header { file: drawn(), config: config.clone() };
         let sequence = sequence.next_multiple_of(2);
         let empty = |sequence| Commit { sequence, length: HEADER_BYTES as u64, last_block: 0, tracks: 0, segments: 0 };
         let mut bytes = header.encode();
@@ -94,6 +94,11 @@ impl Appender {
         starts_s: &[f32],
         rows: Embeddings<'_>,
     ) -> Result<usize, RetrievalError> {
+        self.usable()?;
+        // Before anything is taken: after an error the same track may come again.
+        if self.pending.segments.len() >= BLOCK_FLOATS || self.pending.text.len() >= BLOCK_FLOATS {
+            self.write_block()?;
+        }
         let number = self.next.tracks + self.pending.records.len() as u64;
         if number >= u64::from(u32::MAX) {
             let expected = "fewer than 2^32 tracks; spread them over several indexes";
@@ -108,17 +113,21 @@ impl Appender {
         pending.tracks.extend(mean_direction(rows));
         pending.records.push(encode_record(track, first, count, &mut pending.text));
         pending.paths.push([xxh3_64(track.path.as_bytes()), u64::from(local)]);
-        if pending.segments.len() >= BLOCK_FLOATS || pending.text.len() >= BLOCK_FLOATS {
-            self.write_block()?;
-        }
         Ok(number as usize)
     }
 
-    pub(super) fn remove(&mut self, track: usize) {
+    pub(super) fn remove(&mut self, track: usize) -> Result<(), RetrievalError> {
+        self.usable()?;
         self.pending.removed.push(track as u32);
+        Ok(())
     }
 
-    /// Writes what is pending behind the last block. It does not count before the commit.
+    fn usable(&self) -> Result<(), RetrievalError> {
+        if self.failed { Err(RetrievalError::FailedCommit { path: self.path.clone() }) } else { Ok(()) }
+    }
+
+    /// Writes what is pending behind the last block. It does not count before the commit. After an error it is
+    /// pending still, and is written to the same place the next time.
     fn write_block(&mut self) -> Result<(), RetrievalError> {
         if self.pending.records.is_empty() && self.pending.removed.is_empty() {
             return Ok(());
@@ -153,6 +162,7 @@ impl Appender {
     }
 
     pub(super) fn commit(&mut self) -> Result<(), RetrievalError> {
+        self.usable()?;
         self.write_block()?;
         if self.next == self.committed {
             return Ok(());
@@ -166,7 +176,12 @@ impl Appender {
             file.write_all(&next.encode())?;
             file.sync_data()
         };
-        write(&mut self.file).map_err(|source| RetrievalError::Io { path: self.path.clone(), source })?;
+        if let Err(source) = write(&mut self.file) {
+            // A system that could not write its pages may forget them: the next attempt would succeed, and
+            // point to blocks that are not on the disk.
+            self.failed = true;
+            return Err(RetrievalError::Io { path: self.path.clone(), source });
+        }
         (self.committed, self.next) = (next, next);
         Ok(())
     }
@@ -228,6 +243,14 @@ fn quantise(values: &[f32], dim: usize) -> (Vec<i8>, Vec<[f32; 2]>) {
     (codes, scales)
 }
 
+/// A number that no other file has.
+pub(super) fn drawn() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    let origin = [now, u128::from(std::process::id()), u128::from(FILES.fetch_add(1, Ordering::Relaxed))];
+    let origin: Vec<u8> = origin.iter().flat_map(|x| x.to_le_bytes()).collect();
+    xxh3_64(&origin)
+}
+
 /// A file in the same folder, named after this one.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -244,4 +267,108 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     }
     #[cfg(not(unix))]
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::index::{Index, IndexWriter};
+
+    fn config() -> IndexConfig {
+        IndexConfig::new(2, "00ff")
+    }
+
+    fn add(appender: &mut Appender, path: &str) -> Result<usize, RetrievalError> {
+        appender.add(&TrackRecord::new(path), &[0.0, 1.0], Embeddings::trusted(&[1.0, 0.0, 0.0, 1.0], 2))
+    }
+
+    /// An index of two tracks with two segments each, changed before its checksums are made.
+    fn crafted(path: &Path, change: impl Fn(&mut Pending)) {
+        let mut appender = Appender::create(path, &config(), 0).unwrap();
+        add(&mut appender, "a").unwrap();
+        add(&mut appender, "b").unwrap();
+        change(&mut appender.pending);
+        appender.commit().unwrap();
+    }
+
+    #[test]
+    fn a_full_block_that_cannot_be_written_keeps_the_next_track_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        let mut appender = Appender::create(&path, &config(), 0).unwrap();
+        let long = TrackRecord { tags: vec!["x".repeat(BLOCK_FLOATS)], ..TrackRecord::new("long") };
+        appender.add(&long, &[0.0], Embeddings::trusted(&[1.0, 0.0], 2)).unwrap();
+        let writable = std::mem::replace(&mut appender.file, File::open(&path).unwrap());
+        for _ in 0..2 {
+            assert!(matches!(add(&mut appender, "next"), Err(RetrievalError::Io { .. })));
+            assert_eq!(appender.pending_segments(), 1);
+        }
+        appender.file = writable;
+        assert_eq!(add(&mut appender, "next").unwrap(), 1);
+        appender.commit().unwrap();
+        let index = Index::open(&path).unwrap();
+        let paths: Vec<String> = index.tracks().map(|track| index.track(track).unwrap().path).collect();
+        assert_eq!((paths, index.blocks_len()), (vec!["long".to_owned(), "next".to_owned()], 2));
+    }
+
+    #[test]
+    fn after_a_commit_that_failed_half_way_the_index_must_be_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        let mut appender = Appender::create(&path, &config(), 0).unwrap();
+        add(&mut appender, "kept").unwrap();
+        appender.commit().unwrap();
+        add(&mut appender, "lost").unwrap();
+        appender.write_block().unwrap();
+        let writable = std::mem::replace(&mut appender.file, File::open(&path).unwrap());
+        assert!(matches!(appender.commit(), Err(RetrievalError::Io { .. })));
+        appender.file = writable;
+        let failed = |done: Result<(), RetrievalError>| matches!(done, Err(RetrievalError::FailedCommit { .. }));
+        assert!(failed(appender.commit()));
+        assert!(failed(add(&mut appender, "later").map(|_| ())));
+        assert!(failed(appender.remove(0)));
+        drop(appender);
+        let mut writer = IndexWriter::open(&path, "00ff").unwrap();
+        assert_eq!(writer.len(), 1);
+        assert!(writer.remove("kept").unwrap());
+        writer.commit().unwrap();
+        assert!(Index::open(&path).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_path_that_points_outside_its_block_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        for outside in [2, 1 << 32, u64::MAX] {
+            crafted(&path, |pending| pending.paths[1][1] = outside);
+            let index = Index::open(&path).unwrap();
+            assert_eq!(index.find("a").unwrap(), Some(0));
+            assert!(matches!(index.find("b"), Err(RetrievalError::Corrupt { .. })), "{outside}");
+        }
+    }
+
+    #[test]
+    fn tracks_that_share_segments_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        crafted(&path, |pending| {
+            pending.records.iter_mut().for_each(|record| record[2] = 4 << 32);
+            pending.removed = vec![0, 1];
+        });
+        assert!(matches!(Index::open(&path), Err(RetrievalError::Corrupt { .. })));
+    }
+
+    #[test]
+    fn a_commit_after_which_none_can_be_counted_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        for sequence in [u64::MAX - 1, u64::MAX - 3, 1 << 63] {
+            Appender::create(&path, &config(), sequence).unwrap();
+            assert!(matches!(Index::open(&path), Err(RetrievalError::Corrupt { .. })), "{sequence}");
+        }
+        Appender::create(&path, &config(), 1 << 62).unwrap();
+        let writer = IndexWriter::open(&path, "00ff").unwrap().compact().unwrap();
+        assert!(writer.base().sequence() > 1 << 62);
+    }
 }

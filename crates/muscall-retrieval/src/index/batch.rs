@@ -6,7 +6,7 @@ use muscall_kernels::{Level, Linear};
 
 use crate::index::best::{Best, Item, Scored, Threshold, best_of};
 use crate::index::block::Rows;
-use crate::index::scan::{ROUNDING, in_parallel};
+use crate::index::scan::{in_parallel, rounding};
 use crate::index::{Index, SegmentHit};
 use crate::ranking::dot;
 use crate::{Embeddings, RetrievalError};
@@ -62,7 +62,7 @@ impl Index {
                 })
             };
             while let Some((number, range)) = units.get(next.fetch_add(1, Memory::Relaxed)) {
-                let rounding = ROUNDING * dim as f32 * self.blocks[*number].header.largest_norm;
+                let rounding = rounding(dim) * self.blocks[*number].header.largest_norm;
                 for start in range.clone().step_by(TILE) {
                     let tile = start..(start + TILE).min(range.end);
                     let scores = product.run(vectors(*number, tile.clone())?, None);

@@ -11,6 +11,8 @@ const BLOCK_MAGIC: &[u8; 8] = b"MUSBLOCK";
 /// Bytes of the header, of which the first part never changes.
 pub(super) const HEADER_BYTES: usize = 4096;
 const FIXED_BYTES: usize = 3072;
+/// More commits than any index sees, and far enough from the largest number to be counted on from.
+const LAST_SEQUENCE: u64 = u64::MAX / 2;
 /// A commit takes one sector, which a disk writes as a whole.
 pub(super) const COMMIT_BYTES: usize = 512;
 pub(super) const BLOCK_HEADER_BYTES: usize = 256;
@@ -151,6 +153,9 @@ impl Commit {
         let (first, second) = places.split_at(COMMIT_BYTES);
         let (even, odd) = (Self::decode(first)?, Self::decode(second)?);
         let (newer, older) = if even.sequence > odd.sequence { (even, odd) } else { (odd, even) };
+        if newer.sequence > LAST_SEQUENCE {
+            return Err("the number of a commit is greater than any can be");
+        }
         let turns = even.sequence % 2 == 0 && older.sequence.checked_add(1) == Some(newer.sequence);
         turns.then_some(newer).ok_or("the two commits do not follow each other")
     }

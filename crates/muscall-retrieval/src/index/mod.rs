@@ -11,6 +11,7 @@ mod compact;
 mod format;
 #[cfg(feature = "ann")]
 mod graph;
+mod lock;
 mod moments;
 mod record;
 mod scan;

@@ -34,6 +34,12 @@ impl IndexConfig {
         self
     }
 
+    /// Where a segment ends that starts there, in a track of `duration_s` seconds, or 0 if that is unknown.
+    pub fn segment_end_s(&self, start_s: f64, duration_s: f64) -> f64 {
+        let end_s = if self.window_s > 0.0 { start_s + self.window_s } else { duration_s };
+        if duration_s > 0.0 { end_s.min(duration_s).max(start_s) } else { end_s.max(start_s) }
+    }
+
     /// # Errors
     /// [`RetrievalError::Setting`] for what cannot be.
     pub fn validate(&self) -> Result<(), RetrievalError> {

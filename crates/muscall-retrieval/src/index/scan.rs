@@ -1,8 +1,9 @@
 //! The exact best of all rows, most of which are only looked at as bytes.
 //!
 //! A row x is kept as bytes x̂ too, with ‖x − x̂‖ beside them. By Cauchy and Schwarz the score q·x lies within
-//! ‖q‖·‖x − x̂‖ of q·x̂. A row whose upper bound is below the k-th best lower bound cannot be among the k
-//! best; all others are scored with their floats. So bytes save time and never change an answer.
+//! ‖q‖·‖x − x̂‖ of q·x̂. The query is in 16 bits as q̂, which takes q·x̂ within ‖q − q̂‖·‖x̂‖ of q̂·x̂, where
+//! ‖x̂‖ is at most ‖x‖ + ‖x − x̂‖. A row whose upper bound is below the k-th best lower bound cannot be among
+//! the k best; all others are scored with their floats. So bytes save time and never change an answer.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
@@ -17,8 +18,10 @@ use crate::ranking::dot;
 
 /// Rows that one thread takes at a time.
 const UNIT: usize = 4096;
-/// What rounding can do to a sum of products of `dim` floats of norms 1 and 1, for each of them.
-pub(super) const ROUNDING: f32 = 1.2e-7;
+/// What rounding can do to two sums of products of floats of norms 1 and 1, for each product.
+const ROUNDING: f32 = 1.2e-7;
+/// Roundings on the way from a sum to its bounds, at most.
+const MORE_ROUNDINGS: f32 = 8.0;
 
 /// A segment and its score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +32,11 @@ pub struct SegmentHit {
     pub start_s: f32,
     /// Inner product with the query.
     pub score: f32,
+}
+
+/// How far rounding may take a score and its bounds apart, for `dim` dimensions and norms 1 and 1.
+pub(super) fn rounding(dim: usize) -> f32 {
+    ROUNDING * (dim as f32 + MORE_ROUNDINGS)
 }
 
 /// The query as floats and as bytes, and how far the bytes may be off.
@@ -56,13 +64,13 @@ impl<'a> Probe<'a> {
         products.resize(scales.len(), 0);
         self.bytes.products(codes, products, self.level);
         let own = self.bytes.quantised();
-        let rounding = ROUNDING * self.query.len() as f32 * self.bytes.norm() * largest_norm;
-        // Bytes may be a little longer than the row.
-        let always = own.error * largest_norm * 1.01 + rounding;
+        // The row's norm is at most the largest, and that of its bytes its error more.
+        let always = own.error * largest_norm + rounding(self.query.len()) * self.bytes.norm() * largest_norm;
+        let of_error = self.bytes.norm() + own.error;
         scores.clear();
         scores.extend(products.iter().zip(scales).map(|(&product, &[scale, error])| {
             let score = product as f32 * (scale * own.scale);
-            let margin = self.bytes.norm() * error + always;
+            let margin = of_error * error + always;
             [score - margin, score + margin]
         }));
     }
@@ -197,4 +205,77 @@ pub(super) fn in_parallel<T: Send>(
         all.extend(part?);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use muscall_kernels::{Quantised, quantise_row};
+    use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn norm(row: &[f32]) -> f64 {
+        row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt()
+    }
+
+    /// Bounds of the score of a row, its score as a search has it, and without any rounding.
+    fn bounds_and_scores(query: &[f32], row: &[f32]) -> ([f32; 2], f32, f64) {
+        let mut codes = vec![0; row.len()];
+        let Quantised { scale, error } = quantise_row(row, &mut codes);
+        let largest_norm = (norm(row) * (1.0 + 1e-6)) as f32;
+        let (mut products, mut scores) = (Vec::new(), Vec::new());
+        Probe::new(query).bounds(&codes, &[[scale, error]], largest_norm, &mut products, &mut scores);
+        let exact = query.iter().zip(row).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
+        (scores[0], dot(query, row), exact)
+    }
+
+    /// Values of which all but the first are as far from a whole number of units as can be, so that quantising
+    /// takes away as much of each: a row and a query that lose in the same direction.
+    fn worst(dim: usize, row_units: f32, query_units: f32) -> (Vec<f32>, Vec<f32>) {
+        let (mut row, mut query) = (vec![row_units + 0.501; dim], vec![-query_units - 0.501; dim]);
+        // Their largest values make the unit 1, each where the other has nothing.
+        (row[0], query[0]) = (127.0, 0.0);
+        (row[dim - 1], query[dim - 1]) = (0.0, (i32::MAX / (128 * dim as i32)).min(32767) as f32);
+        (query, row)
+    }
+
+    #[test]
+    fn bytes_that_are_longer_than_the_row_are_within_the_bounds() {
+        for dim in [512, 4096, 1 << 16] {
+            for units in 0..20 {
+                let (query, row) = worst(dim, 0.0, units as f32);
+                let ([lower, upper], score, _) = bounds_and_scores(&query, &row);
+                assert!((lower..=upper).contains(&score), "{dim}, {units}: {score} in {lower}..{upper}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn scores_are_within_their_bounds(
+            dim in prop_oneof![1_usize..9, 9_usize..700, 700_usize..=1 << 16, Just(1 << 16)],
+            seed in any::<u64>(),
+            (row_units, query_units) in (0_u8..4, 0_u8..30),
+            (row_size, query_size) in (-20_i32..20, -20_i32..20),
+            kind in 0..3,
+        ) {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let mut drawn = || (0..dim).map(|_| rng.random_range(-1.0_f32..1.0)).collect::<Vec<_>>();
+            let (mut query, mut row) = match kind {
+                0 => (drawn(), drawn()),
+                // Along each other, where rounding of the sum is the most.
+                1 => { let row = drawn(); (row.clone(), row) }
+                _ => worst(dim.max(2), row_units.into(), query_units.into()),
+            };
+            row.iter_mut().for_each(|x| *x *= 1.1_f32.powi(row_size));
+            query.iter_mut().for_each(|x| *x *= 1.1_f32.powi(query_size));
+            let ([lower, upper], score, exact) = bounds_and_scores(&query, &row);
+            prop_assert!((lower..=upper).contains(&score), "{score} in {lower}..{upper}");
+            prop_assert!((f64::from(lower)..=f64::from(upper)).contains(&exact), "{exact} in {lower}..{upper}");
+        }
+    }
 }

@@ -71,8 +71,8 @@ impl<'a> Search<'a> {
         self
     }
 
-    /// Only tracks for which this holds. It is asked once a track at most, and only for tracks that
-    /// would be among the best.
+    /// Only tracks for which this holds. It is asked only for tracks that would be among the best, and once
+    /// for each as a rule: threads that come to a track at the same moment do not wait for each other.
     #[must_use]
     pub fn with_filter(mut self, filter: &'a Filter<'a>) -> Self {
         self.filter = Some(filter);
@@ -108,6 +108,8 @@ impl<'a> Allowed<'a> {
         Self { index, filter, known: std::iter::repeat_with(|| AtomicU8::new(0)).take(tracks).collect() }
     }
 
+    /// Threads that ask for one track at the same moment both ask the filter: who waited for the other might wait for
+    /// ever, as a filter may itself run on the pool of threads.
     pub(super) fn get(&self, track: usize) -> Result<bool, RetrievalError> {
         if self.index.is_removed(track) {
             return Ok(false);
@@ -135,7 +137,16 @@ impl Index {
     /// If the query does not fit, what the filter says, or [`RetrievalError::Corrupt`].
     pub fn search(&self, query: &[f32], search: &Search<'_>) -> Result<Vec<Answer>, RetrievalError> {
         self.check_query(query)?;
-        let allowed = Allowed::new(self, search.filter);
+        self.search_allowed(query, search, &Allowed::new(self, search.filter))
+    }
+
+    /// The same for a query that was checked, with what the filter has said so far.
+    pub(super) fn search_allowed(
+        &self,
+        query: &[f32],
+        search: &Search<'_>,
+        allowed: &Allowed<'_>,
+    ) -> Result<Vec<Answer>, RetrievalError> {
         let automatic = match self.segments_len() <= ALL_SEGMENTS {
             true => Stages::All,
             false => Stages::TracksFirst { tracks: TRACKS },
@@ -146,7 +157,7 @@ impl Index {
                 Some(self.best_rows(Rows::Tracks, query, tracks.max(search.top), &|track| allowed.get(track))?)
             }
         };
-        self.answers(query, search, &allowed, among)
+        self.answers(query, search, allowed, among)
     }
 
     /// The best tracks and their moments, out of all or of these.
@@ -218,12 +229,28 @@ impl Index {
         best_of(in_parallel(units.len(), work)?, k)
     }
 
+    /// All segments of a track in the order of time, with their scores, as answers have them.
+    ///
+    /// # Errors
+    /// For a track that is not there, or a query of another length or with numbers that are not finite.
+    pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<Moment>, RetrievalError> {
+        self.check_query(query)?;
+        let (record, segments) = (self.track(track)?, self.segments(track)?);
+        let moment = |(&start, row): (&f32, &[f32])| {
+            let start_s = f64::from(start);
+            let end_s = self.config().segment_end_s(start_s, record.duration_s);
+            Moment { start_s, end_s, score: dot(query, row) }
+        };
+        Ok(segments.starts_s.iter().zip(segments.rows.iter()).map(moment).collect())
+    }
+
     fn answer(&self, query: &[f32], hit: Scored, most: usize) -> Result<Answer, RetrievalError> {
         let block = &self.blocks[hit.item.block as usize];
         let track = block.header.first_track as usize + hit.item.row as usize;
         let (record, segments) = (self.track(track)?, self.segments(track)?);
         let scores: Vec<f32> = segments.rows.iter().map(|row| dot(query, row)).collect();
-        let moments = moments(segments.starts_s, &scores, self.config().window_s, record.duration_s, most);
+        let end_s = |start_s| self.config().segment_end_s(start_s, record.duration_s);
+        let moments = moments(segments.starts_s, &scores, end_s, most);
         Ok(Answer { track, path: record.path, duration_s: record.duration_s, score: hit.score, moments })
     }
 }

@@ -153,7 +153,8 @@ impl Index {
                     if entry(middle)?[0][0] < hash { low = middle + 1 } else { high = middle }
                 }
                 while low < count && entry(low)?[0][0] == hash {
-                    let local = entry(low)?[0][1] as usize;
+                    let local = usize::try_from(entry(low)?[0][1]).ok().filter(|&local| local < count);
+                    let local = local.ok_or("a path belongs to no track")?;
                     let track = block.header.first_track as usize + local;
                     if !self.is_removed(track) && block.path(&self.map, local)? == path {
                         return Ok(Some(track));
@@ -248,7 +249,8 @@ impl Index {
                 let segments = owner.segments_of(&self.map, track - owner.header.first_track as usize)?;
                 self.removed[track / 64] |= 1 << (track % 64);
                 self.tracks -= 1;
-                self.segments -= segments.len();
+                let left = self.segments.checked_sub(segments.len());
+                self.segments = left.ok_or("tracks share their segments")?;
             }
         }
         Ok(())

@@ -1,17 +1,19 @@
 //! Appending to the file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
-use crate::index::append::{Appender, beside};
+use crate::index::append::Appender;
+use crate::index::lock::{io, lock, real_path};
 use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
 use crate::{Embeddings, RetrievalError};
 
 /// Adds tracks to an index and removes them; what was committed stays, whatever happens.
 ///
-/// There is one writer at a time, which a file beside the index (`….lock`) sees to. Readers need no lock.
+/// There is one writer at a time, which a file beside the index (`….lock`) sees to, whatever links or relative
+/// paths lead to it. Readers need no lock.
 /// Nothing is seen by them, or kept if the process dies, before [`commit`](Self::commit).
 #[derive(Debug)]
 pub struct IndexWriter {
@@ -32,13 +34,28 @@ impl IndexWriter {
     /// [`RetrievalError::Io`] if there is a file already, [`RetrievalError::Setting`].
     pub fn create(path: &Path, config: &IndexConfig) -> Result<Self, RetrievalError> {
         config.validate()?;
-        let lock = lock(path)?;
+        let path = real_path(path)?;
+        let lock = lock(&path)?;
         if path.exists() {
-            let source = std::io::ErrorKind::AlreadyExists.into();
-            return Err(RetrievalError::Io { path: path.to_owned(), source });
+            return Err(io(&path, std::io::ErrorKind::AlreadyExists.into()));
         }
-        Appender::create(path, config, 0)?;
-        Self::locked(path, lock)
+        Appender::create(&path, config, 0)?;
+        Self::locked(&path, &config.fingerprint, lock)
+    }
+
+    /// A new index in the place of whatever file is there. Readers that have that one open keep it.
+    ///
+    /// # Errors
+    /// [`RetrievalError::Locked`] if another writer has it, [`RetrievalError::Io`], [`RetrievalError::Setting`];
+    /// the old file stays then.
+    pub fn replace(path: &Path, config: &IndexConfig) -> Result<Self, RetrievalError> {
+        config.validate()?;
+        let path = real_path(path)?;
+        let lock = lock(&path)?;
+        // Commits go on from those of an index that was there, so that a newer state has a greater number.
+        let old = File::open(&path).ok().and_then(|mut file| read_header(&mut file, &path).ok());
+        Appender::create(&path, config, old.map_or(0, |(_, commit)| commit.sequence + 1))?;
+        Self::locked(&path, &config.fingerprint, lock)
     }
 
     /// An index that exists, for the model of this fingerprint.
@@ -46,9 +63,10 @@ impl IndexWriter {
     /// # Errors
     /// As [`Index::open_for`], and [`RetrievalError::Locked`] if another writer has it.
     pub fn open(path: &Path, fingerprint: &str) -> Result<Self, RetrievalError> {
-        // No lock is left beside a file that is not there.
-        Index::open_for(path, fingerprint)?;
-        Self::locked(path, lock(path)?)
+        let path = fs::canonicalize(path).map_err(|source| io(path, source))?;
+        // No lock is left beside a file that is no index of this model.
+        Index::open_for(&path, fingerprint)?;
+        Self::locked(&path, fingerprint, lock(&path)?)
     }
 
     /// The index, made if it is not there.
@@ -69,8 +87,9 @@ impl IndexWriter {
         Ok(writer)
     }
 
-    fn locked(path: &Path, lock: File) -> Result<Self, RetrievalError> {
-        let base = Index::open(path)?;
+    /// The index as it is now that nobody else can change or replace it.
+    fn locked(path: &Path, fingerprint: &str, lock: File) -> Result<Self, RetrievalError> {
+        let base = Index::open_for(path, fingerprint)?;
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| io(path, source))?;
         let (header, commit) = read_header(&mut file, path)?;
         let appender = Appender::new(file, path, header, commit);
@@ -87,7 +106,9 @@ impl IndexWriter {
     /// # Shapes
     /// - rows: `[segments, dim]`
     /// # Errors
-    /// [`RetrievalError::DuplicateId`] if its path is there already; if the vectors do not fit.
+    /// [`RetrievalError::DuplicateId`] if its path is there already; if the vectors do not fit;
+    /// [`RetrievalError::Io`] if there is no room on the disk: it is not added then, and may be tried again;
+    /// [`RetrievalError::FailedCommit`].
     pub fn add(&mut self, track: &TrackRecord, starts_s: &[f32], rows: &[f32]) -> Result<usize, RetrievalError> {
         let dim = self.config().dim;
         let rows = Embeddings::new(rows, dim)?;
@@ -114,16 +135,16 @@ impl IndexWriter {
     /// Removes the track at this path; gives whether there was one.
     ///
     /// # Errors
-    /// [`RetrievalError::Corrupt`].
+    /// [`RetrievalError::Corrupt`], [`RetrievalError::FailedCommit`].
     pub fn remove(&mut self, path: &str) -> Result<bool, RetrievalError> {
         let Some(track) = self.find(path)? else {
             return Ok(false);
         };
+        self.appender.remove(track)?;
         if self.added.remove(path).is_none() {
             self.removed_of_base += 1;
         }
         self.removed.insert(track);
-        self.appender.remove(track);
         Ok(true)
     }
 
@@ -138,7 +159,7 @@ impl IndexWriter {
         Ok(self.base.find(path)?.filter(|track| !self.removed.contains(track)))
     }
 
-    /// The file.
+    /// The file itself, not a link to it.
     pub fn path(&self) -> &Path {
         &self.base.path
     }
@@ -167,7 +188,9 @@ impl IndexWriter {
     /// Makes all that was added and removed durable, and readers see it, all at once.
     ///
     /// # Errors
-    /// [`RetrievalError::Io`]; nothing is lost then, and it may be tried again.
+    /// [`RetrievalError::Io`]. Where there was no room for what was added, it may be tried again. Where it was
+    /// written and could not be made durable, this and all that is tried later ends with
+    /// [`RetrievalError::FailedCommit`]: open the index again. What was committed before is there in any case.
     pub fn commit(&mut self) -> Result<(), RetrievalError> {
         self.appender.commit()
     }
@@ -183,28 +206,21 @@ impl IndexWriter {
         let path = self.base.path.clone();
         let index = Index::open(&path)?;
         super::compact::rewrite(&index)?;
-        Self::locked(&path, self._lock)
+        Self::locked(&path, &self.base.config().fingerprint, self._lock)
     }
 }
 
-/// Waits for nobody.
-fn lock(path: &Path) -> Result<File, RetrievalError> {
-    let name = beside(path, ".lock");
-    if path.is_dir() {
-        return Err(io(path, std::io::ErrorKind::IsADirectory.into()));
-    }
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
-    }
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
-    let file = file.map_err(|source| io(&name, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RetrievalError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io(&name, source)),
-    }
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
 
-fn io(path: &Path, source: std::io::Error) -> RetrievalError {
-    RetrievalError::Io { path: path.to_owned(), source }
+    #[test]
+    fn an_index_that_was_replaced_before_it_was_locked_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("music.index");
+        drop(IndexWriter::create(&path, &IndexConfig::new(2, "new")).unwrap());
+        let late = IndexWriter::locked(&path, "old", lock(&path).unwrap());
+        assert!(matches!(late, Err(RetrievalError::Fingerprint { .. })));
+    }
 }

@@ -118,7 +118,7 @@ impl Searcher for Approximate<'_> {
         };
         match self.enough_rows(query, top * SEGMENTS_A_TRACK, &allowed, tracks)? {
             Some(tracks) => index.answers(query, search, &allowed, Some(tracks)),
-            None => index.search(query, search),
+            None => index.search_allowed(query, search, &allowed),
         }
     }
 }

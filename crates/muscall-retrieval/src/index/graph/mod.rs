@@ -15,13 +15,17 @@ pub use approximate::Approximate;
 
 use crate::RetrievalError;
 use crate::index::Index;
-use crate::index::append::{beside, sync_folder};
+use crate::index::append::{beside, drawn, sync_folder};
 use crate::index::block::Rows;
 use crate::index::graph::gate::Gate;
 use crate::index::graph::trailer::Trailer;
 
 /// Segments that are added between two reports of progress.
 const CHUNK: usize = 4096;
+/// How far from 1 a norm may be: less than bytes can tell apart.
+const NORM_TOLERANCE: f64 = 1e-3;
+/// How often a graph is opened that is replaced meanwhile.
+const OPENS: usize = 2;
 
 /// How dense a graph is, and how far a search walks in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,8 +132,12 @@ impl SegmentGraph {
     /// when the new one is whole. `progress` hears of segments done and in all, and may break: then nothing is
     /// written and `false` returned.
     ///
+    /// Rows must have unit norm, to a thousandth: usearch normalises what it makes bytes of, while the index ranks by
+    /// inner product.
+    ///
     /// # Errors
-    /// [`RetrievalError::Io`], [`RetrievalError::Corrupt`], [`RetrievalError::Graph`] or a setting that cannot be.
+    /// [`RetrievalError::NotUnit`], [`RetrievalError::Io`], [`RetrievalError::Corrupt`], [`RetrievalError::Graph`] or a
+    /// setting that cannot be.
     pub fn build(
         index: &Index,
         path: &Path,
@@ -161,19 +169,39 @@ impl SegmentGraph {
     /// Opens the graph of an index; it is mapped, and compared with its checksum as a whole.
     ///
     /// # Errors
-    /// [`RetrievalError::Io`], [`RetrievalError::Corrupt`], or [`RetrievalError::StaleGraph`] if it belongs to
-    /// another index or to one from before a compaction.
+    /// [`RetrievalError::Io`], [`RetrievalError::Corrupt`], [`RetrievalError::StaleGraph`] if it belongs to
+    /// another index or to one from before a compaction, or [`RetrievalError::GraphReplaced`].
     pub fn open(path: &Path, index: &Index, config: &GraphConfig) -> Result<Self, RetrievalError> {
         config.validate()?;
-        let trailer = Trailer::read(path)?;
+        for _ in 0..OPENS {
+            let trailer = Trailer::read(path)?;
+            trailer.check(path, index)?;
+            if let Some(graph) = Self::view(path, index, config, trailer)? {
+                return Ok(graph);
+            }
+        }
+        Err(RetrievalError::GraphReplaced { path: path.to_owned() })
+    }
+
+    /// Maps the graph that has this trailer. usearch opens the path anew: `None` if another graph is there by then,
+    /// which was not compared with its checksum.
+    fn view(
+        path: &Path,
+        index: &Index,
+        config: &GraphConfig,
+        trailer: Trailer,
+    ) -> Result<Option<Self>, RetrievalError> {
         let graph = config.library(index.config().dim, path)?;
         let gate = Gate::new(2 * rayon::current_num_threads().max(1));
         let error = |error: cxx::Exception| graph_error(path, &error);
         graph.reserve_capacity_and_threads(0, gate.places()).map_err(error)?;
-        trailer.check(path, index)?;
-        graph.view(utf8(path)?).map_err(error)?;
+        let viewed = graph.view(utf8(path)?);
+        if Trailer::last(path)? != trailer {
+            return Ok(None);
+        }
+        viewed.map_err(error)?;
         graph.change_expansion_search(config.expansion_search);
-        Ok(Self { graph, path: path.to_owned(), trailer, config: *config, gate })
+        Ok(Some(Self { graph, path: path.to_owned(), trailer, config: *config, gate }))
     }
 
     /// Searches an index, or a later state of it, through this graph.
@@ -203,12 +231,18 @@ fn add(
         if index.is_removed(owner) {
             return Ok(());
         }
+        let norm = vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+        if !(1.0 - NORM_TOLERANCE..=1.0 + NORM_TOLERANCE).contains(&norm) {
+            let (path, row, found) = (index.path.clone(), first + row, norm as f32);
+            return Err(RetrievalError::NotUnit { path, row, track: owner, found });
+        }
         graph.add((first + row) as u64, vector).map_err(|error| graph_error(path, &error))
     })
 }
 
 fn write(index: &Index, path: &Path, graph: &usearch::Index) -> Result<(), RetrievalError> {
-    let new = beside(path, ".building");
+    // Of its own: another process may be building one too.
+    let new = beside(path, &format!(".building-{:016x}", drawn()));
     let io = |source| RetrievalError::Io { path: path.to_owned(), source };
     let save = || {
         graph.save(utf8(&new)?).map_err(|error| graph_error(path, &error))?;
@@ -236,4 +270,29 @@ fn utf8(path: &Path) -> Result<&str, RetrievalError> {
 
 fn graph_error(path: &Path, error: &cxx::Exception) -> RetrievalError {
     RetrievalError::Graph { path: path.to_owned(), reason: error.what().to_owned() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{IndexConfig, IndexWriter, TrackRecord};
+
+    #[test]
+    fn a_graph_that_was_replaced_after_it_was_read_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, graph) = (dir.path().join("music.index"), dir.path().join("music.graph"));
+        let mut writer = IndexWriter::create(&path, &IndexConfig::new(2, "00ff")).unwrap();
+        let config = GraphConfig::new();
+        let mut built = |name: &str| {
+            writer.add(&TrackRecord::new(name), &[0.0], &[1.0, 0.0]).unwrap();
+            writer.commit().unwrap();
+            let index = Index::open(&path).unwrap();
+            assert!(SegmentGraph::build(&index, &graph, &config, &mut |_, _| ControlFlow::Continue(())).unwrap());
+            (index, Trailer::read(&graph).unwrap())
+        };
+        let ((_, first), (index, second)) = (built("a"), built("b"));
+        assert!(SegmentGraph::view(&graph, &index, &config, first).unwrap().is_none());
+        assert!(SegmentGraph::view(&graph, &index, &config, second).unwrap().is_some());
+    }
 }

@@ -39,8 +39,25 @@ impl Trailer {
     /// Reads it, and the graph before it, which must be whole: usearch trusts its bytes.
     pub(super) fn read(path: &Path) -> Result<Self, RetrievalError> {
         let io = |source| RetrievalError::Io { path: path.to_owned(), source };
-        let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
         let mut file = File::open(path).map_err(io)?;
+        let trailer = Self::end_of(&mut file, path)?;
+        file.rewind().map_err(io)?;
+        if digest(&mut file, trailer.bytes).map_err(io)? != (trailer.bytes, trailer.checksum) {
+            let what = "the checksum of the graph does not match";
+            return Err(RetrievalError::Corrupt { path: path.to_owned(), what });
+        }
+        Ok(trailer)
+    }
+
+    /// Reads it alone.
+    pub(super) fn last(path: &Path) -> Result<Self, RetrievalError> {
+        let mut file = File::open(path).map_err(|source| RetrievalError::Io { path: path.to_owned(), source })?;
+        Self::end_of(&mut file, path)
+    }
+
+    fn end_of(file: &mut File, path: &Path) -> Result<Self, RetrievalError> {
+        let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+        let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
         let length = file.metadata().map_err(io)?.len();
         let Some(bytes) = length.checked_sub(BYTES as u64) else {
             return Err(corrupt("it is shorter than a graph"));
@@ -48,9 +65,8 @@ impl Trailer {
         let mut last = [0; BYTES];
         file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_exact(&mut last)).map_err(io)?;
         let trailer = Self::decode(&last).ok_or_else(|| corrupt("it does not end as a graph does"))?;
-        file.rewind().map_err(io)?;
-        if trailer.bytes != bytes || digest(&mut file, bytes).map_err(io)? != (bytes, trailer.checksum) {
-            return Err(corrupt("the checksum of the graph does not match"));
+        if trailer.bytes != bytes {
+            return Err(corrupt("the graph is not as long as its end says"));
         }
         Ok(trailer)
     }
