@@ -103,8 +103,8 @@ pub enum EngineError {
         /// The table or the collection.
         place: String,
     },
-    /// Something of that name is there and was not made by us.
-    #[error("`{place}` was not made by muscall and is left as it is; choose another name")]
+    /// Something of that name is there and was not made by us, or under another name.
+    #[error("`{place}` was not made by muscall, or under another name, and is left as it is; choose another name")]
     Foreign {
         /// The table or the collection.
         place: String,

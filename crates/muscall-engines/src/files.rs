@@ -30,8 +30,20 @@ impl NewFile {
     pub(crate) fn keep(mut self, file: &File) -> Result<(), EngineError> {
         file.sync_all().and_then(|()| fs::rename(&self.new, &self.path)).map_err(io(&self.path))?;
         self.kept = true;
-        Ok(())
+        sync_folder(&self.path).map_err(io(&self.path))
     }
+}
+
+/// A name is safe from a power cut when its folder is on the disk.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 impl Drop for NewFile {

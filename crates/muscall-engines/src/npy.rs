@@ -13,10 +13,12 @@ const HEADER: usize = 128;
 /// `id,path,start_s,model` in the same order under [`ids_path`]; gives the number of rows.
 ///
 /// Only one row at a time is in memory. Each of the two files appears whole or not at all, the
-/// table first.
+/// table first; a program that ends between the two leaves the new table beside the old vectors, and rows of the
+/// table say of which model they are.
 ///
 /// # Errors
-/// [`EngineError::Io`], or a row that does not fit; the files that were there are then unchanged.
+/// [`EngineError::Io`], or a row that does not fit; the files that were there are then unchanged, unless
+/// it is the last one that cannot be put in its place.
 pub fn write_npy(path: &Path, source: &dyn Rows) -> Result<u64, EngineError> {
     rows::check(source)?;
     let ids_path = ids_path(path);

@@ -75,6 +75,10 @@ impl Postgres {
         if is_there(&mut all, table)? && described(&mut all, table)?.is_none() {
             return Err(EngineError::Foreign { place: table.clone() });
         }
+        // A name that the new table has until it is whole.
+        if is_there(&mut all, &new)? {
+            return Err(EngineError::Foreign { place: new });
+        }
 
         let storage = if dim <= INLINE { "PLAIN" } else { "EXTERNAL" };
         let create = format!(

@@ -84,8 +84,11 @@ impl Qdrant {
             Ok(count)
         });
         if filled.is_err() {
-            // The first error is the one to tell; what is left, the next push deletes.
-            let _ = self.delete(&new);
+            // The server may have put it in its place, and only its answer was lost. If it cannot be asked, the next push
+            // deletes what is left.
+            if self.target().is_ok_and(|target| target.as_ref() != Some(&new)) {
+                let _ = self.delete(&new);
+            }
         } else if let Some(old) = old {
             self.delete(&old)?;
         }

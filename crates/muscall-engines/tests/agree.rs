@@ -29,6 +29,33 @@ fn best(source: &dyn Rows, query: &[f32]) -> Vec<(String, f32)> {
     hits.into_iter().map(|hit| places[hit.index].clone()).collect()
 }
 
+/// The vectors of NumPy's file, and the place of each row by the table beside it.
+struct NpyRows(Vec<f32>, Vec<(u64, String, f32, String)>);
+
+impl NpyRows {
+    fn open(path: &std::path::Path) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        let values = bytes[128..].chunks_exact(4).map(|x| f32::from_le_bytes(x.try_into().unwrap())).collect();
+        let mut table = csv::Reader::from_path(muscall_engines::ids_path(path)).unwrap();
+        Self(values, table.deserialize().map(Result::unwrap).collect())
+    }
+}
+
+impl Rows for NpyRows {
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    fn fingerprint(&self) -> &str {
+        "a model"
+    }
+
+    fn each(&self, take: &mut dyn FnMut(Row<'_>) -> Result<(), EngineError>) -> Result<(), EngineError> {
+        let mut rows = self.1.iter().zip(self.0.chunks_exact(DIM));
+        rows.try_for_each(|((id, path, start_s, _), vector)| take(Row { id: *id, path, start_s: *start_s, vector }))
+    }
+}
+
 #[test]
 fn every_engine_gives_the_same_ten() {
     let dir = tempfile::tempdir().unwrap();
@@ -49,7 +76,7 @@ fn every_engine_gives_the_same_ten() {
     let (parquet, npy) = (dir.path().join("music.parquet"), dir.path().join("music.npy"));
     assert_eq!(write_parquet(&parquet, &index).unwrap(), index.segments_len() as u64);
     assert_eq!(write_npy(&npy, &index).unwrap(), index.segments_len() as u64);
-    let parquet = ParquetRows::open(&parquet).unwrap();
+    let (parquet, npy) = (ParquetRows::open(&parquet).unwrap(), NpyRows::open(&npy));
     let mut server = match std::env::var("MUSCALL_POSTGRES_URL") {
         Ok(url) => Some(Postgres::connect(&url, "muscall_test_agree").unwrap()),
         Err(_) => {
@@ -69,6 +96,7 @@ fn every_engine_gives_the_same_ten() {
             .map(|hit| (index.track(hit.track).unwrap().path, hit.start_s))
             .collect();
         assert_eq!(best(&parquet, &query), expected);
+        assert_eq!(best(&npy, &query), expected);
         if let Some(server) = &mut server {
             let hits = server.search("a model", &query, 10, Search::Exact).unwrap();
             assert_eq!(hits.into_iter().map(|hit| (hit.path, hit.start_s)).collect::<Vec<_>>(), expected);

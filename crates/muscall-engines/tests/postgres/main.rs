@@ -205,6 +205,14 @@ fn what_is_not_ours_is_left_alone() {
     let error = server.push(&made, Some(Hnsw { m: 16, ef_construction: 20 })).unwrap_err();
     assert_eq!(error.to_string(), "ef_construction is 20, pgvector takes 32 to 1000");
     assert_eq!(client.query_one("SELECT count(*) FROM muscall_test_foreign", &[]).unwrap().get::<_, i64>(0), 0);
+
+    // The name that a new table has until it is whole.
+    let Some((mut server, _)) = start("muscall_test_taken") else { return };
+    client.batch_execute("CREATE TABLE muscall_test_taken_new (id int)").unwrap();
+    let error = server.push(&made, None).unwrap_err();
+    client.batch_execute("DROP TABLE muscall_test_taken_new").unwrap();
+    assert!(matches!(&error, EngineError::Foreign { place } if place == "muscall_test_taken_new"), "{error}");
+    server.push(&made, None).unwrap();
 }
 
 #[test]

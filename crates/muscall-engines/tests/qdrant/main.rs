@@ -92,6 +92,14 @@ fn by_a_stand_in() {
     assert_eq!((&*names[0], &*names[2]), ("music-2024", "music2-muscall-0"));
     assert!(names[1].starts_with("music-muscall-"));
 
+    // The new collection is in its place, and the server's answer is lost: it stays there, and the next push clears up.
+    state.lock().unwrap().lose_answer_once = true;
+    assert!(matches!(server.push(&Made::new(20, 8, 4), None).unwrap_err(), EngineError::Qdrant { .. }));
+    assert_eq!(server.pushed().unwrap().rows, 20);
+    assert_eq!(state.lock().unwrap().collections.len(), 4);
+    server.push(&Made::new(10, 8, 4), None).unwrap();
+    assert_eq!((server.pushed().unwrap().rows, state.lock().unwrap().collections.len()), (10, 3));
+
     // The collection is replaced between the look-up of its name and the search.
     state.lock().unwrap().vanish_once = true;
     assert_eq!(server.pushed().unwrap().rows, 10);

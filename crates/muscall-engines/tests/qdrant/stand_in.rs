@@ -26,6 +26,8 @@ pub struct State {
     pub keeps_metadata: bool,
     /// Says once that a collection is not there.
     pub vanish_once: bool,
+    /// Changes an alias once and does not say so.
+    pub lose_answer_once: bool,
 }
 
 impl State {
@@ -49,6 +51,7 @@ impl StandIn {
             batches: Vec::new(),
             keeps_metadata: true,
             vanish_once: false,
+            lose_answer_once: false,
         }));
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let this = Self(state.clone());
@@ -132,6 +135,9 @@ impl Collections for StandIn {
             assert!(state.collections.contains_key(&alias.collection_name));
             assert!(!state.collections.contains_key(&alias.alias_name));
             state.aliases.insert(alias.alias_name, alias.collection_name);
+        }
+        if std::mem::take(&mut state.lose_answer_once) {
+            return Err(Status::unavailable("the connection was lost"));
         }
         yes()
     }
