@@ -22,7 +22,7 @@ pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole};
 pub use crop::*;
 pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, file_tags, probe};
 pub use error::AudioError;
-pub use folder::{audio_files, has_audio_extension};
+pub use folder::{AudioFolder, audio_files, has_audio_extension};
 pub use frontend::*;
 pub use repair::Repair;
 pub use resample::*;

@@ -17,6 +17,14 @@ pub enum IndexingError {
         /// Why.
         source: std::io::Error,
     },
+    /// A folder of music cannot be looked into.
+    #[error("{path}: {source}; check the path and its permissions, and that its disk is there")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A shard's name is not one.
     #[error("shard `{found}`: expected i/n, with i from 0 and below n, such as 0/8")]
     Shard {

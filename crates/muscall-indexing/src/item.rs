@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use muscall_audio::audio_files;
+use muscall_audio::AudioFolder;
 
-use crate::{Origin, Unreadable};
+use crate::{IndexingError, Origin, Unreadable};
 
 /// An audio file, and by what its changes are noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +39,31 @@ impl Item {
         Ok(Self { path: name, origin: Origin::File(file), bytes: metadata.len(), modified_ns, tags: Vec::new() })
     }
 
-    /// All audio files of a folder, at any depth, in the order of their paths.
-    pub fn folder(folder: &Path) -> (Vec<Self>, Vec<Unreadable>) {
+    /// All audio files of a folder, at any depth, in the order of their paths; and what of it could not be looked
+    /// at, which is not gone for that: see [`Scope::but`](crate::Scope::but).
+    ///
+    /// # Errors
+    /// [`IndexingError::Folder`] if that is the folder itself.
+    pub fn folder(folder: &Path) -> Result<(Vec<Self>, Vec<Unreadable>), IndexingError> {
+        // As the names in an index are, so that what is below an unreadable path is known by its name.
+        let error = |source| IndexingError::Folder { path: folder.to_owned(), source };
+        let folder = std::path::absolute(folder).map_err(error)?;
+        let found = AudioFolder::read(&folder);
         let (mut items, mut unreadable) = (Vec::new(), Vec::new());
-        for path in audio_files(folder) {
+        for (path, source) in found.unreadable {
+            if path == folder {
+                return Err(error(source));
+            }
+            let reason = format!("{source}; what the index has of it is kept: check its permissions and its disk");
+            unreadable.push(Unreadable { path: path.display().to_string(), reason });
+        }
+        for path in found.files {
             match Self::file(&path) {
                 Ok(item) => items.push(item),
                 Err(refused) => unreadable.push(refused),
             }
         }
         items.sort_by(|a, b| a.path.cmp(&b.path));
-        (items, unreadable)
+        Ok((items, unreadable))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use muscall_retrieval::{Index, RetrievalError};
 
-use crate::Item;
+use crate::{Item, Unreadable};
 
 /// Which tracks of the index a list of items speaks for: those of them that are not in the list are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Scope {
     Prefix(String),
     /// All of the index.
     All,
+    /// Those of another scope, but for what is at or below these paths.
+    But(Box<Scope>, Vec<String>),
 }
 
 impl Scope {
@@ -29,13 +31,29 @@ impl Scope {
         Self::Prefix(prefix)
     }
 
+    /// The same without what could not be looked at, and so may be there still.
+    #[must_use]
+    pub fn but(self, unreadable: &[Unreadable]) -> Self {
+        if unreadable.is_empty() {
+            return self;
+        }
+        Self::But(Box::new(self), unreadable.iter().map(|refused| refused.path.clone()).collect())
+    }
+
     fn includes(&self, path: &str) -> bool {
         match self {
             Self::Items => false,
             Self::Prefix(prefix) => path.starts_with(prefix),
             Self::All => true,
+            Self::But(scope, unknown) => scope.includes(path) && !unknown.iter().any(|place| is_within(path, place)),
         }
     }
+}
+
+/// Whether a path is a place or below it.
+fn is_within(path: &str, place: &str) -> bool {
+    let rest = path.strip_prefix(place.trim_end_matches(std::path::MAIN_SEPARATOR));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(std::path::MAIN_SEPARATOR))
 }
 
 /// A file to be read, and tracks that may have the same content.
@@ -92,5 +110,28 @@ impl Plan {
             }
         }
         Ok(plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_looked_at_is_not_gone() {
+        let refused = |path: &str| Unreadable { path: path.into(), reason: String::new() };
+        for scope in [Scope::folder(Path::new("/music")), Scope::All] {
+            let scope = scope.but(&[refused("/music/disk"), refused("/music/b.mp3")]);
+            for kept in ["/music/disk/a.mp3", "/music/disk/c/a.mp3", "/music/disk", "/music/b.mp3"] {
+                assert!(!scope.includes(kept), "{kept}");
+            }
+            for gone in ["/music/a.mp3", "/music/disk 2/a.mp3", "/music/b.mp3.flac"] {
+                assert!(scope.includes(gone), "{gone}");
+            }
+        }
+        assert!(!Scope::folder(Path::new("/music")).but(&[refused("/music/b.mp3")]).includes("/other/a.mp3"));
+        assert_eq!(Scope::All.but(&[]), Scope::All);
     }
 }

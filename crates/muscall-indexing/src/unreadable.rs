@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::IndexingError;
 
-/// A file that could not be indexed.
+/// A file that could not be indexed, or a folder that could not be looked into.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// The file.
+    /// The file or folder.
     pub path: String,
     /// Why, and what to do.
     pub reason: String,

@@ -1,4 +1,4 @@
-//! Coloured noise: white, pink, brown and the shades between, up to violet.
+//! Coloured noise: from violet over blue, white, pink and brown to what falls twice as steeply.
 
 use std::f64::consts::TAU;
 
@@ -20,7 +20,7 @@ const LONGEST: usize = 768_000;
 ///
 /// # Source
 /// `AddColoredNoise` of torch-audiomentations: one second of white noise, its amplitude spectrum weighted, repeated to
-/// the length of the clip.
+/// the length of the clip. Its decays are of the amplitude, so that what it calls pink, with 1, is brown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ColouredNoise {
@@ -30,9 +30,9 @@ pub struct ColouredNoise {
     pub min_snr_db: f32,
     /// Highest signal-to-noise ratio, dB.
     pub max_snr_db: f32,
-    /// Lowest spectral decay: −2 is violet noise.
+    /// Lowest spectral decay: −1 is violet noise, −0.5 blue.
     pub min_decay: f32,
-    /// Highest spectral decay: 2 is brown noise.
+    /// Highest spectral decay: 0.5 is pink noise, 1 brown.
     pub max_decay: f32,
 }
 
@@ -83,7 +83,8 @@ impl ColouredNoise {
 pub struct ColouredNoiseParams {
     /// Signal-to-noise ratio, dB.
     pub snr_db: f32,
-    /// Spectral decay: 0 is white noise, 1 falls by about 3 dB, 2 by about 6 dB an octave.
+    /// Spectral decay of the amplitude: 0 is white noise, 1 falls by about 6 dB, 2 by about 12 dB an octave, but for the
+    /// lowest hundreds of hertz, where it is flatter.
     pub decay: f32,
     /// Seed of the white noise.
     pub seed: u64,
