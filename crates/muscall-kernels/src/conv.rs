@@ -203,6 +203,8 @@ impl Conv {
 
 fn check(weight: &[f32], [outputs, inputs, kernel]: [usize; 3]) {
     assert!(kernel == 1 || kernel == 3, "kernels of 1×1 and 3×3");
+    // What is never written would be taken for written.
+    assert!(outputs > 0 && inputs > 0, "at least one output and one input");
     assert_eq!(weight.len(), outputs * inputs * kernel * kernel, "a weight for each output, input and tap");
 }
 

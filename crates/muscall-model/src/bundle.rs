@@ -81,10 +81,13 @@ impl Muscall {
     /// Reads a bundle.
     ///
     /// # Errors
-    /// [`ModelError::Io`] and others with the name of the file that is missing, damaged or does
+    /// [`ModelError::Bundle`] and others with the name of the file that is missing, damaged or does
     /// not fit the rest; [`ModelError::Frontend`] if this version's frontend differs.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
-        let dir = dir.as_ref();
+        Self::read(dir.as_ref(), device).map_err(ModelError::in_bundle)
+    }
+
+    fn read(dir: &Path, device: &Device) -> Result<Self, ModelError> {
         let config = read_config(&dir.join(CONFIG))?;
         let weights = dir.join(WEIGHTS);
         let device = device.clone().without_autodiff();
@@ -94,7 +97,8 @@ impl Muscall {
         Self::new(config, &model, text_frontend, &device)
     }
 
-    /// Writes a bundle; one that stands there is replaced as a whole or not at all.
+    /// Writes a bundle over one that stands there. If this ends half-way, the directory holds the old one, the new
+    /// one, or none that can be loaded: never the weights of one with the configuration of another.
     ///
     /// # Errors
     /// [`ModelError::Io`] with the file that cannot be written.
@@ -167,16 +171,17 @@ impl Muscall {
 }
 
 fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
-    let text = fs::read_to_string(path).map_err(io(path))?;
+    let bytes = fs::read(path).map_err(io(path))?;
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
-    let bundle: BundleConfig = serde_json::from_str(&text).map_err(parse)?;
-    ModelError::check(
+    let bundle: BundleConfig = serde_json::from_slice(&bytes).map_err(parse)?;
+    let is_known = ModelError::check(
         bundle.format == FORMAT,
         "format",
         bundle.format,
         "2; update muscall to read newer bundles, train again to replace older ones",
-    )?;
-    bundle.model.validate()?;
+    );
+    let of_file = |source| ModelError::InvalidFile { path: path.to_owned(), source: Box::new(source) };
+    is_known.and_then(|()| bundle.model.validate()).map_err(of_file)?;
     let expected = bundle.model.log_mel.fingerprint();
     if bundle.frontend_fingerprint != expected {
         let (path, found) = (path.to_owned(), bundle.frontend_fingerprint);
@@ -186,8 +191,9 @@ fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
 }
 
 /// Replaces the files of a bundle one by one, each as a whole or not at all. During a training run
-/// only the weights change from one save to the next, so that a bundle is always consistent; other
-/// files of the directory stay.
+/// only the weights change from one save to the next, so that a bundle is always consistent. One of another
+/// configuration is no bundle from the first to the last file, since its `config.json` goes first and
+/// comes last. Other files of the directory stay.
 fn save_bundle(
     dir: &Path,
     config: &MuscallConfig,
@@ -195,15 +201,17 @@ fn save_bundle(
     text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(io(dir))?;
-    replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
-    text_frontend.save(dir)?;
     let bundle =
         BundleConfig { format: FORMAT, frontend_fingerprint: config.log_mel.fingerprint(), model: config.clone() };
-    replace(&dir.join(CONFIG), |path| {
-        let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
-        let text = serde_json::to_string_pretty(&bundle).map_err(parse)?;
-        fs::write(path, text + "\n").map_err(io(path))
-    })
+    let path = dir.join(CONFIG);
+    let parse = |source| ModelError::ConfigFile { path: path.clone(), source };
+    let text = serde_json::to_string_pretty(&bundle).map_err(parse)? + "\n";
+    if fs::read(&path).is_ok_and(|there| there != text.as_bytes()) {
+        fs::remove_file(&path).map_err(io(&path))?;
+    }
+    replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
+    text_frontend.save(dir)?;
+    replace(&path, |new| fs::write(new, text).map_err(io(new)))
 }
 
 /// Lets `write` make a file beside its place, then moves it there.

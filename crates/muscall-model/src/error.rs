@@ -17,9 +17,25 @@ pub enum ModelError {
         /// What is allowed.
         expected: &'static str,
     },
-    /// A bundle, or a file of one, cannot be read or written.
-    #[error("{path}: {source}; a bundle is a folder with config.json, weights.safetensors and tokenizer.json")]
+    /// A configuration file says what cannot be.
+    #[error("{path}: {source}")]
+    InvalidFile {
+        /// The file.
+        path: PathBuf,
+        /// Which field.
+        source: Box<ModelError>,
+    },
+    /// A file or a folder cannot be read or written.
+    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of a bundle cannot be read.
+    #[error("{path}: {source}; a bundle is a folder with config.json, weights.safetensors and tokenizer.json")]
+    Bundle {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -131,6 +147,15 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// The same of a file that belongs to a bundle: [`Bundle`](Self::Bundle) for [`Io`](Self::Io).
+    #[must_use]
+    pub fn in_bundle(self) -> Self {
+        match self {
+            Self::Io { path, source } => Self::Bundle { path, source },
+            other => other,
+        }
+    }
+
     pub(crate) fn check(
         valid: bool,
         field: &'static str,

@@ -52,7 +52,9 @@ fn a_damaged_bundle_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("bundle");
     let load = || Muscall::load(&path, &Device::flex()).map(|_| ()).unwrap_err();
-    assert!(matches!(load(), ModelError::Io { .. }));
+    let is_explained = |error: &ModelError| error.to_string().contains("a bundle is a folder with config.json");
+    let missing = load();
+    assert!(matches!(missing, ModelError::Bundle { .. }) && is_explained(&missing), "{missing}");
     model(Pooling::Average).save(&path).unwrap();
     let config = fs::read_to_string(path.join("config.json")).unwrap();
     let edited = |from: &str, to: &str| {
@@ -66,7 +68,9 @@ fn a_damaged_bundle_is_named() {
     assert!(matches!(edited("\"clip_s\"", "\"clip_seconds\""), ModelError::ConfigFile { .. }));
     assert!(matches!(edited("\"n_mels\": 128", "\"n_mels\": 64"), ModelError::Frontend { .. }));
     assert!(matches!(edited("\"width\": 4", "\"width\": 8"), ModelError::Mismatch { .. }));
-    assert!(matches!(edited("\"width\": 4", "\"width\": 0"), ModelError::Config { field: "audio.width", .. }));
+    let invalid = edited("\"width\": 4", "\"width\": 0");
+    assert!(matches!(&invalid, ModelError::InvalidFile { path, .. } if path.ends_with("config.json")), "{invalid}");
+    assert!(invalid.to_string().contains("`audio.width` is 0"), "{invalid}");
 
     let weights = path.join("weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
@@ -76,9 +80,31 @@ fn a_damaged_bundle_is_named() {
         matches!(error, ModelError::Weights { .. }) && error.to_string().contains("weights.safetensors"),
         "{error}"
     );
+    fs::remove_file(&weights).unwrap();
+    assert!(is_explained(&load()));
     fs::write(&weights, bytes).unwrap();
     fs::remove_file(path.join("tokenizer.json")).unwrap();
     assert!(load().to_string().contains("tokenizer.json"));
+}
+
+#[test]
+fn a_save_that_fails_mixes_no_two_models() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("bundle");
+    let [one, other] = [Pooling::Average, Pooling::Attention].map(model);
+    one.save(&path).unwrap();
+    // In the way of the second file.
+    fs::create_dir(path.join("tokenizer.new")).unwrap();
+    let load = || Muscall::load(&path, &Device::flex());
+    // Of one configuration the weights are replaced or not.
+    one.save(&path).unwrap_err();
+    assert_eq!(load().unwrap().fingerprint(), one.fingerprint());
+    other.save(&path).unwrap_err();
+    let error = load().map(|_| ()).unwrap_err();
+    assert!(matches!(&error, ModelError::Bundle { path, .. } if path.ends_with("config.json")), "{error}");
+    fs::remove_dir(path.join("tokenizer.new")).unwrap();
+    other.save(&path).unwrap();
+    assert_eq!(load().unwrap().fingerprint(), other.fingerprint());
 }
 
 #[test]

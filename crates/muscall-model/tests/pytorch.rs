@@ -100,6 +100,9 @@ fn a_configuration_may_be_yaml_and_stand_within_another() {
     };
     refuse("projection_dim: 512\n", "audio");
     refuse(": : :", "");
+    fs::write(&path, b"name: fa\xe7ade\n").unwrap();
+    let error = read_released_config(&path).unwrap_err().to_string();
+    assert!(error.contains("config.yaml") && error.contains("UTF-8"), "{error}");
     refuse(&serde_yaml_ng::to_string(&json).unwrap().replace("TextTransformer", "BERT"), "BERT");
     refuse(&serde_yaml_ng::to_string(&json).unwrap().replace("pooling: attention", "pooling: max"), "max");
 }
@@ -128,6 +131,19 @@ fn all_differences_are_named_by_the_released_names() {
     let other = config.clone().with_log_mel(config.log_mel.clone().with_f_max(8000.0));
     let error = import_released(&root().join("attention/checkpoint.pth.tar"), &other, &Device::flex()).unwrap_err();
     assert!(matches!(error, ModelError::FrontendBuffer { buffer: "audio_backbone.spec.mel_scale.fb", .. }), "{error}");
+}
+
+#[test]
+fn a_path_that_is_not_there_is_no_broken_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = dir.path().join("nowhere/x");
+    let read = read_released_config(&nowhere).unwrap_err();
+    let written = write_safetensors(&nowhere, &Default::default()).unwrap_err();
+    for error in [read, written] {
+        let text = error.to_string();
+        assert!(matches!(error, ModelError::Io { .. }) && text.contains("check the path"), "{text}");
+        assert!(!text.contains("bundle"), "{text}");
+    }
 }
 
 #[test]

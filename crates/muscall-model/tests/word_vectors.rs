@@ -121,6 +121,7 @@ fn damaged_files_are_refused_by_name() {
     refuse(b"2 3\nthe 1 2 3\njazz 1 x 3\n", "not a number");
     refuse(b"the 1 2 3\njazz 1 2\n", "2 numbers");
     refuse(b"2 3\nthe 1 2 nan\n", "not a number");
+    refuse(b"3 3\nthe 1 2 3\njazz 1 2 3\n", "after 2 of 3 words");
     binary_file(&path, true);
     let whole = fs::read(&path).unwrap();
     for end in [5, 12, 30, whole.len() - 3] {

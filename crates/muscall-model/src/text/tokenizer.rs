@@ -116,7 +116,9 @@ impl ClipTokenizer {
         let ModelWrapper::BPE(bpe) = tokenizer.get_model() else {
             return Err(file("not byte-pair encoding".into()));
         };
-        let (found, expected) = (bpe.get_vocab_size(), Self::VOCABULARY);
+        // A file may have fewer tokens than its largest id says.
+        let largest = bpe.get_vocab().into_values().max().map_or(0, |id| id as usize + 1);
+        let (found, expected) = (bpe.get_vocab_size().max(largest), Self::VOCABULARY);
         let has = |token: &str, id| bpe.token_to_id(token) == Some(id);
         let has_bytes = byte_symbols()
             .iter()
@@ -238,6 +240,13 @@ mod tests {
         }
         std::fs::write(&path, r#"{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}"#).unwrap();
         assert!(matches!(ClipTokenizer::from_file(&path), Err(TokenizerError::Vocabulary { found: 1, .. })));
+        // As many tokens as there should be, one of them far behind the last embedding.
+        tokenizer.save(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let moved = text.replacen("\"music</w>\":", "\"music</w>\":4", 1);
+        assert_ne!(moved, text);
+        std::fs::write(&path, moved).unwrap();
+        assert!(matches!(ClipTokenizer::from_file(&path), Err(TokenizerError::Vocabulary { .. })));
         std::fs::write(&path, "{}").unwrap();
         assert!(ClipTokenizer::from_file(&path).unwrap_err().to_string().contains("tokenizer.json"));
     }

@@ -100,7 +100,13 @@ impl WordVectors {
         }
         match header {
             Some((count, _)) if reader.is_binary(dim)? => reader.binary(count, dim, &mut kept)?,
-            Some(_) => reader.text(dim, &mut kept)?,
+            Some((count, _)) => {
+                reader.text(dim, &mut kept)?;
+                if reader.row != count {
+                    let found = format!("the end of the file, after {} of {count} words", reader.row);
+                    return Err(reader.error(&found, "as many words as the first line says; is the file whole?"));
+                }
+            }
             None => {
                 reader.row = 1;
                 reader.keep_text_row(&first, dim, &mut kept)?;

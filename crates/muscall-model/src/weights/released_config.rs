@@ -60,8 +60,9 @@ struct Text {
 /// [`ModelError::ReleasedConfig`] for what does not parse or is another model, [`ModelError::Io`],
 /// or what [`MuscallConfig::validate`] finds.
 pub fn read_released_config(path: &Path) -> Result<MuscallConfig, ModelError> {
-    let text = fs::read_to_string(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
     let wrong = |reason: String| ModelError::ReleasedConfig { path: path.to_owned(), reason };
+    let text = String::from_utf8(bytes).map_err(|error| wrong(format!("{error}; save it as UTF-8")))?;
     // JSON is YAML.
     let whole: Value = serde_yaml_ng::from_str(&text).map_err(|error| wrong(error.to_string()))?;
     let model = whole.get("model_config").or_else(|| whole.get("model").filter(|model| model.is_mapping()));
