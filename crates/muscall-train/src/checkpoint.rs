@@ -103,6 +103,14 @@ impl Checkpoint {
         Ok(place)
     }
 
+    /// Whether there is one under `dir`, readable or not.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] if `dir` cannot be listed.
+    pub fn is_in(dir: &Path) -> Result<bool, TrainError> {
+        Ok(!steps(dir)?.is_empty())
+    }
+
     /// Reads the newest checkpoint under `dir`; none if there is none.
     ///
     /// # Errors

@@ -47,7 +47,8 @@ pub(crate) fn embed_files(
         found.audio.extend_from_slice(model.embed_loaded(&clips)?.values());
     }
     if found.readable.is_empty() {
-        return Err(TrainError::NothingToEvaluate { path: source.to_owned(), rows: files.len() });
+        let reason = found.unreadable.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
+        return Err(TrainError::NothingToEvaluate { path: source.to_owned(), rows: files.len(), reason });
     }
     Ok(found)
 }

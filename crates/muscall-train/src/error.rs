@@ -1,7 +1,7 @@
 //! What can go wrong between a manifest and a trained model.
 
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,14 @@ pub enum TrainError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// A text file is not UTF-8.
+    #[error("{path}: line {line} is not UTF-8; save the file as UTF-8")]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// From 1; of a table's row, the line where it begins.
+        line: usize,
     },
     /// A file is not the JSON that it should be.
     #[error("{path}: {source}; mend the JSON there")]
@@ -56,6 +64,20 @@ pub enum TrainError {
         key: &'static str,
         /// The keys that are there.
         found: String,
+    },
+    /// A line is not JSON.
+    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected a JSON object in one line")]
+    BrokenRow {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1.
+        row: usize,
+        /// What stands there.
+        found: String,
+        /// Where in the line it goes wrong, from 1.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
     },
     /// A value of a row is of another type than expected.
     #[error("{path}: row {row}: `{key}` is {found}; expected {expected}")]
@@ -108,6 +130,12 @@ pub enum TrainError {
         id: String,
         /// The audio file of the earlier row.
         other: PathBuf,
+    },
+    /// A data set is not where it was looked for.
+    #[error("{path}: there is no such folder; give the one that the data set is in")]
+    NoSuchFolder {
+        /// Where it was looked for.
+        path: PathBuf,
     },
     /// Too little of a data set is there.
     #[error(
@@ -178,6 +206,14 @@ pub enum TrainError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A recipe's file says what cannot be.
+    #[error("{path}: {source}")]
+    InvalidRecipe {
+        /// The file.
+        path: PathBuf,
+        /// Which field.
+        source: Box<TrainError>,
+    },
     /// There are fewer rows than a batch takes.
     #[error("{path}: {rows} rows, but a batch takes {batch_size}; lower `batch_size` in the recipe, or add rows")]
     TooFewRows {
@@ -189,15 +225,19 @@ pub enum TrainError {
         batch_size: usize,
     },
     /// No track of a manifest can be read.
-    #[error("{path}: none of its {rows} tracks can be read")]
+    #[error("{path}: none of its {rows} tracks can be read: {reason}; is the folder of the audio there?")]
     NothingToEvaluate {
-        /// The manifest.
+        /// The manifest, or the first file.
         path: PathBuf,
         /// Its rows.
         rows: usize,
+        /// Why the first one cannot.
+        reason: String,
     },
-    /// The directory holds a run already.
-    #[error("{path}: there is a run here already; resume it, replace it, or choose another directory")]
+    /// The directory holds a run already, or a bundle.
+    #[error(
+        "{path}: a run has been here already; go on with it (`--resume`, OnExisting::Resume), start it anew (`--replace`, OnExisting::Replace), or choose another directory"
+    )]
     RunExists {
         /// The directory.
         path: PathBuf,
@@ -208,6 +248,14 @@ pub enum TrainError {
     )]
     OtherRecipe {
         /// The recipe of the run.
+        path: PathBuf,
+    },
+    /// There was a run, and it has no checkpoint any more.
+    #[error(
+        "{path}: there is a model, but no checkpoint that a run could go on from; start from it in another directory (`--init`), or replace it (`--replace`)"
+    )]
+    NoCheckpoint {
+        /// The directory.
         path: PathBuf,
     },
     /// The run to resume had other training rows.
@@ -267,6 +315,16 @@ pub enum TrainError {
         /// How many there were.
         ranks: usize,
     },
+    /// There was nothing to learn from in a whole epoch.
+    #[error(
+        "{path}: in a whole epoch no batch had two tracks that could be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
+    )]
+    NothingToTrainOn {
+        /// The manifest.
+        path: PathBuf,
+        /// Why the first file was left out.
+        reason: String,
+    },
     /// Another rank has failed.
     #[error("rank {rank}: {message}")]
     OnRank {
@@ -307,6 +365,19 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Of a CSV file: what helps depends on whether it is the disk, the encoding or the commas.
+    pub(crate) fn csv(path: &Path, source: csv::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            csv::ErrorKind::Utf8 { pos, .. } => {
+                let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
+                Self::NotUtf8 { path, line }
+            }
+            csv::ErrorKind::Io(_) => Self::Io { path, source: source.into() },
+            _ => Self::Csv { path, source },
+        }
+    }
+
     pub(crate) fn check(
         valid: bool,
         field: &'static str,

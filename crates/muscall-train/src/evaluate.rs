@@ -63,6 +63,19 @@ pub struct FoundTrack {
 }
 
 impl Evaluation {
+    /// [`evaluate`] for a program that shows how far it is: the listener is told of each file when it has been
+    /// read, or could not be, by the thread that read it.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
+    pub fn with_listener(
+        model: &Muscall,
+        manifest: &Manifest,
+        listener: impl Fn(&Path) + Sync,
+    ) -> Result<Self, TrainError> {
+        evaluate_with(model, manifest, listener)
+    }
+
     /// Track embeddings, `[tracks, dim]`.
     ///
     /// # Errors
@@ -117,9 +130,21 @@ impl Evaluation {
 /// # Source
 /// Section 5.1 of the paper.
 pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
+    evaluate_with(model, manifest, |_| {})
+}
+
+fn evaluate_with(
+    model: &Muscall,
+    manifest: &Manifest,
+    listener: impl Fn(&Path) + Sync,
+) -> Result<Evaluation, TrainError> {
     let config = model.clip_config();
     let files: Vec<&Path> = manifest.rows.iter().map(|row| row.audio.as_path()).collect();
-    let load = |path: &Path| load_clip(path, CropPosition::Central, &config);
+    let load = |path: &Path| {
+        let clip = load_clip(path, CropPosition::Central, &config);
+        listener(path);
+        clip
+    };
     let EmbeddedFiles { audio, readable: rows, unreadable } = embed_files(model, &files, &manifest.source, load)?;
     let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
     let owners =

@@ -60,6 +60,11 @@ impl GradientDict {
         }
     }
 
+    /// Forgets the gradients of what is not trained: they are no part of the norm.
+    pub(crate) fn keep(&mut self, is_trained: impl Fn(&str) -> bool) {
+        self.0.retain(|name, _| is_trained(name));
+    }
+
     /// Takes one parameter's gradient out.
     pub(crate) fn remove(&mut self, name: &str) -> Option<Values> {
         self.0.remove(name)
@@ -78,6 +83,7 @@ impl GradientDict {
 
 /// The Euclidean norm of gradients.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one a step")]
 pub(crate) enum Norm {
     Host(f64),
     /// Its square, `[1]`, which a GPU may still be computing.

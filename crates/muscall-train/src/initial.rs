@@ -32,7 +32,7 @@ impl InitialWeights {
     pub fn read(bundle: &Path) -> Result<Self, TrainError> {
         let (weights, optimizer) = (bundle.join(WEIGHTS), bundle.join(OPTIMIZER));
         let moments = if optimizer.exists() {
-            let mut state = read_safetensors(&optimizer)?;
+            let mut state = read_safetensors(&optimizer).map_err(ModelError::in_bundle)?;
             let steps = state.remove(STEPS).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
             // Exact up to 2^24 steps, in which a bias correction has long become one.
             Some((state, steps.unwrap_or(0.0) as u64))
@@ -40,7 +40,8 @@ impl InitialWeights {
             None
         };
         let origin = weights.display().to_string();
-        Ok(Self { model: read_safetensors(&weights)?, optimizer: moments, origin })
+        let model = read_safetensors(&weights).map_err(ModelError::in_bundle)?;
+        Ok(Self { model, optimizer: moments, origin })
     }
 
     /// Whether the moments are those of a model with these tensors.

@@ -25,6 +25,7 @@ pub mod loss;
 pub mod loss_scale;
 pub mod manifest;
 pub mod optimizer;
+mod read_text;
 pub mod recipe;
 mod run_dir;
 pub mod schedule;

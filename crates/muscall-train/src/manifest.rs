@@ -46,7 +46,8 @@ impl Split {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As manifests name it: `train`, `val` or `test`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Val => "val",
@@ -77,6 +78,38 @@ impl Manifest {
     /// # Errors
     /// [`TrainError`] with the file, the row, what was found and what to do.
     pub fn read(path: &Path, split: Split) -> Result<Self, TrainError> {
+        Ok(Self::read_one(path, split)?.0)
+    }
+
+    /// Reads every split that there is: those without a row, or without a file in a folder, are left out. A manifest
+    /// without splits is one, [`Split::Train`].
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and if there is no split at all.
+    pub fn read_splits(path: &Path) -> Result<Vec<(Split, Self)>, TrainError> {
+        let (mut splits, mut absent) = (Vec::new(), None);
+        for split in [Split::Train, Split::Val, Split::Test] {
+            match Self::read_one(path, split) {
+                Ok((manifest, has_splits)) => {
+                    splits.push((split, manifest));
+                    if !has_splits {
+                        break;
+                    }
+                }
+                Err(error @ (TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. })) => {
+                    absent.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match absent {
+            Some(error) if splits.is_empty() => Err(error),
+            _ => Ok(splits),
+        }
+    }
+
+    /// The rows of one split, and whether there are others.
+    fn read_one(path: &Path, split: Split) -> Result<(Self, bool), TrainError> {
         let io = |source| TrainError::Io { path: path.to_owned(), source };
         let file = if fs::metadata(path).map_err(io)?.is_dir() {
             path.join(format!("dataset_{}.json", split.name()))
@@ -94,9 +127,10 @@ impl Manifest {
             Some("tsv") => table::read(&file, b'\t')?,
             _ => return Err(TrainError::UnknownManifest { path: file }),
         };
+        let has_splits = file != path || raw.iter().any(|row| row.split.is_some());
         let rows = Self::collect(raw, &file, split)?;
         let source = path.to_owned();
-        Ok(Self { rows, source })
+        Ok((Self { rows, source }, has_splits))
     }
 
     fn collect(raw: Vec<RawRow>, file: &Path, split: Split) -> Result<Vec<Row>, TrainError> {

@@ -113,9 +113,7 @@ impl AdamW {
         let clip = match (self.config.clip_norm, norm) {
             (None, _) => Clip::Host(1.0),
             (Some(limit), Norm::Host(norm)) => Clip::Host((limit / norm).min(1.0) as f32),
-            (Some(limit), Norm::Device(square)) => {
-                Clip::Device((square.clone().sqrt().recip() * limit).clamp_max(1.0))
-            }
+            (Some(limit), Norm::Device(square)) => Clip::Device((square.clone().sqrt().recip() * limit).clamp_max(1.0)),
         };
         self.step += 1;
         Update { optimizer: self, gradients, rate, clip }
@@ -151,6 +149,7 @@ impl AdamW {
 
 /// What gradients are multiplied with, so that their norm stays below a limit.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there is one a step")]
 enum Clip {
     Host(f32),
     /// `[1]`.
@@ -218,7 +217,8 @@ impl ParameterMapper for Update<'_> {
             }
             Values::Device(gradient) => {
                 let shape = tensor.dims();
-                let values = kernel.run_on_device(tensor.inner().reshape([-1]), clip.on_device(gradient.clone()), moments);
+                let values =
+                    kernel.run_on_device(tensor.inner().reshape([-1]), clip.on_device(gradient.clone()), moments);
                 Tensor::from_inner(values.reshape(shape)).require_grad()
             }
         })

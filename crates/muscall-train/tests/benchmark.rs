@@ -13,8 +13,8 @@ use muscall_model::text::TransformerConfig;
 use muscall_model::weights::state_of;
 use muscall_model::{ClipTokenizer, Muscall, MuscallConfig};
 use muscall_train::benchmark::{
-    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MidiCaps, MusicCaps, SongDescriber, Task, linear_probe,
-    zero_shot_classification, zero_shot_tagging,
+    Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MidiCaps, MusicCaps, SongDescriber, Task, benchmarks,
+    linear_probe, zero_shot_classification, zero_shot_tagging,
 };
 use muscall_train::{Split, TrainError, evaluate};
 use wav::write_wav;
@@ -68,13 +68,16 @@ fn gtzan_names_its_broken_file_and_goes_on() {
     assert_eq!(found.confusion.iter().flatten().sum::<usize>(), data.found());
     // Wherever the broken file is listed, it is named and left out.
     let list = [Split::Train, Split::Val].map(|split| Gtzan.read(dir.path(), split));
+    let mut named = 0;
     for data in list.into_iter().flatten() {
         let Task::Classification { classes, clips } = &data.task else { panic!() };
         if clips.len() > 1 {
             let (_, unreadable) = zero_shot_classification(&model(), classes, clips, &ClassPrompts::default()).unwrap();
             assert!(unreadable.iter().all(|error| error.to_string().contains("jazz.00054")));
+            named += unreadable.len();
         }
     }
+    assert_eq!(named, 1);
 }
 
 #[test]
@@ -133,7 +136,8 @@ fn magnatagatune_takes_its_tags_and_folders() {
     assert_eq!((report.undefined.len(), report.metrics.roc_auc.len()), (47, 50));
     assert!(report.unreadable.is_empty() && (0.0..=1.0).contains(&report.metrics.roc_auc_macro));
     assert_eq!(MagnaTagATune.read(dir.path(), Split::Train).unwrap().found(), 2);
-    assert!(matches!(MagnaTagATune.read(&dir.path().join("mp3"), Split::Test), Err(TrainError::Csv { .. })));
+    let error = MagnaTagATune.read(&dir.path().join("mp3"), Split::Test).unwrap_err();
+    assert!(matches!(error, TrainError::Io { .. }) && !error.to_string().contains("quotes"), "{error}");
 }
 
 #[test]
@@ -212,6 +216,18 @@ fn jamendo_has_as_many_fields_as_tags() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_no_incomplete_one() {
+    let dir = tempfile::tempdir().unwrap();
+    for benchmark in benchmarks() {
+        let error = benchmark.read(&dir.path().join("none"), Split::Test).unwrap_err();
+        assert!(matches!(error, TrainError::NoSuchFolder { .. }), "{}: {error}", benchmark.name());
+        assert!(error.to_string().contains("none: there is no such folder"), "{error}");
+    }
+    let error = Gtzan.read(dir.path(), Split::Test).unwrap_err();
+    assert!(matches!(error, TrainError::BenchmarkIncomplete { found: 0, expected: 290, .. }), "{error}");
+}
+
+#[test]
 fn prompts_come_from_a_small_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("prompts.toml");
@@ -223,6 +239,8 @@ fn prompts_come_from_a_small_file() {
         fs::write(&path, text).unwrap();
         assert!(ClassPrompts::read(&path).unwrap_err().to_string().contains(part));
     }
+    fs::write(&path, b"templates = [\n\"fa\xe7ade {}\"]").unwrap();
+    assert!(matches!(ClassPrompts::read(&path), Err(TrainError::NotUtf8 { line: 2, .. })));
 }
 
 #[test]

@@ -312,6 +312,39 @@ fn a_rank_that_fails_leaves_an_error_to_the_others() {
 }
 
 #[test]
+fn ranks_that_cannot_start_leave_the_directory_as_it_was() {
+    let data = Data::new();
+    let weighting = Some(Weighting { model: "no/such/encoder".to_owned(), ..Weighting::default() });
+    let loss = Loss::Contrastive(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
+    let without_encoder = Recipe { loss, ..recipe() };
+    let mut without_cache = recipe();
+    without_cache.data.cache = Some(data.run("manifest.jsonl"));
+    for wrong in [without_encoder, without_cache] {
+        for outcome in two_ranks(&data, [wrong.clone(), wrong], |_, learner, train| {
+            let learner = learner.with_on_existing(OnExisting::Replace);
+            learner.fit(train, None, &mut |_| ControlFlow::Continue(()))
+        }) {
+            let error = outcome.unwrap_err();
+            assert!(!matches!(error, TrainError::RankLost { .. }), "{error}");
+        }
+        assert!(!data.run("run").exists());
+    }
+    let finish = || {
+        two_ranks(&data, [recipe(), recipe()], |_, learner, train| {
+            learner.fit(train, None, &mut |_| ControlFlow::Continue(()))
+        })
+    };
+    finish().into_iter().for_each(|outcome| assert_eq!(outcome.unwrap().steps, 10));
+    // Both hear that there is a run now.
+    for (rank, outcome) in finish().into_iter().enumerate() {
+        match (rank, outcome.unwrap_err()) {
+            (0, TrainError::RunExists { .. }) | (1, TrainError::OnRank { rank: 0, .. }) => {}
+            (_, error) => panic!("rank {rank}: {error}"),
+        }
+    }
+}
+
+#[test]
 fn only_rank_0_speaks_and_all_end_with_its_model() {
     let data = Data::new();
     let outcomes = two_ranks(&data, [recipe(), recipe()], |rank, learner, train| {

@@ -105,7 +105,12 @@ fn errors_name_the_file_the_row_and_the_remedy() {
     assert_error("m.json", "{\"a\": 1}", &["sequence"]);
     assert_error("m.json", "[3]", &["row 1", "3", "JSON object"]);
     let good = "{\"audio\": \"a\", \"caption\": \"b\"}\n\n";
-    assert_error("m.jsonl", format!("{good}{{oops"), &["row 3", "{oops"]);
+    assert_error(
+        "m.jsonl",
+        format!("{good}{{oops"),
+        &["row 3: key must be a string in column 2 of {oops", "JSON object"],
+    );
+    assert_error("m.jsonl", "[\n{\"audio\": \"a\", \"caption\": \"b\"}\n]", &["row 1: EOF", "one line"]);
     assert_error("m.jsonl", format!("{good}{{\"audio\": \"c\"}}"), &["row 3", "`caption`", "found `audio`"]);
     assert_error("m.jsonl", format!("{good}{{\"caption\": \"c\"}}"), &["row 3", "`audio`", "found `caption`"]);
     assert_error("m.jsonl", "{\"audio\": [], \"caption\": \"c\"}", &["row 1", "`audio`", "[]", "text"]);
@@ -116,7 +121,6 @@ fn errors_name_the_file_the_row_and_the_remedy() {
     assert_error("m.csv", "audio,caption\na,b\n,c\n", &["row 3", "`audio`"]);
     assert_error("m.csv", "audio,text\na,b\n", &["`caption`", "`text`"]);
     assert_error("m.csv", "audio,caption\na,b,c\n", &["line: 2", "3 fields"]);
-    assert_error("m.csv", b"audio,caption\na,b\nc,\xff\n", &["line 3", "utf-8"]);
     assert_error("m.csv", "id,audio,caption\n1,a,b\n1,c,d\n", &["row 3", "`1`", "of its own"]);
     assert_error("m.csv", "audio,caption,split\na,b,train\nc,d,\n", &["row 3", "`split`"]);
     assert_error("m.csv", "audio,caption,split\na,b,eval\n", &["row 2", "eval", "train, val or test"]);
@@ -124,8 +128,52 @@ fn errors_name_the_file_the_row_and_the_remedy() {
 
     let dir = tempfile::tempdir().unwrap();
     let missing = Manifest::read(&dir.path().join("none.csv"), Split::Train).unwrap_err();
-    assert!(missing.to_string().contains("none.csv"));
+    assert!(matches!(&missing, TrainError::Io { .. }) && missing.to_string().contains("none.csv"), "{missing}");
     assert!(matches!(Manifest::read(dir.path(), Split::Train), Err(TrainError::UnknownManifest { .. })));
+}
+
+#[test]
+fn files_in_another_encoding_are_named_with_the_line() {
+    let remedy = "is not UTF-8; save the file as UTF-8";
+    for name in ["m.csv", "m.tsv"] {
+        let table =
+            b"audio,caption\na,b\nc,fa\xe7ade\n".map(|byte| if byte == b',' && name == "m.tsv" { b'\t' } else { byte });
+        assert_error(name, table, &["line 3", remedy]);
+    }
+    assert_error("m.csv", b"audio,caption,pr\xe9nom\na,b,c\n", &["line 1", remedy]);
+    assert_error("m.jsonl", b"\n{\"audio\": \"a\", \"caption\": \"fa\xe7ade\"}\n", &["line 2", remedy]);
+    assert_error("m.json", b"[\n{\"audio\": \"a\",\n\"caption\": \"fa\xe7ade\"}]\n", &["line 3", remedy]);
+    // UTF-16, which some editors call Unicode.
+    assert_error("m.jsonl", b"\xff\xfe{\0\"\0", &["line 1", remedy]);
+}
+
+#[test]
+fn splits_that_are_not_there_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = |path: &Path| {
+        let splits = Manifest::read_splits(path).unwrap();
+        splits.iter().map(|(split, manifest)| (split.name(), manifest.rows.len())).collect::<Vec<_>>()
+    };
+    let row = |id: &str, split: &str| format!("{{\"audio\": \"{id}\", \"caption\": \"c\"{split}}}");
+    let file = dir.path().join("m.jsonl");
+    // The same row in two splits is two rows.
+    let twice = [row("a", ", \"split\": \"val\""), row("a", ", \"split\": \"test\"")].join("\n");
+    fs::write(&file, twice).unwrap();
+    assert_eq!(names(&file), [("val", 1), ("test", 1)]);
+    fs::write(&file, row("a", "") + "\n" + &row("b", "")).unwrap();
+    assert_eq!(names(&file), [("train", 2)]);
+    for split in ["test", "val", "train"] {
+        let folder = dir.path().join(split);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(format!("dataset_{split}.json")), format!("[{}]", row("a", ""))).unwrap();
+        assert_eq!(names(&folder), [(split, 1)]);
+    }
+    for none in [dir.path().to_owned(), dir.path().join("song.mp3")] {
+        let _ = fs::write(&none, "");
+        assert!(matches!(Manifest::read_splits(&none), Err(TrainError::UnknownManifest { .. })));
+    }
+    fs::write(dir.path().join("test/dataset_val.json"), "[{").unwrap();
+    assert!(matches!(Manifest::read_splits(&dir.path().join("test")), Err(TrainError::Json { .. })));
 }
 
 #[test]

@@ -124,3 +124,19 @@ fn or_the_first_one_ends_the_run() {
     let (steps, _) = train(dir.path(), OnBadFile::Stop);
     assert!(matches!(steps, Err(TrainError::Audio(_))), "{steps:?}");
 }
+
+#[test]
+fn a_folder_that_is_gone_is_no_training() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    for file in fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path()) {
+        if file.is_file() && !file.ends_with("manifest.jsonl") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let (steps, skipped) = train(dir.path(), OnBadFile::Skip);
+    let error = steps.unwrap_err();
+    assert!(matches!(error, TrainError::NothingToTrainOn { .. }), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("manifest.jsonl") && skipped.iter().any(|reason| error.contains(reason)), "{error}");
+}

@@ -3,10 +3,11 @@
 
 mod wav;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
@@ -17,7 +18,8 @@ use muscall_audio::AugmentConfig;
 use muscall_model::MuscallConfig;
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::TransformerConfig;
-use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
+use muscall_train::loss::{ContrastiveLoss, Loss, Weighting};
+use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wav::write_wav;
@@ -193,6 +195,52 @@ fn reports_that_come_late_are_the_same_ones() {
 }
 
 #[test]
+fn what_changes_no_number_may_change() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = |name: &str| dir.path().join(name);
+    train(dir.path(), &run("whole"), 2, u64::MAX).unwrap();
+    train(dir.path(), &run("changed"), 2, 3).unwrap();
+    let mut recipe = Recipe { checkpoint_steps: None, doctor: false, ..recipe(1) };
+    recipe.data.cache = Some(dir.path().join("cache"));
+    recipe.data.prefetch_batches = 1;
+    train_and_report(dir.path(), &run("changed"), &recipe, false, &mut |_| false).unwrap();
+    assert_same(&run("changed"), &run("whole"));
+    // A run whose checkpoints are gone cannot be gone on with, and its model is not written over.
+    fs::remove_dir_all(run("whole").join("checkpoints")).unwrap();
+    let model = fs::read(run("whole").join("weights.safetensors")).unwrap();
+    let error = train(dir.path(), &run("whole"), 2, u64::MAX).unwrap_err();
+    assert!(matches!(error, TrainError::NoCheckpoint { .. }), "{error}");
+    assert_eq!(fs::read(run("whole").join("weights.safetensors")).unwrap(), model);
+}
+
+#[test]
+fn a_validation_that_fails_costs_no_step() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = |name: &str| dir.path().join(name);
+    train(dir.path(), &run("whole"), 2, u64::MAX).unwrap();
+    let recipe = Recipe { checkpoint_steps: None, ..recipe(2) };
+    let remove_validation = |step: u64| {
+        if step == 4 {
+            (7..10).for_each(|clip| fs::remove_file(dir.path().join(format!("{clip}.wav"))).unwrap());
+        }
+        false
+    };
+    let failed = train_and_report(dir.path(), &run("failed"), &recipe, false, &mut { remove_validation });
+    assert!(matches!(failed, Err(TrainError::NothingToEvaluate { .. })), "{failed:?}");
+    write_data(dir.path());
+    let mut told = Vec::new();
+    train_and_report(dir.path(), &run("failed"), &recipe, false, &mut |step| {
+        told.push(step);
+        false
+    })
+    .unwrap();
+    assert_eq!(told, (5..=12).collect::<Vec<_>>());
+    assert_same(&run("failed"), &run("whole"));
+}
+
+#[test]
 fn a_run_is_not_mixed_with_another_one() {
     let dir = tempfile::tempdir().unwrap();
     write_data(dir.path());
@@ -214,6 +262,100 @@ fn a_run_is_not_mixed_with_another_one() {
     fewer.rows.pop();
     let error = fit(recipe(1), fewer, OnExisting::Resume).unwrap_err();
     assert!(matches!(error, TrainError::OtherData { .. }), "{error}");
+}
+
+/// All files below a folder.
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_run_that_cannot_start_leaves_the_directory_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = dir.path().join("run");
+    let manifest = Manifest::read(&dir.path().join("manifest.jsonl"), Split::Train).unwrap();
+    let fit = |recipe: Recipe, initial: Option<InitialWeights>, on_existing| {
+        let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut learner = Learner::new(recipe, &run, &Device::flex()).unwrap().with_on_existing(on_existing);
+        if let Some(initial) = initial {
+            learner = learner.with_initial(initial);
+        }
+        learner.fit(manifest.clone(), None, &mut |_| ControlFlow::Continue(()))
+    };
+    let weighting = Some(Weighting { model: "no/such/encoder".to_owned(), ..Weighting::default() });
+    let without_encoder =
+        Recipe { loss: Loss::Contrastive(ContrastiveLoss { weighting, ..ContrastiveLoss::default() }), ..recipe(1) };
+    let mut without_cache = recipe(1);
+    without_cache.data.cache = Some(dir.path().join("manifest.jsonl"));
+    let empty = InitialWeights { model: Default::default(), optimizer: None, origin: "nothing".to_owned() };
+    let wrong_starts = || {
+        [(&without_encoder, None), (&without_cache, None), (&recipe(1), Some(empty.clone()))]
+            .map(|(recipe, initial)| (recipe.clone(), initial))
+    };
+
+    for (recipe, initial) in wrong_starts() {
+        let error = fit(recipe, initial, OnExisting::Refuse).unwrap_err();
+        assert!(!run.exists(), "{error}");
+    }
+    // Nothing stands in the way of the next one.
+    let first = fit(recipe(1), None, OnExisting::Refuse).unwrap();
+    let before = files(&run);
+    for (recipe, initial) in wrong_starts() {
+        let error = fit(recipe, initial, OnExisting::Replace).unwrap_err();
+        assert!(!matches!(error, TrainError::RunExists { .. }), "{error}");
+        assert!(files(&run) == before, "{error}");
+    }
+    // A run that can start does replace it.
+    let other = Recipe { seed: 5, ..recipe(1) };
+    let second = fit(other.clone(), None, OnExisting::Replace).unwrap();
+    assert_ne!(first.model.fingerprint(), second.model.fingerprint());
+    assert_eq!(Recipe::read(&run.join("recipe.toml")).unwrap(), other);
+    assert_eq!(steps(&run).len(), 1 + second.steps as usize);
+}
+
+#[test]
+fn only_what_a_run_has_written_is_in_the_way() {
+    let dir = tempfile::tempdir().unwrap();
+    write_data(dir.path());
+    let run = dir.path().join("run");
+    let manifest = Manifest::read(&dir.path().join("manifest.jsonl"), Split::Train).unwrap();
+    let start = || {
+        let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let learner = Learner::new(recipe(1), &run, &Device::flex()).unwrap();
+        learner.fit(manifest.clone(), None, &mut |_| ControlFlow::Continue(())).map(|_| ())
+    };
+    // What a run leaves that ends before its first step.
+    fs::create_dir_all(run.join("checkpoints/unfinished")).unwrap();
+    fs::write(run.join("log.jsonl"), "").unwrap();
+    fs::write(run.join("steps.csv"), "step,epoch\n").unwrap();
+    start().unwrap();
+    let refused = || {
+        let error = start().unwrap_err();
+        assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+        error.to_string()
+    };
+    let message = refused();
+    assert!(message.contains("--resume") && message.contains("--replace"), "{message}");
+    // The checkpoints are large, and gone; the model is what was wanted of the run.
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    fs::remove_file(run.join("log.jsonl")).unwrap();
+    refused();
+    fs::remove_file(run.join("weights.safetensors")).unwrap();
+    fs::write(run.join("log.jsonl"), "{}\n").unwrap();
+    refused();
+    // One that cannot be read is one all the same.
+    fs::remove_file(run.join("log.jsonl")).unwrap();
+    fs::create_dir_all(run.join("checkpoints/step-000000001-epoch-000000")).unwrap();
+    refused();
 }
 
 #[test]

@@ -14,7 +14,7 @@ use burn::tensor::{Device, TensorData};
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::{SentenceTowerConfig, TransformerConfig};
 use muscall_model::weights::{StateDict, read_safetensors, state_of};
-use muscall_model::{Muscall, MuscallConfig};
+use muscall_model::{Muscall, MuscallConfig, Temperature};
 use muscall_train::loss::{ContrastiveLoss, Loss, Weighting};
 use muscall_train::recipe::{EmaRecipe, SslRecipe};
 use muscall_train::schedule::Schedule;
@@ -236,6 +236,17 @@ fn a_run_starts_from_the_weights_that_it_is_given() {
     let second = start(initial.clone(), "second").unwrap();
     let (before, after) = (weights(&first.model), weights(&second.model));
     assert!(before.iter().all(|(name, data)| name.contains("running_") || after[name] == *data));
+    let nowhere = InitialWeights::read(&dir.path().join("nowhere")).unwrap_err().to_string();
+    assert!(nowhere.contains("a bundle is a folder"), "{nowhere}");
+    // A fixed temperature is the recipe's, not that of the weights.
+    let mut fixed = Recipe { max_steps: Some(1), ..recipe() };
+    fixed.model.temperature = Temperature::Fixed(0.05);
+    let third = {
+        let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let learner = Learner::new(fixed, dir.path().join("fixed"), &Device::flex()).unwrap();
+        learner.with_initial(initial.clone()).fit(train.clone(), None, &mut |_| ControlFlow::Continue(())).unwrap()
+    };
+    assert!((third.model.model().scale().into_scalar::<f32>() - 20.0).abs() < 1e-3);
     // Weights, or moments, of another model are refused.
     let mut other = initial.clone();
     other.model.remove("logit_scale");

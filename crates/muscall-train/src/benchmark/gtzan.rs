@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Benchmark, BenchmarkData, Task, present};
+use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
 use crate::manifest::Split;
 
@@ -27,6 +27,7 @@ impl Benchmark for Gtzan {
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let list = match split {
             Split::Train => include_str!("../../assets/gtzan/train_filtered.txt"),
             Split::Val => include_str!("../../assets/gtzan/valid_filtered.txt"),

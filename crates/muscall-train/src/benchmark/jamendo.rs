@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Benchmark, BenchmarkData, Task, present, read_text};
+use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
 use crate::manifest::Split;
+use crate::read_text::read_text;
 
 /// Full tracks; official split 0 of any of the subsets (`autotagging`, `autotagging_top50tags` …).
 ///
@@ -24,6 +25,7 @@ impl Benchmark for Jamendo {
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let suffix = match split {
             Split::Train => "-train.tsv",
             Split::Val => "-validation.tsv",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use csv::ReaderBuilder;
 
-use super::{Benchmark, BenchmarkData, Task, present};
+use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
 use crate::manifest::Split;
 
@@ -26,8 +26,9 @@ impl Benchmark for MagnaTagATune {
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let path = root.join("annotations_final.csv");
-        let csv = |source| TrainError::Csv { path: path.clone(), source };
+        let csv = |source| TrainError::csv(&path, source);
         let mut reader = ReaderBuilder::new().delimiter(b'\t').from_path(&path).map_err(csv)?;
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let column = |name: &str| header.iter().position(|own| own == name);

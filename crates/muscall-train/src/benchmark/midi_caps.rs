@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Benchmark, BenchmarkData, Task, present, read_text};
+use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
 use crate::manifest::{Manifest, Row, Split};
+use crate::read_text::read_text;
 
 /// Where audio rendered from `<location>.mid` lies, with the same location.
 const RENDERED: &str = "rendered";
@@ -42,6 +43,7 @@ impl Benchmark for MidiCaps {
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let path = root.join("captions.json");
         let mut clips = Vec::new();
         for (i, line) in read_text(&path)?.lines().enumerate() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::ReaderBuilder;
 
-use super::{Benchmark, BenchmarkData, Task, present};
+use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
 use crate::manifest::{Manifest, Row, Split};
 
@@ -27,6 +27,7 @@ impl Benchmark for MusicCaps {
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let path = root.join("musiccaps-public.csv");
         let rows = read_table(&path, ["ytid", "is_audioset_eval", "caption"])?;
         let audio = audio_by_id(root);
@@ -53,7 +54,7 @@ fn audio_by_id(root: &Path) -> HashMap<String, PathBuf> {
 
 /// Three columns of a CSV file.
 pub(super) fn read_table(path: &Path, names: [&'static str; 3]) -> Result<Vec<[String; 3]>, TrainError> {
-    let csv = |source| TrainError::Csv { path: path.to_owned(), source };
+    let csv = |source| TrainError::csv(path, source);
     let mut reader = ReaderBuilder::new().from_path(path).map_err(csv)?;
     let header = reader.headers().map_err(csv)?.clone();
     let mut columns = [0; 3];

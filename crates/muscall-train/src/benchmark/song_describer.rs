@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::music_caps::{read_table, retrieval};
-use super::{Benchmark, BenchmarkData};
+use super::{Benchmark, BenchmarkData, check_folder};
 use crate::TrainError;
 use crate::manifest::Split;
 
@@ -24,6 +24,7 @@ impl Benchmark for SongDescriber {
     }
 
     fn read(&self, root: &Path, _: Split) -> Result<BenchmarkData, TrainError> {
+        check_folder(root)?;
         let path = root.join("song_describer.csv");
         let rows = read_table(&path, ["track_id", "path", "caption"])?;
         let row = |[id, file, caption]: [String; 3]| {

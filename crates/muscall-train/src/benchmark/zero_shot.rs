@@ -1,7 +1,6 @@
 //! Classes and tags described in words, against audio.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use muscall_audio::load_whole;
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::embed_files::{EmbeddedFiles, embed_files};
+use crate::read_text::read_text;
 
 /// How classes are put into words.
 ///
@@ -40,9 +40,9 @@ impl ClassPrompts {
     /// Reads a TOML file.
     ///
     /// # Errors
-    /// [`TrainError::Io`], [`TrainError::RecipeFile`], or [`TrainError::Recipe`] without a template.
+    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or [`TrainError::Recipe`] without a template.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = fs::read_to_string(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+        let text = read_text(path)?;
         let parse = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
         let prompts: Self = toml::from_str(&text).map_err(parse)?;
         TrainError::check(!prompts.templates.is_empty(), "templates", "empty", "at least one, such as \"A {} track\"")?;

@@ -12,6 +12,7 @@ use muscall_model::weights::StateDict;
 
 use crate::TrainError;
 use crate::batcher::LoadedItem;
+use crate::draws;
 use crate::gradient::GradientDict;
 use crate::loss_scale::LossScale;
 use crate::optimizer::AdamW;
@@ -131,8 +132,10 @@ impl<'a> DeviceCheck<'a> {
         let mut recipe = without_dropout(self.recipe);
         recipe.precision = precision;
         let device = device.clone().autodiff();
-        device.seed(recipe.seed);
-        let trainee = Trainee::new(&recipe, &device)?;
+        let trainee = {
+            let _draws = draws::seeded(&device, recipe.seed);
+            Trainee::new(&recipe, &device)?
+        };
         let optimizer = recipe.optimizer.init();
         let loss_scale = LossScale::of(precision);
         Ok(Side { recipe, captions: self.captions, device, trainee, optimizer, loss_scale })

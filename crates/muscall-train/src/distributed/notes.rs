@@ -21,7 +21,7 @@ pub(crate) struct ShareNote {
 pub(crate) struct ItemNote {
     place: usize,
     pub(crate) index: usize,
-    captions: Vec<String>,
+    pub(crate) captions: Vec<String>,
     pub(crate) faults: Vec<ClipFault>,
 }
 

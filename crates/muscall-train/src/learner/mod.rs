@@ -167,15 +167,28 @@ impl Learner {
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
         let ranks = Arc::new(Ranks::new(self.communicator.clone()));
+        let _leaves = LeavesOnPanic(&ranks);
         let mut nobody = |_: Event<'_>| ControlFlow::Continue(());
         let listener = if ranks.is_first() { listener } else { &mut nobody };
-        let outcome = Run::start(self, ranks.clone(), train, validation, listener).and_then(|run| {
+        let outcome = Run::start(self, ranks.clone(), train, validation, listener).and_then(|mut run| {
             ranks.agree(run.check_device(self.check_device, listener))?;
+            run.claim(self.on_existing)?;
             run.finish(listener)
         });
         if let Err(error) = &outcome {
             ranks.give_up(error);
         }
         outcome
+    }
+}
+
+/// Tells the other ranks of a panic: they would wait for ever for one that is gone.
+struct LeavesOnPanic<'a>(&'a Ranks);
+
+impl Drop for LeavesOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up(&TrainError::RankLost { rank: self.0.rank(), ranks: self.0.size() });
+        }
     }
 }

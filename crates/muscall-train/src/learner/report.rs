@@ -31,6 +31,8 @@ pub(super) struct StepNumbers {
     scale: f64,
     /// Of audio and of text.
     embeddings: [Vec<f32>; 2],
+    /// When they were there.
+    at: Instant,
 }
 
 impl StepNumbers {
@@ -38,7 +40,8 @@ impl StepNumbers {
     pub(super) fn read(outcome: Outcome, norm: &Norm, logit_scale: Tensor<1>) -> Self {
         let (loss, embeddings) = outcome.read();
         let scale = f64::from(logit_scale.into_scalar::<f32>().exp());
-        Self { loss, gradient_norm: norm.read(), scale, embeddings }
+        let gradient_norm = norm.read();
+        Self { loss, gradient_norm, scale, embeddings, at: Instant::now() }
     }
 }
 
@@ -85,7 +88,7 @@ impl Run {
         listener: &mut Listener<'_>,
     ) -> StepReport {
         let StepFacts { step, epoch, learning_rate, items } = facts;
-        let StepNumbers { loss, gradient_norm, scale, embeddings: [audio, text] } = numbers;
+        let StepNumbers { loss, gradient_norm, scale, embeddings: [audio, text], at } = numbers;
         let report = StepReport {
             step: step + 1,
             steps: self.steps,
@@ -96,13 +99,15 @@ impl Run {
             learning_rate: *learning_rate,
             gradient_norm: *gradient_norm,
             scale: *scale,
-            clips_per_s: items.len() as f64 / self.clock.elapsed().as_secs_f64(),
+            clips_per_s: items.len() as f64 / at.duration_since(self.clock).as_secs_f64(),
         };
-        self.clock = Instant::now();
+        self.clock = *at;
         if self.recipe.doctor && self.ranks.is_first() {
             let dim = self.recipe.model.projection_dim;
             let cosines = [mean_pairwise_cosine(audio, dim), mean_pairwise_cosine(text, dim)];
-            let chance = self.recipe.loss.at_chance(items.len().min(self.recipe.batch_size));
+            let tracks = items.len().min(self.recipe.batch_size);
+            let captions = items.iter().take(tracks).map(|item| item.captions.len()).sum();
+            let chance = self.recipe.loss.at_chance(tracks, captions);
             for diagnosis in self.doctor.step(&report, chance, cosines) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
             }
@@ -116,11 +121,7 @@ impl Run {
     }
 
     /// Logs a step and tells the listener of it, who may want to stop.
-    pub(super) fn tell(
-        &mut self,
-        report: Option<StepReport>,
-        listener: &mut Listener<'_>,
-    ) -> Result<bool, TrainError> {
+    pub(super) fn tell(&mut self, report: Option<StepReport>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
         let Some(report) = report else { return Ok(false) };
         let (sum, count) = self.progress.epoch_loss;
         self.progress.epoch_loss = (sum + report.loss, count + 1);

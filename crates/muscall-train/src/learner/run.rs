@@ -1,7 +1,7 @@
 //! A run: its epochs, and what happens between steps.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,8 +46,10 @@ pub(super) struct Run {
     pub(super) ema: Option<Ema>,
     pub(super) optimizer: AdamW,
     pub(super) progress: Progress,
-    /// Of rank 0.
+    /// Of rank 0, once the directory is its own.
     pub(super) log: Option<RunLog>,
+    /// Whether it does not go on from a checkpoint.
+    pub(super) is_new: bool,
     pub(super) doctor: TrainingDoctor,
     pub(super) faults: FaultCounts,
     pub(super) steps: u64,
@@ -56,7 +58,7 @@ pub(super) struct Run {
     pub(super) reports_late: bool,
     /// The last step, if its report is still to come.
     pub(super) underway: Option<Underway>,
-    /// Of the last report.
+    /// When the last step had been computed.
     pub(super) clock: Instant,
 }
 
@@ -102,6 +104,8 @@ impl Run {
         let exchanged = self.ranks.exchanged();
         let started = Instant::now();
         self.clock = started;
+        // Of an epoch that was interrupted, the steps before count too.
+        let mut heard = Heard { has_pairs: self.progress.step_in_epoch > 0, ..Heard::default() };
         while self.progress.step < self.steps {
             let Some(loaded) = loader.next() else { break };
             let (loaded, notes) = self.ranks.gather(loaded, ShareNote::of)?;
@@ -113,6 +117,7 @@ impl Run {
                     let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
                 }
             }
+            heard.take(&notes);
             // A pair needs a negative; the schedule goes on all the same.
             let report = self.step(&loaded, notes, listener);
             self.progress.step += 1;
@@ -134,12 +139,13 @@ impl Run {
         if self.catch_up(listener)? {
             return Ok(ControlFlow::Break(()));
         }
+        self.ranks.agree(heard.check(&self.dataset.manifest().source))?;
         let (trained, waited) = (started.elapsed(), loader.waited());
         drop(loader);
         let exchanged = self.ranks.exchanged() - exchanged;
         let ended = Event::EpochEnded { epoch, trained, waited, exchanged };
         // What rank 0 makes of it holds for all.
-        let verdict = if self.ranks.is_first() { self.end_epoch(ended, listener) } else { Ok(false) };
+        let verdict = if self.ranks.is_first() { self.end_epoch_or_keep_it(ended, listener) } else { Ok(false) };
         let stop = self.ranks.share(verdict)?;
         self.progress = self.ranks.share(Ok(self.progress.clone()))?;
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -149,6 +155,18 @@ impl Run {
     fn catch_up(&mut self, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
         let report = self.overdue_report(listener)?;
         self.tell(report, listener)
+    }
+
+    /// The same as [`end_epoch`](Self::end_epoch); if that fails, its steps are in a checkpoint all the same.
+    fn end_epoch_or_keep_it(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
+        let before = self.progress.clone();
+        let ended = self.end_epoch(ended, listener);
+        if ended.is_err() {
+            self.progress = before;
+            // The first error is the one to tell.
+            let _ = self.write_checkpoint();
+        }
+        ended
     }
 
     /// Validates and moves on to the next epoch; whether the listener wants to stop.
@@ -161,9 +179,40 @@ impl Run {
         let score = self.validate(listener)?;
         let (sum, count) = std::mem::take(&mut self.progress.epoch_loss);
         let mean_loss = sum / count.max(1) as f64;
-        self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
+        if score.is_some() || count > 0 {
+            self.progress.plateau.advance(&self.recipe.schedule, score.unwrap_or(-mean_loss));
+        }
         self.progress.epoch += 1;
         self.progress.step_in_epoch = 0;
         Ok(listener(ended).is_break())
+    }
+}
+
+/// What an epoch could load.
+#[derive(Default)]
+struct Heard {
+    steps: usize,
+    has_pairs: bool,
+    /// The first reason why a file was left out.
+    reason: Option<String>,
+}
+
+impl Heard {
+    /// Of all ranks.
+    fn take(&mut self, notes: &[ShareNote]) {
+        self.steps += 1;
+        self.has_pairs |= notes.iter().map(|note| note.items.len()).sum::<usize>() >= 2;
+        self.reason = self.reason.take().or_else(|| notes.iter().find_map(|note| note.skipped.first().cloned()));
+    }
+
+    /// # Errors
+    /// [`TrainError::NothingToTrainOn`] if no step had anything to learn from.
+    fn check(self, manifest: &Path) -> Result<(), TrainError> {
+        match self.reason {
+            Some(reason) if self.steps > 0 && !self.has_pairs => {
+                Err(TrainError::NothingToTrainOn { path: manifest.to_owned(), reason })
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muscall_audio::{AudioCache, ClipConfig};
-use muscall_model::is_cpu;
 use muscall_model::weights::{StateDict, with_state};
+use muscall_model::{Temperature, is_cpu};
 
-use super::Learner;
 use super::run::{Listener, Run};
 use super::step::MAX_SCALE;
+use super::{Learner, OnExisting};
 use crate::TrainError;
 use crate::captions::{Captions, pretrained_text};
 use crate::checkpoint::{Checkpoint, Progress};
@@ -59,7 +59,8 @@ impl Run {
         let own = toml::to_string(&recipe).map_err(|source| TrainError::RecipeText { source });
         ranks.check_same("recipe", &ranks.agree(own)?)?;
         ranks.check_same("manifest of training rows", &fresh.data_fingerprint)?;
-        let resumed = ranks.first(|| run_dir::open(&dir, learner.on_existing, &fresh))?.flatten();
+        let resumed = ranks.first(|| run_dir::find(&dir, learner.on_existing, &fresh))?.flatten();
+        let is_new = resumed.is_none();
         if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor && ranks.is_first()) {
             for diagnosis in leakage(&train, validation) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
@@ -102,7 +103,6 @@ impl Run {
             Some(state) => Ema::restore(ema.decay, state),
             None => Ema::new(ema.decay, &trainee.model),
         });
-        let log = ranks.first(|| RunLog::open(&dir, &progress))?;
         let prepared = || -> Result<_, TrainError> {
             let frontend = recipe.model.log_mel.init()?;
             let cache = recipe.data.cache.as_ref().map(AudioCache::new).transpose()?;
@@ -119,6 +119,7 @@ impl Run {
             views: recipe.ssl.as_ref().map(|ssl| ssl.augment.clone()),
             seed: recipe.seed,
         };
+        let dataset = Arc::new(ranks.agree(Dataset::new(train, data))?);
         let gallery = recipe.validation.gallery;
         let warm_up = match recipe.schedule {
             Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
@@ -130,7 +131,7 @@ impl Run {
             reports_late: may_wait && learner.late_reports.unwrap_or_else(|| !is_cpu(&learner.device)),
             validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
             frontend: Arc::new(frontend),
-            dataset: Arc::new(ranks.agree(Dataset::new(train, data))?),
+            dataset,
             division: Division::new(recipe.batch_size, recipe.micro_batch, ranks.rank(), ranks.size()),
             norms: (recipe.sync_batch_norm && ranks.size() > 1).then(|| Arc::new(SharedNorms::new(ranks.clone()))),
             doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
@@ -143,13 +144,26 @@ impl Run {
             ema,
             optimizer,
             progress,
-            log,
+            log: None,
+            is_new,
             steps,
             ranks,
             skipped_in_a_row: 0,
             underway: None,
             clock: Instant::now(),
         })
+    }
+
+    /// Makes the directory the run's own. It comes last: a run that cannot start leaves it as it was.
+    pub(super) fn claim(&mut self, on_existing: OnExisting) -> Result<(), TrainError> {
+        let Self { dir, progress, recipe, is_new, .. } = self;
+        self.log = self.ranks.first(|| {
+            if *is_new {
+                run_dir::claim(dir, on_existing, recipe)?;
+            }
+            RunLog::open(dir, progress)
+        })?;
+        Ok(())
     }
 }
 
@@ -179,6 +193,7 @@ impl State {
         if let Some(checkpoint) = resumed {
             let origin = learner.dir.join("checkpoints").display().to_string();
             self.progress = checkpoint.progress;
+            self.progress.recipe = learner.recipe.clone();
             self.trainee = self.trainee.with_state(checkpoint.model, &origin)?;
             self.optimizer.restore(checkpoint.optimizer, self.progress.optimizer_steps);
             self.averaged = checkpoint.ema;
@@ -188,7 +203,12 @@ impl State {
         state.extend(pretrained_text(&learner.recipe.model.text, &learner.device)?);
         self.trainee = self.trainee.with_state(state, "pretrained text encoder")?;
         if let Some(initial) = &learner.initial {
-            self.trainee.model = with_state(self.trainee.model, initial.model.clone(), &initial.origin)?;
+            let mut weights = initial.model.clone();
+            if let Temperature::Fixed(_) = learner.recipe.model.temperature {
+                // It is the recipe's, whatever the weights were trained with.
+                weights.insert("logit_scale".to_owned(), self.trainee.model.logit_scale.val().into_data());
+            }
+            self.trainee.model = with_state(self.trainee.model, weights, &initial.origin)?;
             initial.check_moments(&initial.model)?;
             if let Some((moments, steps)) = initial.optimizer.clone() {
                 self.optimizer.restore(moments, steps);

@@ -35,7 +35,15 @@ impl Run {
             return Ok(None);
         }
         let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
-        let (gradients, mut outcome) = self.gradients(loaded, &batches)?;
+        let (mut gradients, mut outcome) = self.gradients(loaded, &batches)?;
+        let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
+        let pretrained = self.recipe.optimizer.pretrained_rate;
+        let factor = |name: &str| match name {
+            "logit_scale" if is_fixed => 0.0,
+            name if name.starts_with(PRETRAINED) => pretrained,
+            _ => 1.0,
+        };
+        gradients.keep(|name| factor(name) != 0.0);
         let mut norm = gradients.norm_in_place();
         let base = self.recipe.learning_rate * self.recipe.schedule.factor(step, self.steps);
         let base = base * self.progress.plateau.factor;
@@ -56,13 +64,7 @@ impl Run {
         if let Some(scale) = &mut self.progress.loss_scale {
             scale.grow();
         }
-        let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
-        let pretrained = self.recipe.optimizer.pretrained_rate;
-        let rate = |name: &str| match name {
-            "logit_scale" if is_fixed => 0.0,
-            name if name.starts_with(PRETRAINED) => base * pretrained,
-            _ => base,
-        };
+        let rate = |name: &str| base * factor(name);
         let mut update = self.optimizer.step_of_norm(&gradients, &norm, &rate);
         self.trainee.model = update.apply(self.trainee.model.clone());
         self.trainee.heads = update.apply(self.trainee.heads.clone());

@@ -65,7 +65,7 @@ impl Run {
         Ok(())
     }
 
-    fn write_checkpoint(&mut self) -> Result<PathBuf, TrainError> {
+    pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf, TrainError> {
         let checkpoint = Checkpoint {
             progress: self.progress.clone(),
             model: self.trainee.state(),

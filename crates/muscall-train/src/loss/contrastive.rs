@@ -75,15 +75,18 @@ impl ContrastiveLoss {
         }
     }
 
-    /// ln(batch), or twice that. Raw weights have no such value.
-    pub(super) fn at_chance(&self, tracks: usize) -> Option<f64> {
+    /// ln(batch) of each direction; a track with several captions chooses among one of them and those of the other tracks.
+    /// Raw weights have no such value.
+    pub(super) fn at_chance(&self, tracks: usize, captions: usize) -> Option<f64> {
         if self.weighting.as_ref().is_some_and(|weighting| !weighting.is_normalised()) {
             return None;
         }
-        let chance = (tracks as f64).ln();
+        let (tracks, captions) = (tracks as f64, captions as f64);
+        let others = captions * (tracks - 1.0) / tracks;
+        let sum = tracks.ln() + others.ln_1p();
         Some(match self.directions {
-            Directions::Mean => chance,
-            Directions::Sum => 2.0 * chance,
+            Directions::Mean => sum / 2.0,
+            Directions::Sum => sum,
         })
     }
 }
@@ -117,6 +120,20 @@ mod tests {
     fn a_collapsed_model_is_at_the_logarithm_of_the_batch() {
         let same = Tensor::<2>::ones([7, 4], &Device::flex()) / 2.0;
         assert!((loss(&batch(same.clone(), same)) - 7.0_f32.ln()).abs() < 1e-5);
+        // Seven tracks with one caption each, and with three.
+        for captions in [1, 3] {
+            let (audio, text) =
+                (Tensor::ones([7, 4], &Device::flex()), Tensor::ones([7 * captions, 4], &Device::flex()));
+            let mut batch = batch(audio / 2.0, text / 2.0);
+            batch.owners = (0..7 * captions).map(|caption| caption / captions).collect();
+            for directions in [Directions::Mean, Directions::Sum] {
+                let objective = ContrastiveLoss { directions, weighting: None };
+                let found = f64::from(objective.forward(&batch).into_scalar::<f32>());
+                let chance = objective.at_chance(7, 7 * captions);
+                let is_near = chance.is_some_and(|chance| (found - chance).abs() < 1e-5);
+                assert!(is_near, "{captions} {directions:?}: {found} for {chance:?}");
+            }
+        }
     }
 
     #[test]

@@ -65,10 +65,10 @@ impl Loss {
         }
     }
 
-    /// What the loss is when the model tells nothing apart.
-    pub fn at_chance(&self, tracks: usize) -> Option<f64> {
+    /// What the loss of a batch is when the model tells nothing apart.
+    pub fn at_chance(&self, tracks: usize, captions: usize) -> Option<f64> {
         match self {
-            Self::Contrastive(loss) => loss.at_chance(tracks),
+            Self::Contrastive(loss) => loss.at_chance(tracks, captions),
             _ => None,
         }
     }

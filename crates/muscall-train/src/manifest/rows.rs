@@ -1,12 +1,13 @@
 //! Rows in JSON, one a line or in a list.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::TrainError;
+use crate::read_text::read_text;
 
 /// Names of the column with the audio file, in the order of preference.
 pub(super) const AUDIO_KEYS: [&str; 5] = ["audio", "audio_path", "file", "file_name", "path"];
@@ -27,25 +28,31 @@ pub(super) struct RawRow {
 pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
     let io = |source| TrainError::Io { path: path.to_owned(), source };
     let mut rows = Vec::new();
-    for (i, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+    for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;
+        let line = str::from_utf8(&line).map_err(|_| TrainError::NotUtf8 { path: path.to_owned(), line: i + 1 })?;
         let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() {
             continue;
         }
-        let value =
-            serde_json::from_str(line).map_err(|_| wrong_type(path, i + 1, "row", shorten(line), "a JSON object"))?;
+        let value = serde_json::from_str(line).map_err(|error| broken(path, i + 1, line, &error))?;
         rows.push(row(path, i + 1, value)?);
     }
     Ok(rows)
 }
 
 pub(super) fn read_list(path: &Path) -> Result<Vec<RawRow>, TrainError> {
-    let text = fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let rows: Vec<Value> =
-        serde_json::from_slice(text).map_err(|source| TrainError::Json { path: path.to_owned(), source })?;
+        serde_json::from_str(&read_text(path)?).map_err(|source| TrainError::Json { path: path.to_owned(), source })?;
     rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect()
+}
+
+/// A line that is not JSON.
+fn broken(path: &Path, row: usize, line: &str, error: &serde_json::Error) -> TrainError {
+    let reason = error.to_string();
+    // It would say `at line 1 column 9` of every line.
+    let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+    TrainError::BrokenRow { path: path.to_owned(), row, found: shorten(line), column: error.column(), reason }
 }
 
 fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {

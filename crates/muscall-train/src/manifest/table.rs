@@ -8,7 +8,7 @@ use super::rows::{AUDIO_KEYS, ID_KEYS, RawRow};
 use crate::TrainError;
 
 pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError> {
-    let csv = |source| TrainError::Csv { path: path.to_owned(), source };
+    let csv = |source| TrainError::csv(path, source);
     let mut reader = ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(csv)?;
     let header: Vec<String> = reader
         .headers()

@@ -134,7 +134,7 @@ impl Recipe {
     /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
     ///
     /// # Errors
-    /// [`TrainError::Io`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
+    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         Self::read_with::<&str>(path, &[])
     }
@@ -145,7 +145,8 @@ impl Recipe {
     /// As [`read`](Self::read), and [`TrainError::Setting`].
     pub fn read_with<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Self, TrainError> {
         let recipe = read::read(path, settings)?;
-        recipe.validate()?;
+        let of_file = |source| TrainError::InvalidRecipe { path: path.to_owned(), source: Box::new(source) };
+        recipe.validate().map_err(of_file)?;
         Ok(recipe)
     }
 
@@ -168,6 +169,9 @@ impl Recipe {
         TrainError::check(rate, "learning_rate", self.learning_rate, "positive")?;
         let gallery = self.validation.gallery;
         TrainError::check(gallery >= 2, "validation.gallery", gallery, "at least 2")?;
+        let patience = self.validation.patience.unwrap_or(1);
+        let expected = "at least 1; leave it out to train to the last epoch";
+        TrainError::check(patience >= 1, "validation.patience", patience, expected)?;
         let every = self.checkpoint_steps.unwrap_or(1);
         TrainError::check(every >= 1, "checkpoint_steps", every, "at least 1")?;
         self.data.validate()?;
@@ -177,6 +181,18 @@ impl Recipe {
         self.optimizer.validate()?;
         self.schedule.validate()?;
         Ok(self.model.validate()?)
+    }
+
+    /// Whether a run of this recipe may go on with another: only what changes no number may differ.
+    pub(crate) fn goes_on_with(&self, other: &Self) -> bool {
+        let what_counts = |recipe: &Self| {
+            let mut recipe = recipe.clone();
+            let DataRecipe { cache, threads, prefetch_batches, .. } = DataRecipe::default();
+            (recipe.data.cache, recipe.data.threads, recipe.data.prefetch_batches) = (cache, threads, prefetch_batches);
+            (recipe.checkpoint_steps, recipe.doctor, recipe.recompute) = (None, true, false);
+            recipe
+        };
+        what_counts(self) == what_counts(other)
     }
 
     /// Tracks that one step takes from the data.

@@ -10,6 +10,7 @@ use super::{DataRecipe, Recipe, SslRecipe};
 use crate::TrainError;
 use crate::loss::Loss;
 use crate::optimizer::AdamWConfig;
+use crate::read_text::read_text;
 use crate::schedule::Schedule;
 
 /// Longest chain of recipes.
@@ -70,7 +71,7 @@ fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, Tr
 /// The recipe as written, over the one that it extends.
 fn read_chain(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
     let io = |source| TrainError::Io { path: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(io)?;
+    let text = read_text(path)?;
     let place = fs::canonicalize(path).map_err(io)?;
     if seen.contains(&place) || seen.len() >= DEPTH {
         return Err(TrainError::ExtendsItself { path: path.to_owned() });

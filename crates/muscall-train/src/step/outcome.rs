@@ -7,6 +7,7 @@ use super::outputs::values;
 
 /// Losses and embeddings of a batch.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a step")]
 pub(crate) enum Outcome {
     /// On the host.
     Read { loss: LossValues, audio: Vec<f32>, text: Vec<f32> },
