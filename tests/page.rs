@@ -65,7 +65,7 @@ fn somebody_searches_listens_and_steers() {
     browser.wait("/^\\d+ tracks in \\d+ ms$/.test(document.getElementById('status').textContent)");
     assert_eq!(browser.eval("document.getElementById('q').value"), "heavy metal");
     assert_eq!(browser.eval("document.querySelector('#chips .name').textContent"), "flute");
-    browser.wait("document.querySelector('.strip path.fits').getAttribute('d').length > 20");
+    browser.wait("document.querySelector('.strip path.fits').getAttribute('d')?.length > 20");
 
     // A moment plays from where it starts.
     let last = "document.querySelector('#results > li:first-child .moments li:last-child button')";
@@ -106,7 +106,15 @@ fn somebody_searches_listens_and_steers() {
     browser.wait(&format!("{titles} === {found}"));
     assert_eq!(browser.eval("document.querySelectorAll('#chips li').length"), 2);
 
+    // Signed words become chips; a quoted phrase stays one.
+    browser.open(&format!("{}/", server.address()));
+    browser.type_text("\"-6 dB\" hum -drums");
+    browser.key("Enter");
+    browser.wait("document.querySelectorAll('#chips li').length === 1");
+    assert_eq!(browser.eval("document.getElementById('q').value"), "\"-6 dB hum\"");
+
     // What is wrong is said, and mended.
+    browser.eval("document.activeElement.blur()");
     browser.key("/");
     browser.type_text("\"open");
     browser.key("Enter");

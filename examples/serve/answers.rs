@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use axum::http::StatusCode;
 use muscall::library::{Library, LibraryError, StripPoint};
 use muscall::retrieval::{Answer, TrackRecord};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
 
 /// A track, without what fits.
 #[derive(Serialize)]
@@ -14,8 +17,28 @@ pub struct Track {
     path: String,
     duration_s: f64,
     tags: Vec<String>,
+    /// What it is, whatever number it gets.
+    content: String,
     /// Where its sound is.
     audio: String,
+}
+
+/// What the client takes a track for: numbers are given anew when an index is compacted.
+#[derive(Deserialize)]
+pub struct Expected {
+    pub content: Option<String>,
+}
+
+impl Expected {
+    /// Whether it still is that.
+    pub fn check(&self, record: &TrackRecord) -> Result<(), Failure> {
+        match &self.content {
+            Some(content) if *content != format!("{:032x}", record.content) => {
+                Err(Failure::new(StatusCode::NOT_FOUND, "this track is another one by now; search again"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A track that was found.
@@ -30,9 +53,10 @@ pub struct Found {
 
 impl Track {
     pub fn new(track: usize, record: TrackRecord) -> Self {
-        let audio = format!("/audio/{track}?content={:032x}", record.content);
+        let content = format!("{:032x}", record.content);
+        let audio = format!("/audio/{track}?content={content}");
         let TrackRecord { path, duration_s, tags, .. } = record;
-        Self { track, title: title(&path), path, duration_s, tags, audio }
+        Self { track, title: title(&path), path, duration_s, tags, content, audio }
     }
 }
 

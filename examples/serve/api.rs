@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use muscall::library::{Request, Stretch, Term};
 use serde::{Deserialize, Serialize};
 
-use crate::answers::{Found, Track};
+use crate::answers::{Expected, Found, Track};
 use crate::failure::{Failure, Json};
 use crate::shared::Shared;
 
@@ -86,6 +86,7 @@ async fn search(
 
 #[derive(Deserialize)]
 struct Like {
+    content: Option<String>,
     start_s: Option<f64>,
     end_s: Option<f64>,
     top: Option<usize>,
@@ -96,10 +97,12 @@ async fn similar(
     track: Result<Path<usize>, PathRejection>,
     like: Result<Query<Like>, QueryRejection>,
 ) -> Result<Json<Answers>, Failure> {
-    let (Path(track), Query(Like { start_s, end_s, top })) = (track?, like?);
+    let (Path(track), Query(Like { content, start_s, end_s, top })) = (track?, like?);
+    let expected = Expected { content };
     let (stretch, top) = (Stretch { start_s, end_s }, top.unwrap_or(10));
     check_top(top)?;
     let answers = shared.with_library(move |library| {
+        expected.check(&library.track(track)?)?;
         let start = Instant::now();
         let query = library.query_vector(&Request::new([Term::track(track, stretch)]))?;
         let answers = Found::all(library, &query, library.similar(track, stretch, top)?)?;
@@ -111,9 +114,15 @@ async fn similar(
 async fn track(
     State(shared): State<Arc<Shared>>,
     track: Result<Path<usize>, PathRejection>,
+    expected: Result<Query<Expected>, QueryRejection>,
 ) -> Result<Json<Track>, Failure> {
-    let Path(track) = track?;
-    Ok(Json(shared.with_library(move |library| Ok(Track::new(track, library.track(track)?))).await?))
+    let (Path(track), Query(expected)) = (track?, expected?);
+    let track = shared.with_library(move |library| {
+        let record = library.track(track)?;
+        expected.check(&record)?;
+        Ok(Track::new(track, record))
+    });
+    Ok(Json(track.await?))
 }
 
 /// What files there are is nothing that a page may find out; only indexed ones are ever read.

@@ -13,10 +13,10 @@ use axum::extract::{Path as Parameter, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
+use crate::answers::Expected;
 use crate::failure::Failure;
 use crate::range::Part;
 use crate::shared::Shared;
@@ -24,12 +24,6 @@ use crate::wav;
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/audio/{track}", get(audio))
-}
-
-#[derive(Deserialize)]
-struct Expected {
-    /// The content that the client has seen; numbers may be given anew.
-    content: Option<String>,
 }
 
 /// A file that is there, or what a browser plays in its place.
@@ -51,10 +45,7 @@ async fn audio(
     let holder = shared.clone();
     let source = shared.with_library(move |library| {
         let record = library.track(track)?;
-        if expected.content.is_some_and(|content| content != format!("{:032x}", record.content)) {
-            let message = "this track is another one by now; search again";
-            return Err(Failure::new(StatusCode::NOT_FOUND, message));
-        }
+        expected.check(&record)?;
         source(PathBuf::from(record.path), &holder)
     });
     respond(source.await?, &headers).await

@@ -81,7 +81,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !host.is_loopback() {
         eprintln!("warning: on {host}, everybody in the network may search and hear these tracks");
     }
-    let shared = Arc::new(Shared::new(library, arguments.host.is_none()));
+    let shared = Arc::new(Shared::new(library, host.is_loopback()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(shared, SocketAddr::new(host, arguments.port)))?;
     // A search that still runs is not waited for.

@@ -25,8 +25,13 @@ pub struct Server {
 impl Server {
     /// On a free port.
     pub fn start(bundle: &Path, index: &Path) -> Self {
+        Self::start_with(bundle, index, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(bundle: &Path, index: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(example("serve"));
-        command.arg("--bundle").arg(bundle).arg("--index").arg(index).args(["--port", "0"]);
+        command.arg("--bundle").arg(bundle).arg("--index").arg(index).args(["--port", "0"]).args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.into_iter().find_map(|line| line.strip_prefix("Listening on http://").map(str::to_owned));

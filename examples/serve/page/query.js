@@ -24,9 +24,9 @@ export function known() {
   return new Set(chips.filter((chip) => chip.track !== undefined && chip.weight > 0).map((chip) => chip.track));
 }
 
-export function addTrack({ track, title }, weight) {
+export function addTrack({ track, title, content }, weight) {
   chips = chips.filter((chip) => chip.track !== track);
-  chips.push({ weight, track, title });
+  chips.push({ weight, track, title, content });
   draw();
 }
 
@@ -34,7 +34,10 @@ export function addTrack({ track, title }, weight) {
 export async function request(top, signal) {
   const words = box.value.trim();
   const typed = words ? (await get(`/api/words?q=${encodeURIComponent(words)}`, { signal })).terms : [];
-  const beside = chips.filter((chip) => chip.weight).map(({ title, ...term }) => term);
+  const wanted = chips.filter((chip) => chip.weight);
+  // Numbers of tracks are given anew when an index is compacted.
+  await Promise.all(wanted.filter((chip) => chip.content).map((chip) => get(trackAddress(chip), { signal })));
+  const beside = wanted.map(({ title, content, ...term }) => term);
   const { path, tags, min, max, variety } = options();
   const filter = {};
   if (path) filter.path = path;
@@ -46,6 +49,11 @@ export async function request(top, signal) {
   return request;
 }
 
+/** Where the server tells of a track, and whether it still is the one that was chosen. */
+function trackAddress({ track, content }) {
+  return `/api/track/${track}${content ? `?content=${content}` : ""}`;
+}
+
 /** Turns signed words into chips, when somebody has finished typing. */
 export async function absorb() {
   const words = box.value.trim();
@@ -53,9 +61,14 @@ export async function absorb() {
   const { terms } = await get(`/api/words?q=${encodeURIComponent(words)}`);
   if (box.value.trim() !== words) return;
   const [phrase] = terms.filter((term) => term.weight === 1);
-  box.value = phrase?.text ?? "";
+  box.value = quoted(phrase?.text ?? "");
   chips.push(...terms.filter((term) => term !== phrase));
   draw();
+}
+
+/** A phrase as the grammar reads it back: words that begin with a sign stand in quotation marks. */
+function quoted(phrase) {
+  return /(^|\s)[-−+]\S/.test(phrase) && !phrase.includes('"') ? `"${phrase}"` : phrase;
 }
 
 function options() {
@@ -65,9 +78,10 @@ function options() {
 export function toAddress() {
   const address = new URLSearchParams();
   if (box.value.trim()) address.set("q", box.value.trim());
-  for (const { weight, text, track, start_s, end_s } of chips) {
+  for (const { weight, text, track, start_s, end_s, content } of chips) {
     const stretch = start_s === undefined ? "" : ` ${start_s}-${end_s}`;
-    address.append(text === undefined ? "track" : "term", `${weight} ${text ?? track}${stretch}`);
+    const which = content ? ` @${content}` : "";
+    address.append(text === undefined ? "track" : "term", `${weight} ${text ?? track}${stretch}${which}`);
   }
   for (const [name, value] of Object.entries(options())) {
     if (value && value !== "0") address.set(name, value);
@@ -88,15 +102,16 @@ export async function fromAddress(hash) {
     if (text) chips.push({ weight: clamp(weight), text });
   }
   for (const value of address.getAll("track")) {
-    const [, weight, track, start, end] = value.match(/^(-?[\d.]+) (\d+)(?: ([\d.]+)-([\d.]+))?$/) ?? [];
+    const track = value.match(/^(-?[\d.]+) (\d+)(?: ([\d.]+)-([\d.]+))?(?: @([\da-f]+))?$/);
     if (!track) continue;
-    const chip = { weight: clamp(weight), track: Number(track) };
+    const [, weight, number, start, end, content] = track;
+    const chip = { weight: clamp(weight), track: Number(number), content };
     if (start) Object.assign(chip, { start_s: Number(start), end_s: Number(end) });
     chips.push(chip);
   }
   draw();
   await Promise.all(chips.filter((chip) => chip.track !== undefined).map(async (chip) => {
-    chip.title = (await get(`/api/track/${chip.track}`).catch(() => ({}))).title;
+    chip.title = (await get(trackAddress(chip)).catch(() => ({}))).title;
   }));
   draw();
 }
