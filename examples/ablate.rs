@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::retrieval::{BothDirections, RetrievalMetrics, Spread};
-use muscall::{Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use muscall::retrieval::{BothDirections, Spread};
+use muscall::{Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
 use serde::{Deserialize, Serialize};
+
+use crate::console::columns;
 
 /// One run after the other, each in --out/<recipe>/seed-<n>. Started again, it goes on where it
 /// was. table.md and table.csv have mean and deviation over the seeds, on the test split (or the
-/// validation split, if there is no other).
+/// validation split, if there is no test split); which one it was stands in the table.
 #[derive(Parser)]
 #[command(
     version,
@@ -46,6 +48,8 @@ struct Arguments {
 #[derive(Serialize, Deserialize)]
 struct RunResult {
     recipe: Recipe,
+    /// Fingerprints of what was trained on, chosen by and tested on.
+    data: [String; 3],
     steps: u64,
     metrics: BothDirections,
 }
@@ -66,7 +70,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let train = Manifest::read(&arguments.data, Split::Train)?;
     let val = Manifest::read(&arguments.data, Split::Val)?;
-    let test = Manifest::read(&arguments.data, Split::Test).unwrap_or_else(|_| val.clone());
+    let (test, split) = match Manifest::read(&arguments.data, Split::Test) {
+        Err(TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. }) => (val.clone(), "validation"),
+        Ok(test) if test.rows == train.rows => (test, "training"),
+        test => (test?, "test"),
+    };
+    let data = [&train, &val, &test].map(Manifest::fingerprint);
 
     let device = arguments.device.open()?;
     let mut rows: Vec<(String, Vec<BothDirections>)> = Vec::new();
@@ -78,7 +87,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let dir = arguments.out.join(name).join(format!("seed-{seed}"));
             let file = dir.join("result.json");
             let result = match fs::read_to_string(&file) {
-                Ok(text) => serde_json::from_str::<RunResult>(&text).map_err(|e| format!("{}: {e}", file.display()))?,
+                Ok(text) => serde_json::from_str::<RunResult>(&text)
+                    .map_err(|e| format!("{}: {e}; remove it to test that run again", file.display()))?,
                 Err(_) => {
                     eprintln!("{name}, seed {seed}: {}", dir.display());
                     let learner = Learner::new(recipe.clone(), &dir, &device)?;
@@ -89,7 +99,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                         return Ok(());
                     }
                     let metrics = evaluate(&outcome.model, &test)?.metrics;
-                    let result = RunResult { recipe: recipe.clone(), steps: outcome.steps, metrics };
+                    let result =
+                        RunResult { recipe: recipe.clone(), data: data.clone(), steps: outcome.steps, metrics };
                     fs::write(&file, serde_json::to_string_pretty(&result)?)?;
                     result
                 }
@@ -97,8 +108,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             if result.recipe != recipe {
                 return Err(format!("{}: that run had another recipe; choose another --out", file.display()).into());
             }
+            if result.data != data {
+                return Err(format!("{}: that run had other data; choose another --out", file.display()).into());
+            }
             rows.last_mut().expect("a row was pushed").1.push(result.metrics);
-            write_tables(&arguments.out, &rows)?;
+            write_tables(&arguments.out, split, &rows)?;
         }
     }
     console.finish();
@@ -106,26 +120,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Names and values of the table's columns.
-fn columns(m: &RetrievalMetrics) -> [(&'static str, f64); 5] {
-    [
-        ("R@1", 100.0 * m.r_at_1),
-        ("R@5", 100.0 * m.r_at_5),
-        ("R@10", 100.0 * m.r_at_10),
-        ("mAP@10", 100.0 * m.map_at_10),
-        ("MedR", m.median_rank),
-    ]
-}
-
-fn write_tables(out: &Path, rows: &[(String, Vec<BothDirections>)]) -> Result<(), Box<dyn Error>> {
+fn write_tables(out: &Path, split: &str, rows: &[(String, Vec<BothDirections>)]) -> Result<(), Box<dyn Error>> {
     let names = columns(&rows[0].1[0].text_to_audio).map(|(name, _)| name);
     let heads: Vec<String> = ["T→A", "A→T"].iter().flat_map(|way| names.map(|name| format!("{way} {name}"))).collect();
-    let mut markdown = format!("| recipe | seeds | {} |\n|---|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    let columns_left = format!("| recipe, on the {split} rows | seeds |");
+    let mut markdown = format!("{columns_left} {} |\n|---|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
     let means = heads.iter().map(|head| format!("{head} mean,{head} sd"));
-    let mut csv = format!("recipe,seeds,{}\n", means.collect::<Vec<_>>().join(","));
+    let mut csv = format!("recipe,seeds,split,{}\n", means.collect::<Vec<_>>().join(","));
     for (name, runs) in rows.iter().filter(|(_, runs)| !runs.is_empty()) {
         write!(markdown, "| {name} | {} |", runs.len())?;
-        write!(csv, "{name},{}", runs.len())?;
+        write!(csv, "{name},{},{split}", runs.len())?;
         for way in [|m: &BothDirections| columns(&m.text_to_audio), |m: &BothDirections| columns(&m.audio_to_text)] {
             for column in 0..names.len() {
                 let Spread { mean, deviation } =

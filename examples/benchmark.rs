@@ -12,7 +12,7 @@ use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
-use muscall::{Muscall, Split, evaluate};
+use muscall::{Muscall, Split};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
@@ -67,14 +67,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         arguments.prompts.as_ref().map_or_else(|| Ok(ClassPrompts::default()), |path| ClassPrompts::read(path))?;
     let unreadable = match task {
         Task::Retrieval(manifest) => {
-            let result = evaluate(&model, manifest)?;
+            let result = console::evaluate(&model, manifest)?;
             println!("{} tracks, {} captions", result.tracks, result.captions);
             println!("{}", console::report_table(&RetrievalReport::new(&result.ranks, &Bootstrap::default())));
             println!("chance        {}", chance(result.tracks));
             result.unreadable
         }
         Task::Classification { classes, clips } => {
-            let (found, unreadable) = zero_shot_classification(&model, classes, clips, &prompts)?;
+            let (found, unreadable) =
+                console::working(clips.len(), || zero_shot_classification(&model, classes, clips, &prompts))?;
             let [all, balanced, top] = [found.accuracy, found.balanced_accuracy, found.top_5].map(|x| 100.0 * x);
             println!("accuracy {all:.1} % (balanced {balanced:.1} %, top five {top:.1} %) over {} clips", found.clips);
             println!("true class: clips taken for each of {}", classes.join(", "));
@@ -87,7 +88,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 else {
                     return Err("the training split is another task".into());
                 };
-                let (probed, _) = linear_probe(&model, classes.len(), &train, clips)?;
+                let files = train.len() + clips.len();
+                let (probed, _) = console::working(files, || linear_probe(&model, classes.len(), &train, clips))?;
                 println!(
                     "linear probe: accuracy {:.1} % after {} training clips",
                     100.0 * probed.accuracy,
@@ -97,7 +99,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             unreadable
         }
         Task::Tagging { tags, clips } => {
-            let found = zero_shot_tagging(&model, tags, clips, &prompts)?;
+            let found = console::working(clips.len(), || zero_shot_tagging(&model, tags, clips, &prompts))?;
             let [roc, pr] = [found.metrics.roc_auc_macro, found.metrics.pr_auc_macro].map(|x| 100.0 * x);
             println!("macro ROC-AUC {roc:.1} %, PR-AUC {pr:.1} % over {} tags", tags.len() - found.undefined.len());
             if !found.undefined.is_empty() {

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use muscall::Manifest;
 use muscall::audio::ClipConfig;
 use muscall::train::doctor::{check_clips, leakage};
-use muscall::{Manifest, Split, TrainError};
 
 /// The data part of the training doctor, on a manifest alone.
 #[derive(Parser)]
@@ -39,26 +39,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
     let config = ClipConfig { sample_rate: arguments.sample_rate, samples, strict: false };
-    let mut splits: Vec<(&str, Manifest)> = Vec::new();
-    for (name, split) in [("train", Split::Train), ("val", Split::Val), ("test", Split::Test)] {
-        match Manifest::read(&arguments.data, split) {
-            // A manifest without splits is the same for all three.
-            Ok(manifest) if splits.iter().any(|(_, other)| other.rows == manifest.rows) => {}
-            Ok(manifest) => splits.push((name, manifest)),
-            Err(TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. }) if !splits.is_empty() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let splits = Manifest::read_splits(&arguments.data)?;
     let mut found = 0;
     let mut say = |split: &str, what: &dyn std::fmt::Display| {
         found += 1;
         println!("{split}: {what}");
     };
-    for (name, manifest) in &splits {
+    for (split, manifest) in &splits {
+        let name = split.name();
         let bar = ProgressBar::new(manifest.rows.len() as u64).with_style(ProgressStyle::with_template(
             "{msg} {bar:30.cyan/dim} {pos}/{len} clips · {elapsed} · {eta} left",
         )?);
-        bar.set_message((*name).to_owned());
+        bar.set_message(name);
         let checked = check_clips(manifest, &config, |done| bar.set_position(done as u64));
         bar.finish_and_clear();
         let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
@@ -66,9 +58,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         checked.unreadable.iter().for_each(|error| say(name, error));
         checked.diagnoses.iter().for_each(|diagnosis| say(name, diagnosis));
     }
-    for (i, (first_name, first)) in splits.iter().enumerate() {
-        for (second_name, second) in &splits[i + 1..] {
-            let both = format!("{first_name}, {second_name}");
+    for (i, (first_split, first)) in splits.iter().enumerate() {
+        for (second_split, second) in &splits[i + 1..] {
+            let both = format!("{}, {}", first_split.name(), second_split.name());
             leakage(first, second).iter().for_each(|diagnosis| say(&both, diagnosis));
         }
     }

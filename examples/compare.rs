@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, compare};
-use muscall::{Manifest, Muscall, evaluate};
 
-/// Asks two models the same captions. A difference whose 95 % interval holds zero is none.
+/// Asks two models the same captions. Differences are the first model's advantage over the other; one whose 95 %
+/// interval holds zero is none.
 #[derive(Parser)]
 #[command(
     version,
@@ -39,18 +40,20 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
+    let manifest = console::read_split(&arguments.data, arguments.split)?;
     let device = arguments.device.open()?;
-    let evaluated =
-        |bundle: &PathBuf| -> Result<_, Box<dyn Error>> { Ok(evaluate(&Muscall::load(bundle, &device)?, &manifest)?) };
+    let evaluated = |bundle: &PathBuf| -> Result<_, Box<dyn Error>> {
+        Ok(console::evaluate(&Muscall::load(bundle, &device)?, &manifest)?)
+    };
     let (one, other) = (evaluated(&arguments.bundle)?, evaluated(&arguments.other)?);
     for error in &one.unreadable {
         eprintln!("left out: {error}");
     }
     let bootstrap = Bootstrap::default();
+    // What `compare` tells is the advantage of its second argument.
     let directions = [
-        ("text → music", compare(&one.ranks.text_to_audio, &other.ranks.text_to_audio, &bootstrap)?),
-        ("music → text", compare(&one.ranks.audio_to_text, &other.ranks.audio_to_text, &bootstrap)?),
+        ("text → music", compare(&other.ranks.text_to_audio, &one.ranks.text_to_audio, &bootstrap)?),
+        ("music → text", compare(&other.ranks.audio_to_text, &one.ranks.audio_to_text, &bootstrap)?),
     ];
     if arguments.json {
         let [(_, to_audio), (_, to_text)] = directions;

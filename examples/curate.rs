@@ -4,8 +4,7 @@
 mod console;
 
 use std::error::Error;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -74,7 +73,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             if let (Some(file), Some(format)) = (playlist, format) {
                 let title = format!("{from} to {to}");
                 let entries = way.iter().map(|&track| entry(&paths[track])).collect();
-                write(file, &Playlist { title, entries }, format)?;
+                console::write_playlist(file, &Playlist { title, entries }, format)?;
             }
         }
     }
@@ -98,9 +97,4 @@ fn entry(path: &str) -> PlaylistEntry {
     let path = PathBuf::from(path);
     let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     PlaylistEntry { path, title, start_s: None, end_s: None, duration_s: None, score: 0.0 }
-}
-
-fn write(path: &Path, playlist: &Playlist, format: PlaylistFormat) -> Result<(), Box<dyn Error>> {
-    let mut file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(playlist.write(&mut file, format)?)
 }

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::Muscall;
-use muscall::model::Embeddings;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
@@ -58,8 +57,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => Vec::new(),
     };
     let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
-    let paths = &arguments.paths;
-    let audio = if arguments.whole { model.embed_whole(paths)? } else { model.embed_audio(paths)? };
+    let audio = embed(&model, arguments)?;
     let text = model.embed_text(&texts)?;
 
     let paths: Vec<_> = arguments.paths.iter().map(|path| path.to_string_lossy()).collect();
@@ -68,18 +66,32 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         ("texts".to_owned(), serde_json::to_string(&texts)?),
         ("fingerprint".to_owned(), model.fingerprint()),
     ]);
-    let bytes = [bytes(&audio), bytes(&text)];
-    let shapes = [vec![audio.len(), audio.dim()], vec![text.len(), text.dim()]];
+    let bytes = [bytes(&audio), bytes(text.values())];
+    let shapes = [vec![paths.len(), text.dim()], vec![text.len(), text.dim()]];
     let views = [
         ("audio", TensorView::new(Dtype::F32, shapes[0].clone(), &bytes[0])?),
         ("text", TensorView::new(Dtype::F32, shapes[1].clone(), &bytes[1])?),
     ];
     fs::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)
         .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
-    eprintln!("{} files and {} texts → {}", audio.len(), text.len(), arguments.out.display());
+    eprintln!("{} files and {} texts → {}", paths.len(), text.len(), arguments.out.display());
     Ok(())
 }
 
-fn bytes(embeddings: &Embeddings) -> Vec<u8> {
-    embeddings.values().iter().flat_map(|x| x.to_le_bytes()).collect()
+/// `[paths, dim]`.
+fn embed(model: &Muscall, arguments: &Arguments) -> Result<Vec<f32>, Box<dyn Error>> {
+    let progress = console::Progress::files(arguments.paths.len(), "embedded");
+    let mut values = Vec::new();
+    // An embedding does not depend on what goes with it; a few at a time keep the threads busy.
+    for paths in arguments.paths.chunks(32) {
+        let audio = if arguments.whole { model.embed_whole(paths)? } else { model.embed_audio(paths)? };
+        values.extend_from_slice(audio.values());
+        paths.iter().for_each(|_| progress.file());
+    }
+    progress.finish();
+    Ok(values)
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|x| x.to_le_bytes()).collect()
 }

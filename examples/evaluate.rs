@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
-use muscall::{Manifest, Muscall, evaluate};
 use serde_json::json;
 
 /// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
@@ -49,8 +49,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let manifest = Manifest::read(&arguments.data, arguments.split.into())?;
-    let result = evaluate(&Muscall::load(&arguments.bundle, &arguments.device.open()?)?, &manifest)?;
+    let manifest = console::read_split(&arguments.data, arguments.split)?;
+    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
+    let result = console::evaluate(&model, &manifest)?;
     for error in &result.unreadable {
         eprintln!("left out: {error}");
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use muscall_report::pictures::TrainingCurves;
-use muscall_report::{TrainingLog, save};
+use muscall_report::{ReportError, TrainingLog, save};
 
 /// Draws loss and validation of a run as training-{light,dark}.{svg,png} into its folder.
 #[derive(Parser)]
@@ -33,9 +33,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let out = arguments.out.as_ref().unwrap_or(&arguments.run);
-    std::fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
     loop {
-        let log = TrainingLog::read(&arguments.run)?;
+        let log = TrainingLog::read(&arguments.run).map_err(|error| match error {
+            ReportError::Io { .. } => format!("{error}; is {} the folder of a training run?", arguments.run.display()),
+            error => error.to_string(),
+        })?;
+        std::fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
         let last =
             log.steps.last().map_or("no step yet".to_owned(), |s| format!("step {}, loss {:.3}", s.step, s.loss));
         let saved = save(&TrainingCurves { log }, out, "training")?;

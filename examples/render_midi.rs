@@ -6,13 +6,13 @@ mod console;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor};
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
-use indicatif::{ParallelProgressIterator, ProgressBar};
 use rayon::prelude::*;
 use rustysynth::{MidiFile, MidiFileSequencer, SoundFont, Synthesizer, SynthesizerSettings};
 use serde_json::Value;
@@ -50,32 +50,39 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let list = fs::read_to_string(&arguments.list).map_err(|error| at(&arguments.list, &error))?;
     let root = arguments.list.parent().unwrap_or(Path::new(""));
     let file = File::open(&arguments.soundfont).map_err(|error| at(&arguments.soundfont, &error))?;
-    let soundfont = SoundFont::new(&mut BufReader::new(file)).map_err(|error| at(&arguments.soundfont, &error))?;
+    let soundfont = SoundFont::new(&mut BufReader::new(file))
+        .map_err(|error| format!("{}; expected a SoundFont 2 file (.sf2)", at(&arguments.soundfont, &error)))?;
     let soundfont = Arc::new(soundfont);
     let mut locations = Vec::new();
     for (i, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let row: Value = serde_json::from_str(line).map_err(|error| format!("line {}: {error}", i + 1))?;
-        let Some(location) = row["location"].as_str() else {
-            return Err(format!("{}: line {}: no `location`", arguments.list.display(), i + 1).into());
-        };
+        let at = format!("{}: line {}", arguments.list.display(), i + 1);
+        let row: Value = serde_json::from_str(line)
+            .map_err(|error| format!("{at}: {error}; expected a JSON object with `location`"))?;
+        let location = row["location"].as_str().ok_or_else(|| format!("{at}: no `location`"))?;
         // A list cannot write anywhere but below its own folder.
         if Path::new(location).components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
-            return Err(format!("line {}: {location:?} leaves the folder of the list", i + 1).into());
+            return Err(format!("{at}: {location:?} leaves the folder of the list").into());
         }
         locations.push(location.to_owned());
     }
-    let bar = ProgressBar::new(locations.len() as u64);
+    let progress = console::Progress::files(locations.len(), "done");
     let render = |location: &String| {
-        let out = root.join("rendered").join(location).with_extension("wav");
-        if out.exists() {
-            return None;
-        }
-        let midi = root.join(location);
-        render(&midi, &out, &soundfont, arguments).err().map(|error| at(&midi, &error))
+        let (midi, out) = (root.join(location), root.join("rendered").join(location).with_extension("wav"));
+        let result = if out.exists() { Ok(()) } else { render_or_refuse(&midi, &out, &soundfont, arguments) };
+        progress.file();
+        result.err().map(|error| at(&midi, &error))
     };
-    let failed: Vec<String> = locations.par_iter().progress_with(bar).filter_map(render).collect();
+    // What panics is told below, with the file's name.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let failed: Vec<String> = locations.par_iter().filter_map(render).collect();
+    panic::set_hook(hook);
+    progress.finish();
     for error in &failed {
         eprintln!("left out: {error}");
+    }
+    if failed.len() == locations.len() {
+        return Err(format!("{}: none of its {} pieces was rendered", arguments.list.display(), failed.len()).into());
     }
     println!(
         "{} of {} pieces are in {}",
@@ -84,6 +91,19 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         root.join("rendered").display()
     );
     Ok(())
+}
+
+/// The renderer panics over some files, such as one without tracks; they are no reason to lose the others.
+fn render_or_refuse(
+    midi: &Path,
+    out: &Path,
+    soundfont: &Arc<SoundFont>,
+    arguments: &Arguments,
+) -> Result<(), Box<dyn Error>> {
+    panic::catch_unwind(|| render(midi, out, soundfont, arguments)).unwrap_or_else(|panic| {
+        let reason = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        Err(format!("the renderer failed ({}); has it any tracks?", reason.unwrap_or("no reason given")).into())
+    })
 }
 
 fn render(midi: &Path, out: &Path, soundfont: &Arc<SoundFont>, arguments: &Arguments) -> Result<(), Box<dyn Error>> {

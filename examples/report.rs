@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::train::benchmark::{ClassPrompts, benchmarks};
-use muscall::{Manifest, Muscall};
 use muscall_report::{Report, ReportConfig};
 
 /// Writes index.html and report.md (metrics with 95 % intervals, pictures, the worst failures with
@@ -59,12 +59,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let data = benchmark.read(&arguments.data, arguments.split.unwrap_or(console::SplitName::Test).into())?;
             data.check_half(&arguments.data)?;
             println!("{} of {}, {} missing", data.found(), benchmark.name(), data.missing.len());
-            Report::of_benchmark(&load()?, &data, &config)?
+            let model = load()?;
+            console::working(data.found(), || Report::of_benchmark(&model, &data, &config))?
         }
         None => {
             let split = arguments.split.unwrap_or(console::SplitName::Val);
-            let manifest = Manifest::read(&arguments.data, split.into())?;
-            Report::of_manifest(&load()?, &manifest, &config)?
+            let manifest = console::read_split(&arguments.data, split)?;
+            let model = load()?;
+            console::working(manifest.rows.len(), || Report::of_manifest(&model, &manifest, &config))?
         }
     };
     for error in &report.unreadable {

@@ -12,9 +12,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::Muscall;
-use muscall::indexing::{Indexer, index_config};
+use muscall::indexing::{Indexer, Scope, index_config};
 use muscall::library::{Library, Request};
 use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::console::IndexConsole;
 use crate::source::Source;
@@ -62,6 +63,12 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
     let mut request = Request::parse_words(&arguments.query)?.with_top(arguments.top);
+    if arguments.query.starts_with("--") {
+        return Err(format!("`{}` is no option; see --help. A query may begin with one hyphen", arguments.query).into());
+    }
+    if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
+        return Err(format!("the tag `{tag}` is no KEY=VALUE").into());
+    }
     request.diversity = arguments.diversity;
     request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;
@@ -72,6 +79,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err(format!("{}: no audio file can be read", arguments.music.display()).into());
     }
     let answers = library.search(&request)?;
+    if answers.is_empty() {
+        eprintln!("no track has the tags {}", arguments.tags.join(" and "));
+    }
     for answer in &answers {
         let times = answer.moments.first().map(|moment| (clock(moment.start_s), clock(moment.end_s)));
         let (start, end) = times.unwrap_or_default();
@@ -79,8 +89,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if let (Some(path), Some(format)) = (&arguments.playlist, format) {
         let playlist = Playlist { title: arguments.query.clone(), entries: answers.iter().map(entry).collect() };
-        let mut file = fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        playlist.write(&mut file, format)?;
+        console::write_playlist(path, &playlist, format)?;
     }
     Ok(())
 }
@@ -111,13 +120,14 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
     let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)) {
         Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
             eprintln!("made anew: {error}");
-            fs::remove_file(&path)?;
-            IndexWriter::create(&path, &index_config(model))?
+            IndexWriter::replace(&path, &index_config(model))?
         }
         writer => writer?,
     };
     let mut console = IndexConsole::new()?;
-    Indexer::default().run(model, &mut writer, source.items, &source.scope, |event| console.listen(&event))?;
+    // The index is of this music alone: what is not in it any more is gone.
+    let scope = Scope::All.but(&source.unreadable);
+    Indexer::default().run(model, &mut writer, source.items, &scope, |event| console.listen(&event))?;
     console.finish();
     for file in source.unreadable {
         eprintln!("left out: {}: {}", file.path, file.reason);
@@ -128,8 +138,10 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
 fn index_path(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let music =
         fs::canonicalize(&arguments.music).map_err(|error| format!("{}: {error}", arguments.music.display()))?;
-    let name = music.to_string_lossy().replace(|c: char| !c.is_alphanumeric(), "_");
     let folder: &Path = &arguments.bundle.join("index");
     fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(folder.join(format!("{name}.index")))
+    // Paths may be longer than names of files.
+    let name: String = music.file_name().unwrap_or_default().to_string_lossy().chars().take(40).collect();
+    let path = xxh3_128(music.as_os_str().as_encoded_bytes());
+    Ok(folder.join(format!("{name}-{path:032x}.index")))
 }

@@ -62,16 +62,21 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let recipe = Recipe::read_with(&arguments.recipe, &arguments.settings)?;
     let train = Manifest::read(&arguments.data, Split::Train)?;
-    let validation = arguments.validation.as_ref().unwrap_or(&arguments.data);
-    let validation = match Manifest::read(validation, Split::Val) {
+    let validation_data = arguments.validation.as_ref().unwrap_or(&arguments.data);
+    let validation = match Manifest::read(validation_data, Split::Val) {
         Err(TrainError::EmptySplit { .. }) => None,
         // A manifest without splits gives the same rows for both; validating on them would deceive.
         Ok(rows) if rows.rows == train.rows => None,
         other => Some(other?),
     };
-    if validation.is_none() {
-        eprintln!("no validation rows: the last model is kept as the best (see --validation)");
-    }
+    // What there is to evaluate on.
+    let rows = match &validation {
+        Some(_) => validation_data.display().to_string(),
+        None => {
+            eprintln!("no validation rows: the last model is kept as the best (see --validation)");
+            format!("{} --split train", arguments.data.display())
+        }
+    };
 
     let on_existing = match (arguments.resume, arguments.replace) {
         (true, _) => OnExisting::Resume,
@@ -106,7 +111,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         println!("Stopped after {} steps; go on with --resume.", outcome.steps);
     } else {
         println!("{} steps. The bundle is in {out}; evaluate it with:", outcome.steps);
-        println!("  cargo run --release --example evaluate -- --bundle {out} --data {}", arguments.data.display());
+        println!("  cargo run --release --example evaluate -- --bundle {out} --data {rows}");
     }
     Ok(())
 }

@@ -10,7 +10,12 @@ if [[ $# -lt 2 ]]; then
 fi
 root=$(realpath "$(dirname "$0")/..")
 bundle=$(realpath "$1") music=$(realpath "$2")
-program=$(realpath "${3:-$root/target/release/examples/index}")
+program=${3:-$root/target/release/examples/index}
+if [[ ! -x $program ]]; then
+  echo "$program is not there; cargo build --release --example index" >&2
+  exit 1
+fi
+program=$(realpath "$program")
 if ! command -v slurmctld >/dev/null; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null
@@ -46,22 +51,46 @@ CONF
 export SLURM_CONF=$work/slurm.conf
 slurmctld -f "$SLURM_CONF"
 slurmd -f "$SLURM_CONF"
-until sinfo -h -o %t | grep -q idle; do sleep 0.5; done
+# Waits until a command succeeds, but not for ever.
+wait_for() { # SECONDS WHAT COMMAND...
+  local end=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@"; do
+    if ((SECONDS >= end)); then
+      echo "given up: $what" >&2
+      squeue >&2 || true
+      tail -n 5 "$work"/log/* "$work"/slurm-*.out >&2 || true
+      exit 1
+    fi
+    sleep 0.1
+  done
+}
+is_idle() { sinfo -h -o %t | grep -q idle; }
+is_over() { local jobs; jobs=$(squeue -h) && [[ -z $jobs ]]; }
+# Task 3 runs, or will never be seen running.
+is_running_or_gone() { squeue -h -t R -o %K -j "$array" 2>/dev/null | grep -qx 3 || is_over; }
+wait_for 60 "the node is not idle" is_idle
 sinfo
 
 export BUNDLE=$bundle INDEX=$work/music.index MUSIC=$music SHARDS=8 MUSCALL_INDEXER=$program
 cd "$work"
 echo "--- first submission; task 3 is killed"
-"$root/deploy/slurm.sh"
-array=$(squeue -h -o %F -n muscall-index | head -1)
-until [[ $(squeue -h -t R -o %K -j "$array" 2>/dev/null | grep -cx 3) == 1 ]]; do sleep 0.1; done
+submitted=$("$root/deploy/slurm.sh")
+echo "$submitted"
+array=$(cut -d' ' -f2 <<<"$submitted")
+wait_for 600 "task 3 does not run" is_running_or_gone
+if is_over; then
+  echo "task 3 was over before it could be killed; look at its output, or give more music" >&2
+  tail -n 5 "$work"/slurm-*.out >&2
+  exit 1
+fi
 scancel --signal=KILL --full "${array}_3"
-while [[ -n $(squeue -h) ]]; do sleep 1; done
+wait_for 3600 "the tasks do not end" is_over
 ls "$work" | grep -c 'shard-.*\.done$' | sed 's/$/ of 8 shards are done/'
 [[ ! -e $INDEX ]] && echo "nothing was merged"
 echo "--- the same submission again"
 "$root/deploy/slurm.sh"
-while [[ -n $(squeue -h) ]]; do sleep 1; done
+wait_for 3600 "the tasks do not end" is_over
 ls "$work" | grep -c 'shard-.*\.done$' | sed 's/$/ of 8 shards are done/'
 cat "$work"/slurm-*.out | grep -E "up to date|tracks from" | sed "s|$work/||"
 "$program" --bundle "$bundle" --index "$work/alone.index" "$music" | tail -1 | sed "s|$work/||"

@@ -8,6 +8,11 @@ use std::process::{Command, Output};
 use muscall::{Device, Muscall, MuscallConfig};
 use serde_json::Value;
 
+// What all examples end with.
+#[allow(dead_code, clippy::print_stderr)]
+#[path = "../examples/console/exit.rs"]
+mod exit;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -23,6 +28,10 @@ fn example(name: &str) -> Command {
 
 fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// A small model with random weights.
@@ -71,7 +80,8 @@ fn embed_writes_what_the_library_gives() {
     let clip = "demo/audio/000_0ad_Celtica.ogg";
     let mut embed = example("embed");
     embed.arg("--bundle").arg(&model).arg("--out").arg(&out).arg("--texts").arg(&texts).arg(clip);
-    assert!(embed.status().unwrap().success());
+    let output = embed.output().unwrap();
+    assert!(output.status.success() && errors(&output).contains("1 of 1 files embedded"), "{}", errors(&output));
     let bytes = fs::read(&out).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let values = |name: &str| -> Vec<f32> {
@@ -98,14 +108,18 @@ fn a_second_search_gives_the_same_from_its_index() {
     let search = || {
         let output =
             example("search").arg("--bundle").arg(&model).arg("--music").arg(&music).arg("drums").output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        text(&output)
+        assert!(output.status.success(), "{}", errors(&output));
+        (text(&output), errors(&output))
     };
-    let first = search();
+    let (first, log) = search();
     assert_eq!(first.lines().count(), 3);
-    assert_eq!(search(), first);
+    // Without a terminal there are lines instead of a bar.
+    for line in ["4 files to read, 0 unchanged, 0 gone\n", "broken.mp3", "4 of 4 files · "] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert_eq!(search().0, first);
     fs::remove_file(music.join("000_0ad_Celtica.ogg")).unwrap();
-    assert_eq!(search().lines().count(), 2);
+    assert_eq!(search().0.lines().count(), 2);
     let wrong = example("search").args(["--bundle", "nowhere", "--music", "demo", "x"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("nowhere"));
@@ -126,11 +140,12 @@ fn ablate_gives_a_table_and_goes_on_where_it_was() {
         recipes.push(path);
     }
     let out = dir.path().join("out");
-    let ablate = |seeds: &str, settings: &[&str]| {
+    let ablate_on = |data: &Path, seeds: &str, settings: &[&str]| {
         let mut command = example("ablate");
-        command.arg("--recipes").args(&recipes).args(["--seeds", seeds, "--data", "demo/manifest.jsonl", "--out"]);
+        command.arg("--recipes").args(&recipes).args(["--seeds", seeds, "--data"]).arg(data).arg("--out");
         command.arg(&out).args(settings).output().unwrap()
     };
+    let ablate = |seeds: &str, settings: &[&str]| ablate_on("demo/manifest.jsonl".as_ref(), seeds, settings);
     let first = ablate("0", &[]);
     assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
     let done = fs::metadata(out.join("sum/seed-0/result.json")).unwrap().modified().unwrap();
@@ -139,16 +154,141 @@ fn ablate_gives_a_table_and_goes_on_where_it_was() {
     assert_eq!(fs::metadata(out.join("sum/seed-0/result.json")).unwrap().modified().unwrap(), done);
     let table = fs::read_to_string(out.join("table.md")).unwrap();
     assert_eq!(table.lines().count(), 5, "{table}");
+    assert!(table.starts_with("| recipe, on the validation rows |"), "{table}");
     let csv = fs::read_to_string(out.join("table.csv")).unwrap();
     for (line, (name, _)) in csv.lines().skip(1).zip(changes) {
         let cells: Vec<&str> = line.split(',').collect();
-        assert_eq!((cells[0], cells[1], cells.len()), (name, "2", 22), "{csv}");
-        assert!(cells[2..].iter().all(|cell| cell.parse::<f64>().is_ok()), "{csv}");
+        assert_eq!((cells[0], cells[1], cells[2], cells.len()), (name, "2", "validation", 23), "{csv}");
+        assert!(cells[3..].iter().all(|cell| cell.parse::<f64>().is_ok()), "{csv}");
     }
     // Other settings are other runs.
     let other = ablate("0", &["--set", "learning_rate=1e-4"]);
     assert_eq!(other.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&other.stderr).contains("another recipe"));
+    // So is other data, and a test split that cannot be read is not the same as none.
+    let split = |name: &str| {
+        let rows = fs::read_to_string(root().join("demo/manifest.jsonl")).unwrap();
+        let rows = rows.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut rows: Vec<Value> = rows.filter(|row| row["split"] == name).collect();
+        // The name of the file is their split now.
+        rows.iter_mut().for_each(|row| row["split"] = Value::Null);
+        rows
+    };
+    let (data, train, val) = (dir.path().join("data"), split("train"), split("val"));
+    fs::create_dir(&data).unwrap();
+    let write = |name: &str, rows: &[Value]| {
+        fs::write(data.join(format!("dataset_{name}.json")), serde_json::to_string(rows).unwrap()).unwrap();
+    };
+    write("train", &train[1..]);
+    write("val", &val);
+    let other = ablate_on(&data, "0", &[]);
+    assert_eq!((other.status.code(), text(&other).as_str()), (Some(2), ""));
+    assert!(errors(&other).contains("other data"), "{}", errors(&other));
+    write("train", &train);
+    let same = ablate_on(&data, "0", &[]);
+    assert!(same.status.success() && text(&same).contains("validation rows"), "{}", errors(&same));
+    write("test", &val[1..]);
+    assert!(errors(&ablate_on(&data, "0", &[])).contains("other data"));
+    fs::write(data.join("dataset_test.json"), "[{").unwrap();
+    let broken = ablate_on(&data, "0", &[]);
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(errors(&broken).contains("dataset_test.json"), "{}", errors(&broken));
+}
+
+#[test]
+fn the_command_that_training_suggests_says_what_it_evaluates_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let rows = |split: &str, first: usize| -> String {
+        let demo = fs::read_to_string(root().join("demo/manifest.jsonl")).unwrap();
+        let rows = demo.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).skip(first).take(4);
+        let row = |mut row: Value| {
+            row["audio"] = root().join("demo").join(row["audio"].as_str().unwrap()).to_str().unwrap().into();
+            row["split"] = if split.is_empty() { Value::Null } else { split.into() };
+            format!("{row}\n")
+        };
+        rows.map(row).collect()
+    };
+    fs::write(at("train.jsonl"), rows("train", 0)).unwrap();
+    fs::write(at("val.jsonl"), rows("val", 4)).unwrap();
+    fs::write(at("all.jsonl"), rows("", 0)).unwrap();
+    let recipe = "epochs = 1\nbatch_size = 4\nlearning_rate = 1e-3\nmax_steps = 1\n[model]\npreset = \"tiny\"\n\
+                  clip_s = 1\n[model.audio]\nwidth = 2\nhidden = 16\n[model.text]\nwidth = 16\nheads = 2\n";
+    fs::write(at("recipe.toml"), recipe).unwrap();
+    let train = |data: &str, validation: Option<&str>| {
+        let mut command = example("train");
+        command.arg("--recipe").arg(at("recipe.toml")).arg("--data").arg(at(data)).args(["--replace", "--out"]);
+        command.arg(at("run")).arg("--no-check-device");
+        if let Some(name) = validation {
+            command.arg("--validation").arg(at(name));
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", errors(&output));
+        text(&output).lines().last().unwrap().split_once(" -- ").unwrap().1.to_owned()
+    };
+    let evaluate = |arguments: &str| {
+        let output = example("evaluate").args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success() && text(&output).contains("4 tracks"), "{arguments}: {}", errors(&output));
+        errors(&output)
+    };
+    let suggested = train("train.jsonl", None);
+    assert!(suggested.ends_with("train.jsonl --split train"), "{suggested}");
+    evaluate(&suggested);
+    let suggested = train("train.jsonl", Some("val.jsonl"));
+    assert!(suggested.ends_with("val.jsonl"), "{suggested}");
+    let log = evaluate(&suggested);
+    assert!(log.contains("4 of 4 files read\n") && !log.contains("no splits"), "{log}");
+    let suggested = train("all.jsonl", None);
+    assert!(suggested.ends_with("all.jsonl --split train"), "{suggested}");
+    assert!(!evaluate(&suggested).contains("no splits"));
+    // Whatever split is asked for, these are the rows that were trained on.
+    let (run, all) = (at("run"), at("all.jsonl"));
+    assert!(evaluate(&suggested.replace("train", "test")).contains("no splits"));
+    let compare = example("compare").arg(&run).arg(&run).arg(&all).output().unwrap();
+    assert!(errors(&compare).contains("no splits") && errors(&compare).contains("4 of 4 files read\n"));
+    let report = example("report").arg(&run).arg(&all).output().unwrap();
+    assert!(report.status.success(), "{}", errors(&report));
+    assert!(errors(&report).contains("no splits") && errors(&report).contains("embedding 4 files\n"));
+}
+
+#[test]
+fn an_error_is_told_with_those_causes_that_it_leaves_out() {
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Told {
+        text: &'static str,
+        source: Option<Box<Told>>,
+    }
+    let told = |texts: &[&'static str]| {
+        let chain = texts.iter().rev().fold(None, |source, text| Some(Box::new(Told { text, source })));
+        exit::with_causes(&*chain.unwrap())
+    };
+    assert_eq!(told(&["a.mp3: not found"]), "a.mp3: not found");
+    assert_eq!(told(&["a.mp3: not found; look again", "not found"]), "a.mp3: not found; look again");
+    assert_eq!(told(&["no server", "connection", "refused"]), "no server\n  cause: connection\n  cause: refused");
+    assert_eq!(told(&["no table: refused", "server error", "refused"]), "no table: refused");
+}
+
+#[test]
+fn a_cluster_merges_what_it_has_indexed() {
+    let missing = tempfile::tempdir().unwrap().path().join("index");
+    let slurm = Command::new(root().join("scripts/test_slurm.sh"))
+        .args(["demo", "demo"])
+        .arg(&missing)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(slurm.status.code() == Some(1) && errors(&slurm).contains("cargo build"), "{}", errors(&slurm));
+    let jobs = fs::read_to_string(root().join("deploy/kubernetes.yaml")).unwrap();
+    let jobs: Vec<&str> = jobs.split("\n---\n").collect();
+    assert_eq!(jobs.len(), 2);
+    for (job, argument) in jobs.iter().zip(["\"--shard\", \"16\"", "\"--merge\", \"16\""]) {
+        assert!(
+            job.contains(argument) && job.contains("claimName: music") && job.contains("mountPath: /data"),
+            "{job}"
+        );
+    }
+    assert!(jobs[1].contains("suspend: true"));
 }
 
 #[test]
@@ -271,6 +411,7 @@ fn report_and_benchmark_run() {
     let found = benchmark("song_describer");
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     assert!(text(&found).contains("2 tracks, 4 captions"), "{}", text(&found));
+    assert!(errors(&found).contains("2 of 2 files read\n"), "{}", errors(&found));
     let wrong = benchmark("gtzam");
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("gtzan"));
@@ -293,6 +434,19 @@ fn compare_and_plot_run() {
     assert_eq!((&own["same"], &own["r_at_1"]["mean"], &own["sign_test_p"]), (&12.into(), &0.0.into(), &1.0.into()));
     let (there, back) = (compare(&one, &other), compare(&other, &one));
     assert_eq!(there["text_to_audio"]["better"], back["text_to_audio"]["worse"]);
+    // What is told is how much the first is ahead.
+    let map = |bundle: &Path| {
+        let output = example("evaluate")
+            .args(["--bundle".as_ref(), bundle.as_os_str()])
+            .args(["--data", "demo/manifest.jsonl", "--json"])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str::<Value>(&text(&output)).unwrap()["text_to_audio"]["map_at_10"].as_f64().unwrap()
+    };
+    let ahead = there["text_to_audio"]["map_at_10"]["mean"].as_f64().unwrap();
+    let expected = map(&one) - map(&other);
+    assert!(expected != 0.0 && (ahead - expected).abs() < 1e-6, "{ahead} for {expected}");
 
     fs::write(dir.path().join("steps.csv"), "step,epoch,loss\n1,0,3.5\n2,0,2.5\n3,0,2.").unwrap();
     let plot = example("plot").arg(dir.path()).output().unwrap();
@@ -301,6 +455,10 @@ fn compare_and_plot_run() {
     let nothing = example("plot").arg(&one).output().unwrap();
     assert_eq!(nothing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&nothing.stderr).contains("steps.csv"));
+    let typo = dir.path().join("typo");
+    let nothing = example("plot").arg(&typo).output().unwrap();
+    assert!(errors(&nothing).contains("the folder of a training run?"), "{}", errors(&nothing));
+    assert!(nothing.status.code() == Some(2) && !typo.exists());
 }
 
 /// A SoundFont with one instrument: a sine of a hundred samples a period.
@@ -359,14 +517,18 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
     fs::create_dir(at("lmd")).unwrap();
     fs::write(at("lmd/a.mid"), midi).unwrap();
     fs::write(at("lmd/b.mid"), "no MIDI").unwrap();
+    fs::write(at("lmd/c.mid"), b"MThd\0\0\0\x06\0\x01\0\0\x01\xe0").unwrap();
     let list = |lines: &str| fs::write(at("captions.json"), lines).unwrap();
-    list("{\"location\": \"lmd/a.mid\", \"caption\": \"a tone\"}\n{\"location\": \"lmd/b.mid\", \"caption\": \"-\"}\n");
+    let row = |name: &str| format!("{{\"location\": \"lmd/{name}.mid\", \"caption\": \"a tone\"}}\n");
+    list(&["c", "a", "b"].map(row).concat());
     let render =
         || example("render_midi").arg(at("captions.json")).arg("--soundfont").arg(at("sine.sf2")).output().unwrap();
     let output = render();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text(&output).starts_with("1 of 2 pieces"), "{}", text(&output));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("b.mid"));
+    assert!(text(&output).starts_with("1 of 3 pieces"), "{}", text(&output));
+    let log = errors(&output);
+    assert!(log.contains("b.mid") && log.contains("lmd/c.mid: the renderer failed"), "{log}");
+    assert!(log.contains("3 of 3 files done\n") && !log.contains("panicked"), "{log}");
     let wav = at("rendered/lmd/a.wav");
     let heard = muscall::audio::decode(&wav, &muscall::audio::DecodeOptions::default()).unwrap().waveform;
     assert_eq!(heard.sample_rate(), 16_000);
@@ -378,10 +540,19 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
     let written = fs::metadata(&wav).unwrap().modified().unwrap();
     render();
     assert_eq!(fs::metadata(&wav).unwrap().modified().unwrap(), written);
-    list("{\"location\": \"../a.mid\"}");
-    let outside = render();
-    assert_eq!(outside.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&outside.stderr).contains("leaves the folder"));
+    for (lines, problem) in [
+        ("{\"location\": \"../a.mid\"}", "captions.json: line 1: \"../a.mid\" leaves the folder"),
+        ("\nlmd/a.mid", "captions.json: line 2: expected"),
+        (&row("c"), "captions.json: none of its 1 pieces"),
+    ] {
+        list(lines);
+        let output = render();
+        assert!(output.status.code() == Some(2) && errors(&output).contains(problem), "{}", errors(&output));
+    }
+    fs::write(at("sine.sf2"), "RIF").unwrap();
+    let output = render();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(errors(&output).contains("sine.sf2: ") && errors(&output).contains("expected a SoundFont 2 file"));
 }
 
 #[test]

@@ -134,6 +134,90 @@ fn kills_lose_and_double_nothing() {
     assert!(fs::read(&index).unwrap() == bytes);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_looked_at_is_not_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, disk, index) = (dir.path().join("music"), dir.path().join("disk"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path(), 1);
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(disk.join("more")).unwrap();
+    std::os::unix::fs::symlink(&disk, folder.join("b")).unwrap();
+    for (seed, path) in
+        [folder.join("a.wav"), disk.join("1.wav"), disk.join("more/2.wav"), folder.join("b c.wav")].iter().enumerate()
+    {
+        music(path, seed as u64);
+    }
+    let run = || {
+        let mut command = index_command(&bundle, &index, &folder);
+        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+        let [said, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success(), "{errors}");
+        (said, errors)
+    };
+    run();
+    assert_eq!(contents(&index).len(), 4);
+    // As if the disk were not mounted; next to it one file goes.
+    fs::rename(&disk, dir.path().join("elsewhere")).unwrap();
+    fs::remove_file(folder.join("b c.wav")).unwrap();
+    let (said, errors) = run();
+    assert!(said.contains("1 unchanged, 1 removed"), "{said}");
+    let link = folder.join("b").display().to_string();
+    assert!(errors.contains(&format!("left out: {link}: ")) && errors.contains("is kept"), "{errors}");
+    assert_eq!(contents(&index).len(), 3);
+    let listed = fs::read_to_string(dir.path().join("music.index.unreadable.tsv")).unwrap();
+    assert!(listed.starts_with(&link), "{listed}");
+    // It is back, and later it is really gone.
+    fs::rename(dir.path().join("elsewhere"), &disk).unwrap();
+    assert!(run().0.contains("0 files embedded"));
+    fs::remove_file(folder.join("b")).unwrap();
+    let (said, _) = run();
+    assert!(said.contains("1 unchanged, 2 removed"), "{said}");
+}
+
+#[test]
+fn music_is_a_folder_or_any_splits_of_a_manifest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (released, index) = (dir.path().join("released"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path(), 1);
+    fs::create_dir_all(released.join("audio")).unwrap();
+    music(&released.join("audio/1.wav"), 1);
+    music(&released.join("audio/not listed.wav"), 2);
+    let list = |name: &str, split: &str| {
+        let row = format!("{{\"audio\": \"1.wav\", \"caption\": \"a tone\"{split}}}");
+        fs::write(released.join(name), if split.is_empty() { format!("[{row}]") } else { row }).unwrap();
+    };
+    let check = |data: &Path| {
+        let output = example("check").arg("--data").arg(data).args(["--clip-s", "0.3"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for split in ["train", "val", "test"] {
+        let name = format!("dataset_{split}.json");
+        list(&name, "");
+        assert!(index_command(&bundle, &index, &released).status().unwrap().success(), "{split}");
+        assert_eq!(contents(&index).len(), 1, "{split}");
+        assert!(check(&released).starts_with(&format!("{split}: 1 tracks")));
+        fs::remove_file(released.join(name)).unwrap();
+    }
+    let manifest = released.join("audio/mine.jsonl");
+    for split in ["train", "val", "test"] {
+        list("audio/mine.jsonl", &format!(", \"split\": \"{split}\""));
+        assert!(index_command(&bundle, &index, &manifest).status().unwrap().success(), "{split}");
+        assert!(check(&manifest).starts_with(&format!("{split}: 1 tracks")));
+    }
+    let refused = |music: &Path| {
+        let output = index_command(&bundle, &index, music).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let error = refused(&released.join("audio/1.wav"));
+    assert!(error.contains("1.wav: expected a folder of music, or a manifest"), "{error}");
+    let empty = dir.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert!(refused(&empty).contains("no audio files in this folder"));
+}
+
 #[test]
 fn shards_make_the_same_index_and_may_be_run_again() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,22 +1,28 @@
-//! What the examples share: the device, progress bars, tables, splits, an exit code.
+//! What the examples share: the device, progress bars, tables, splits, playlists, an exit code.
 
 // No example uses all of it.
 #![allow(dead_code, unused_imports)]
 
 mod device;
+mod evaluation;
+mod exit;
 mod indexing;
+mod playlist;
+mod progress;
 mod split;
 mod tables;
 mod training;
 
 pub use device::DeviceArgument;
+pub use evaluation::{evaluate, read_split};
+pub use exit::exit;
 pub use indexing::IndexConsole;
+pub use playlist::write_playlist;
+pub use progress::{Progress, working};
 pub use split::SplitName;
-pub use tables::{report_table, table};
+pub use tables::{columns, report_table, table};
 pub use training::TrainingConsole;
 
-use std::error::Error;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,15 +34,6 @@ pub fn benchmark(name: &str) -> Result<Box<dyn Benchmark>, String> {
     let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
     let message = format!("no data set is called {name}; there are {}", names.join(", "));
     all.into_iter().find(|benchmark| benchmark.name() == name).ok_or(message)
-}
-
-/// Prints an error with its causes; exit code 2.
-pub fn exit(result: Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = result else {
-        return ExitCode::SUCCESS;
-    };
-    eprintln!("error: {error}");
-    ExitCode::from(2)
 }
 
 /// Becomes true with Ctrl-C; a second one does not wait for anything.

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use muscall::Split;
 
 /// A split on the command line.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
     Train,
     Val,

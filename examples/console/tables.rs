@@ -4,12 +4,23 @@ use std::fmt::Write;
 
 use muscall::retrieval::{BothDirections, DirectionReport, RetrievalMetrics, RetrievalReport, chance};
 
+/// Names and values of a table's columns.
+pub fn columns(m: &RetrievalMetrics) -> [(&'static str, f64); 5] {
+    [
+        ("R@1", 100.0 * m.r_at_1),
+        ("R@5", 100.0 * m.r_at_5),
+        ("R@10", 100.0 * m.r_at_10),
+        ("mAP@10", 100.0 * m.map_at_10),
+        ("MedR", m.median_rank),
+    ]
+}
+
 /// Both directions against chance.
 pub fn table(metrics: &BothDirections) -> String {
     let mut table = format!("{:<14}{:>7}{:>8}{:>8}{:>9}{:>7}", "", "R@1", "R@5", "R@10", "mAP@10", "MedR");
     let mut row = |name: &str, m: &RetrievalMetrics| {
-        let [r1, r5, r10, map] = [m.r_at_1, m.r_at_5, m.r_at_10, m.map_at_10].map(|x| 100.0 * x);
-        let _ = write!(table, "\n{name:<14}{r1:>7.1}{r5:>8.1}{r10:>8.1}{map:>9.1}{:>7}", m.median_rank);
+        let [r1, r5, r10, map, median] = columns(m).map(|(_, value)| value);
+        let _ = write!(table, "\n{name:<14}{r1:>7.1}{r5:>8.1}{r10:>8.1}{map:>9.1}{median:>7}");
     };
     row("text → music", &metrics.text_to_audio);
     row("music → text", &metrics.audio_to_text);

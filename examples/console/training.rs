@@ -4,16 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use muscall::Event;
 use muscall::train::device_check::Quantity;
 
-use super::stop_on_ctrl_c;
+use super::{Progress, stop_on_ctrl_c};
 
 /// A bar with loss, rate, throughput and remaining time, a line a
 /// validation. Ctrl-C lets the run save and stop.
 pub struct TrainingConsole {
-    bar: ProgressBar,
+    progress: Progress,
     stop: Arc<AtomicBool>,
     validation: String,
     every: u64,
@@ -23,28 +22,27 @@ impl TrainingConsole {
     /// Prints every `every`-th validation.
     pub fn new(every: u64) -> Result<Self, ctrlc::Error> {
         let stop = stop_on_ctrl_c()?;
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = "{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left";
-        bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        let progress = Progress::new("{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left");
         let validation = String::new();
-        Ok(Self { bar, stop, validation, every })
+        Ok(Self { progress, stop, validation, every })
     }
 
     pub fn listen(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Started { steps, taken, parameters, rows } => {
-                self.bar.set_length(*steps);
-                self.bar.set_position(*taken);
+                self.progress.bar.set_length(*steps);
+                self.progress.bar.set_position(*taken);
                 let millions = *parameters as f64 / 1e6;
                 self.line(&format!(
                     "{rows} training clips, {millions:.1} M parameters, {steps} steps, {taken} of them taken"
                 ));
             }
             Event::Step(step) => {
-                self.bar.set_position(step.step);
                 let (loss, rate, speed) = (step.loss, step.learning_rate, step.clips_per_s);
-                self.bar
-                    .set_message(format!("loss {loss:.3} · rate {rate:.1e} · {speed:.0} clips/s{}", self.validation));
+                let message = format!("loss {loss:.3} · rate {rate:.1e} · {speed:.0} clips/s{}", self.validation);
+                self.progress.log(false, || format!("step {} of {} · {message}", step.step, step.steps));
+                self.progress.bar.set_position(step.step);
+                self.progress.bar.set_message(message);
             }
             Event::Validated(report) if report.is_ema => {}
             Event::Validated(report) => {
@@ -93,9 +91,10 @@ impl TrainingConsole {
             Event::Warning(error) => self.line(&format!("warning: {error}")),
             Event::Diagnosed(diagnosis) => self.line(&format!("doctor: {diagnosis}")),
             Event::EmbeddingCaptions { done, total } => {
-                self.bar.set_length(*total as u64);
-                self.bar.set_position(*done as u64);
-                self.bar.set_message("captions embedded");
+                self.progress.log(done == total, || format!("{done} of {total} captions embedded"));
+                self.progress.bar.set_length(*total as u64);
+                self.progress.bar.set_position(*done as u64);
+                self.progress.bar.set_message("captions embedded");
             }
             _ => {}
         }
@@ -107,15 +106,10 @@ impl TrainingConsole {
     }
 
     fn line(&self, line: &str) {
-        // Without a terminal there is no bar, but the lines still matter.
-        if self.bar.is_hidden() {
-            eprintln!("{line}");
-        } else {
-            self.bar.println(line);
-        }
+        self.progress.line(line);
     }
 
     pub fn finish(&self) {
-        self.bar.finish_and_clear();
+        self.progress.finish();
     }
 }

@@ -4,36 +4,33 @@ use std::error::Error;
 use std::path::Path;
 
 use muscall::indexing::{Item, Scope, Unreadable};
-use muscall::{Manifest, Split, TrainError};
+use muscall::{Manifest, TrainError};
 
 /// All music of a place.
 pub struct Source {
     pub items: Vec<Item>,
+    // An index of this music alone has all of it as its scope.
+    #[allow(dead_code)]
     pub scope: Scope,
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Source {
-    /// A folder, all splits of a manifest, or a bucket.
+    /// A folder, all splits of a manifest that are there, or a bucket.
     pub fn read(music: &Path) -> Result<Self, Box<dyn Error>> {
         if let Some(address) = music.to_str().filter(|address| address.starts_with("s3://")) {
             return Self::bucket(address);
         }
-        if music.is_dir() && !music.join("dataset_train.json").exists() {
-            let (items, unreadable) = Item::folder(music);
-            if items.is_empty() && unreadable.is_empty() {
-                return Err(format!("{}: no audio files in this folder", music.display()).into());
+        let splits = match Manifest::read_splits(music) {
+            Err(TrainError::UnknownManifest { .. }) if music.is_dir() => return Self::folder(music),
+            Err(TrainError::UnknownManifest { path }) => {
+                let expected = "a folder of music, or a manifest: a .jsonl, .json, .csv or .tsv file";
+                return Err(format!("{}: expected {expected}", path.display()).into());
             }
-            return Ok(Self { items, unreadable, scope: Scope::folder(music) });
-        }
-        let mut files = Vec::new();
-        for split in [Split::Train, Split::Val, Split::Test] {
-            match Manifest::read(music, split) {
-                Ok(manifest) => files.extend(manifest.rows.into_iter().map(|row| row.audio)),
-                Err(TrainError::EmptySplit { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+            splits => splits?,
+        };
+        let rows = splits.into_iter().flat_map(|(_, manifest)| manifest.rows);
+        let mut files: Vec<_> = rows.map(|row| row.audio).collect();
         files.sort();
         files.dedup();
         let mut source = Self { items: Vec::new(), scope: Scope::Items, unreadable: Vec::new() };
@@ -45,6 +42,16 @@ impl Source {
         }
         Ok(source)
     }
+
+    fn folder(music: &Path) -> Result<Self, Box<dyn Error>> {
+        let (items, unreadable) = Item::folder(music)?;
+        if items.is_empty() && unreadable.is_empty() {
+            return Err(format!("{}: no audio files in this folder", music.display()).into());
+        }
+        let scope = Scope::folder(music).but(&unreadable);
+        Ok(Self { items, unreadable, scope })
+    }
+
     #[cfg(feature = "s3")]
     fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
         let (bucket, prefix) = muscall::indexing::Bucket::open(address)?;

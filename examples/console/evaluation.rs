@@ -1,0 +1,28 @@
+//! Evaluation of a model on a manifest.
+
+use std::path::Path;
+
+use muscall::train::Evaluation;
+use muscall::{Manifest, Muscall, Split, TrainError};
+
+use super::{Progress, SplitName};
+
+/// Rows to evaluate a model on. Says so if they are the training rows too, as in a manifest without splits.
+pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, TrainError> {
+    let manifest = Manifest::read(data, split.into())?;
+    if split != SplitName::Train && Manifest::read(data, Split::Train).is_ok_and(|train| train.rows == manifest.rows) {
+        eprintln!(
+            "note: {}: all rows are evaluated, since it has no splits; a model that was trained on them looks better than it is",
+            data.display()
+        );
+    }
+    Ok(manifest)
+}
+
+/// [`muscall::evaluate`] with a bar.
+pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
+    let progress = Progress::files(manifest.rows.len(), "read");
+    let result = Evaluation::with_listener(model, manifest, |_| progress.file());
+    progress.finish();
+    result
+}
