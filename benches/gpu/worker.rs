@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -52,6 +52,10 @@ fn main() {
     muscall::model::keep_freed_memory();
     let started = Instant::now();
     let mut state = State::default();
+    if std::io::stdin().is_terminal() {
+        println!("left out: benches/gpu/compare.py runs this one, beside PyTorch");
+        return;
+    }
     for line in std::io::stdin().lock().lines() {
         let value: Value = serde_json::from_str(&line.unwrap()).unwrap();
         let case = Case::read(&value);

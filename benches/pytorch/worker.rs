@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -23,6 +23,10 @@ const STEPS: usize = 8;
 fn main() {
     // As the examples that train do.
     muscall::model::keep_freed_memory();
+    if std::io::stdin().is_terminal() {
+        println!("left out: benches/pytorch/compare.py runs this one, beside PyTorch");
+        return;
+    }
     for line in std::io::stdin().lock().lines() {
         let case: Value = serde_json::from_str(&line.unwrap()).unwrap();
         println!("{}", answer(&case));
