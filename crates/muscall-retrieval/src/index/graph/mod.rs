@@ -42,12 +42,12 @@ pub struct GraphConfig {
 
 impl Default for GraphConfig {
     fn default() -> Self {
-        Self { connectivity: 16, expansion_add: 128, expansion_search: 128, rerank: 50 }
+        Self { connectivity: 16, expansion_add: 128, expansion_search: 192, rerank: 50 }
     }
 }
 
 impl GraphConfig {
-    /// The defaults: M 16, efConstruction 128, ef 128, the best 50 scored anew.
+    /// The defaults: M 16, efConstruction 128, ef 192, the best 50 scored anew.
     pub fn new() -> Self {
         Self::default()
     }
