@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use axum::http::StatusCode;
-use muscall::library::{Library, LibraryError, StripPoint};
-use muscall::retrieval::{Answer, TrackRecord};
+use muscall::library::{Library, LibraryError};
+use muscall::retrieval::{Answer, Moment, TrackRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -33,7 +33,7 @@ impl Expected {
     /// Whether it still is that.
     pub fn check(&self, record: &TrackRecord) -> Result<(), Failure> {
         match &self.content {
-            Some(content) if *content != format!("{:032x}", record.content) => {
+            Some(content) if *content != content_of(record) => {
                 Err(Failure::new(StatusCode::NOT_FOUND, "this track is another one by now; search again"))
             }
             _ => Ok(()),
@@ -47,13 +47,13 @@ pub struct Found {
     #[serde(flatten)]
     track: Track,
     score: f32,
-    moments: Vec<StripPoint>,
-    strip: Vec<StripPoint>,
+    moments: Vec<Moment>,
+    strip: Vec<Moment>,
 }
 
 impl Track {
     pub fn new(track: usize, record: TrackRecord) -> Self {
-        let content = format!("{:032x}", record.content);
+        let content = content_of(&record);
         let audio = format!("/audio/{track}?content={content}");
         let TrackRecord { path, duration_s, tags, .. } = record;
         Self { track, title: title(&path), path, duration_s, tags, content, audio }
@@ -63,17 +63,19 @@ impl Track {
 impl Found {
     pub fn all(library: &Library, query: &[f32], answers: Vec<Answer>) -> Result<Vec<Self>, LibraryError> {
         let found = |answer: Answer| {
-            let point =
-                |m: &muscall::retrieval::Moment| StripPoint { start_s: m.start_s, end_s: m.end_s, score: m.score };
             Ok(Self {
                 track: Track::new(answer.track, library.track(answer.track)?),
                 score: answer.score,
-                moments: answer.moments.iter().map(point).collect(),
                 strip: library.strip(answer.track, query)?,
+                moments: answer.moments,
             })
         };
         answers.into_iter().map(found).collect()
     }
+}
+
+fn content_of(record: &TrackRecord) -> String {
+    format!("{:032x}", record.content)
 }
 
 /// The name of the file, as people would write it.

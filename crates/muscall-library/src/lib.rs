@@ -11,7 +11,7 @@ mod term;
 mod words;
 
 pub use error::LibraryError;
-pub use library::{Library, StripPoint};
+pub use library::Library;
 pub use request::{Filter, MAX_MOMENTS, MAX_TERMS, MAX_TOP, Request};
 pub use term::{Like, MAX_TEXT, MAX_WEIGHT, Stretch, Term};
 pub use words::SIGNED_WEIGHT;

@@ -9,7 +9,6 @@ use muscall_model::Muscall;
 use muscall_retrieval::{
     Answer, Centres, Embeddings, Index, Moment, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
 };
-use serde::Serialize;
 
 use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
 
@@ -25,17 +24,6 @@ pub struct Library {
     index: Arc<Index>,
     #[cfg(feature = "ann")]
     graph: Option<Arc<muscall_retrieval::SegmentGraph>>,
-}
-
-/// How well a part of a track fits.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct StripPoint {
-    /// Where it starts.
-    pub start_s: f64,
-    /// Where it ends.
-    pub end_s: f64,
-    /// As of answers.
-    pub score: f32,
 }
 
 impl Library {
@@ -203,10 +191,8 @@ impl Library {
     ///
     /// # Errors
     /// [`LibraryError::UnknownTrack`], or a query that is no vector of this model.
-    pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<StripPoint>, LibraryError> {
-        let point = |Moment { start_s, end_s, score }| StripPoint { start_s, end_s, score };
-        let strip = self.index.strip(track, query).map_err(|error| known(track, error))?;
-        Ok(strip.into_iter().map(point).collect())
+    pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<Moment>, LibraryError> {
+        self.index.strip(track, query).map_err(|error| known(track, error))
     }
 
     fn centres(&self) -> Result<Centres, LibraryError> {

@@ -64,11 +64,8 @@ impl Muscall {
         for paths in paths.chunks(AUDIO_BATCH) {
             let clips: Result<Vec<_>, _> = paths.par_iter().map(|path| load(path.as_ref())).collect();
             let before = values.len() / self.config().projection_dim;
-            let embedded = self.embed_loaded(&clips?).map_err(|error| match error {
-                ModelError::NotFinite { what, index } => ModelError::NotFinite { what, index: before + index },
-                error => error,
-            });
-            values.extend_from_slice(embedded?.values());
+            let embedded = self.embed_loaded(&clips?).map_err(|error| error.with_index(|index| before + index))?;
+            values.extend_from_slice(embedded.values());
         }
         Ok(AudioEmbedding::new(values, self.config().projection_dim))
     }
@@ -128,7 +125,8 @@ impl Muscall {
             for batch in run.chunks(AUDIO_BATCH) {
                 let valid = batch.iter().map(|(_, valid)| self.config().log_mel.frames(*valid)).collect();
                 let mels: Vec<&[f32]> = batch.iter().map(|(mel, _)| mel.values()).collect();
-                self.embed_batch(&mels, Some(valid), &mut rows).map_err(|error| of_piece(error, &pieces))?;
+                let embedded = self.embed_batch(&mels, Some(valid), &mut rows);
+                embedded.map_err(|error| error.with_index(|piece| clip_of(piece, &pieces)))?;
             }
         }
         let mut rows = rows.as_slice();
@@ -273,15 +271,14 @@ impl Muscall {
     }
 }
 
-/// An error of a piece as one of its clip.
-fn of_piece<T>(error: ModelError, pieces: &[Vec<T>]) -> ModelError {
-    let ModelError::NotFinite { what, index } = error else { return error };
+/// Which clip a piece belongs to.
+fn clip_of<T>(piece: usize, pieces: &[Vec<T>]) -> usize {
     let mut before = 0;
     let clip = pieces.iter().position(|pieces| {
         before += pieces.len();
-        index < before
+        piece < before
     });
-    ModelError::NotFinite { what, index: clip.unwrap_or(index) }
+    clip.unwrap_or(piece)
 }
 
 fn append_tensor(values: &mut Vec<f32>, batch: Tensor<2>, what: &'static str) -> Result<(), ModelError> {

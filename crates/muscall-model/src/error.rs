@@ -156,6 +156,15 @@ impl ModelError {
         }
     }
 
+    /// The same with the position of what is [not finite](Self::NotFinite) in a longer list.
+    #[must_use]
+    pub fn with_index(self, position: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::NotFinite { what, index } => Self::NotFinite { what, index: position(index) },
+            other => other,
+        }
+    }
+
     pub(crate) fn check(
         valid: bool,
         field: &'static str,

@@ -34,7 +34,7 @@ pub(crate) fn embed_files(
     let mut found = EmbeddedFiles { audio: Vec::new(), readable: Vec::new(), unreadable: Vec::new() };
     for (chunk, files) in files.chunks(FILES).enumerate() {
         let loaded: Vec<_> = files.par_iter().map(|path| load(path)).collect();
-        let mut clips = Vec::new();
+        let (mut clips, before) = (Vec::new(), found.readable.len());
         for (i, clip) in loaded.into_iter().enumerate() {
             match clip {
                 Ok(clip) => {
@@ -44,7 +44,9 @@ pub(crate) fn embed_files(
                 Err(error) => found.unreadable.push(error.into()),
             }
         }
-        found.audio.extend_from_slice(model.embed_loaded(&clips)?.values());
+        let position = |index: usize| found.readable[before + index];
+        let embedded = model.embed_loaded(&clips).map_err(|error| error.with_index(position))?;
+        found.audio.extend_from_slice(embedded.values());
     }
     if found.readable.is_empty() {
         let reason = found.unreadable.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);

@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Gradients, Tensor};
 use muscall_model::weights::{ParameterVisitor, visit_parameters};
 
+use crate::sum::sum_of_all;
 use crate::values::Values;
 
 /// The gradient of each parameter that has one.
@@ -51,7 +52,7 @@ impl GradientDict {
         for values in self.0.values() {
             match values {
                 Values::Host(values) => sum += sum_of_squares(values),
-                Values::Device(tensor) => on_device.extend(sums_of_squares(tensor)),
+                Values::Device(tensor) => on_device.push(sum_of_all(tensor.clone().square())),
             }
         }
         match on_device.is_empty() {
@@ -98,23 +99,6 @@ impl Norm {
             Self::Device(square) => f64::from(square.clone().into_scalar::<f32>()).sqrt(),
         }
     }
-}
-
-/// Numbers of `[1]` whose sum is that of the squares.
-///
-/// burn 0.22.1 adds up only the first 262,144 numbers of a tensor on software Vulkan, without a word, when it is to sum
-/// all of them; sums of rows are right.
-fn sums_of_squares(tensor: &Tensor<1>) -> impl Iterator<Item = Tensor<1>> {
-    const ROW: usize = 4096;
-    let squares = tensor.clone().square();
-    let count = squares.dims()[0];
-    let (rows, rest) = (count / ROW, count % ROW);
-    let in_rows = (rows > 0).then(|| {
-        let sums = squares.clone().narrow(0, 0, rows * ROW).reshape([rows, ROW]).sum_dim(1);
-        sums.reshape([rows]).sum()
-    });
-    let rest = (rest > 0).then(|| squares.narrow(0, count - rest, rest).sum());
-    in_rows.into_iter().chain(rest)
 }
 
 fn sum_of_squares(values: &[f32]) -> f64 {
@@ -167,11 +151,6 @@ mod tests {
         assert_eq!(device.norm(), host.norm());
         // (2² + 1²) times the sum of the squares, halved.
         assert_eq!(host.norm(), (5.0_f64 * 14.25).sqrt() / 2.0);
-        let many: Vec<f32> = (0..9_000).map(|i| (i % 13) as f32 - 5.0).collect();
-        let tensor = Tensor::<1>::from_data(TensorData::from(many.as_slice()), &Device::flex());
-        let sum: f32 = sums_of_squares(&tensor).map(|sum| sum.into_scalar::<f32>()).sum();
-        assert_eq!(sums_of_squares(&tensor).count(), 2);
-        assert_eq!(f64::from(sum), sum_of_squares(&many));
         // One place for both: the first one's.
         host.add("b".to_owned(), device.remove("b").unwrap());
         assert!(host.get("b").unwrap().device().is_none());

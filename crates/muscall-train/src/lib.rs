@@ -30,6 +30,7 @@ pub mod recipe;
 mod run_dir;
 pub mod schedule;
 pub mod step;
+mod sum;
 pub mod trainee;
 pub mod values;
 

@@ -1,7 +1,7 @@
 //! From a batch to gradients: directly, or in parts that give the same at less memory.
 
+mod loss_and_embeddings;
 mod losses;
-mod outcome;
 mod outputs;
 
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::loss::{PairBatch, nt_xent};
 use crate::recipe::Recipe;
 use crate::trainee::{DevicePart, Outputs, Trainee};
 
+pub(crate) use loss_and_embeddings::LossAndEmbeddings;
 pub use losses::LossValues;
-pub(crate) use outcome::Outcome;
 pub(crate) use outputs::HostOutputs;
 
 use losses::LossTensors;
@@ -38,10 +38,10 @@ pub struct StepGradients {
     pub text: Vec<f32>,
 }
 
-impl From<(GradientDict, Outcome)> for StepGradients {
-    /// Waits for the outcome.
-    fn from((gradients, outcome): (GradientDict, Outcome)) -> Self {
-        let (loss, [audio, text]) = outcome.read();
+impl From<(GradientDict, LossAndEmbeddings)> for StepGradients {
+    /// Waits for all of it.
+    fn from((gradients, found): (GradientDict, LossAndEmbeddings)) -> Self {
+        let (loss, [audio, text]) = found.read();
         Self { gradients, loss, audio, text }
     }
 }
@@ -113,7 +113,11 @@ impl StepContext<'_> {
     }
 
     /// The same of parts that are cut already. Of one part alone nothing is waited for.
-    pub(crate) fn gradients_of_parts(&self, trainee: &mut Trainee, parts: &[Part<'_>]) -> (GradientDict, Outcome) {
+    pub(crate) fn gradients_of_parts(
+        &self,
+        trainee: &mut Trainee,
+        parts: &[Part<'_>],
+    ) -> (GradientDict, LossAndEmbeddings) {
         let text = BatchText::new(parts.iter().flat_map(|part| part.items).map(|item| item.captions.as_slice()));
         if let [part] = parts {
             return self.direct(trainee, *part, &text);
@@ -126,7 +130,7 @@ impl StepContext<'_> {
             gradients.add_all(self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None));
         }
         self.unscale(&mut gradients);
-        (gradients, Outcome::Read { loss: found.loss, audio: whole.audio, text: whole.text })
+        (gradients, LossAndEmbeddings::Read { loss: found.loss, audio: whole.audio, text: whole.text })
     }
 
     /// Takes the loss scale out of gradients.
@@ -136,7 +140,7 @@ impl StepContext<'_> {
         }
     }
 
-    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> (GradientDict, Outcome) {
+    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> (GradientDict, LossAndEmbeddings) {
         let outputs = self.forward(trainee, part, None);
         let (audio, text_rows) = (outputs.audio.clone().inner(), outputs.text.clone().inner());
         let loss = self.loss(trainee, outputs, text);
@@ -145,7 +149,7 @@ impl StepContext<'_> {
         gradients.collect(&trainee.model, &mut all);
         gradients.collect(&trainee.heads, &mut all);
         self.unscale(&mut gradients);
-        (gradients, Outcome::Unread { losses: loss.together(), audio, text: text_rows })
+        (gradients, LossAndEmbeddings::Unread { losses: loss.together(), audio, text: text_rows })
     }
 
     /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network

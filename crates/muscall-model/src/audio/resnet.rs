@@ -229,7 +229,7 @@ impl Bottleneck {
         let y = self.bn1.activate(convolve(&self.conv1, x.clone()), None, true);
         let y = halve(self.bn2.activate(convolve(&self.conv2, y), None, true));
         let shortcut = match &self.downsample {
-            Some(downsample) => downsample.bn.forward(convolve(&downsample.conv, halve(x))),
+            Some(downsample) => downsample.bn.activate(convolve(&downsample.conv, halve(x)), None, false),
             None => x,
         };
         self.bn3.activate(convolve(&self.conv3, y), Some(shortcut), true)

@@ -14,6 +14,7 @@ use burn::tensor::{DType, FloatDType, Shape, Tensor};
 
 use super::BatchNorm;
 use super::batch_norm::EPSILON;
+use super::register::register_all;
 
 impl BatchNorm {
     /// `relu(norm(x) + residual)` with the statistics of the batch, towards which the running ones move; computed
@@ -157,15 +158,12 @@ impl<B: Backend + NormOps, C: CheckpointStrategy> NormOps for Autodiff<B, C> {
             fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
                 let gradient = grads.consume::<B>(&ops.node);
                 let ([x, gain, mean, variance, out], shape) = ops.state;
-                let [to_x, to_gain, to_offset, to_residual] = ops.parents;
+                let [to_x, to_gain, to_offset, to_residual] = ops.parents.map(|node| node.map(|node| node.id));
                 let (x, gain, offset, residual) =
                     B::activated_norm_backward(x, gain, mean, variance, out, gradient, shape);
                 let to_residual = to_residual.filter(|_| shape.has_residual);
-                for (node, gradient) in [(to_x, x), (to_gain, gain), (to_offset, offset), (to_residual, residual)] {
-                    if let Some(node) = node {
-                        grads.register::<B>(node.id, gradient);
-                    }
-                }
+                let parts = [(to_x, x), (to_gain, gain), (to_offset, offset), (to_residual, residual)];
+                register_all::<B, 4>(grads, parts);
             }
         }
         let nodes = [x.node(), gain.node(), offset.node(), residual.node()];

@@ -17,6 +17,7 @@ use muscall_kernels::{ConvNorm, FeatureMap, FeatureView, Level, NormedRef, Wante
 
 use super::BatchNorm;
 use super::batch_norm::EPSILON;
+use super::register::register_all;
 
 /// Whether the operators here run on a device: in training, on the CPU.
 pub(crate) fn runs_on(device: &Device) -> bool {
@@ -239,18 +240,15 @@ impl<B: Backend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
             fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
                 let gradient = grads.consume::<B>(&ops.node);
                 let ([x, weight, gain, out, convolved, mean, variance], shape) = ops.state;
-                let [to_x, to_weight, to_gain, to_offset, to_residual] = ops.parents;
+                let [to_x, to_weight, to_gain, to_offset, to_residual] =
+                    ops.parents.map(|node| node.map(|node| node.id));
                 let to_residual = to_residual.filter(|_| shape.has_residual);
                 let wanted = Wanted { x: to_x.is_some(), residual: to_residual.is_some() };
                 let (x, weight, gain, offset, residual) =
                     B::conv_norm_backward(x, weight, gain, out, convolved, mean, variance, gradient, shape, wanted);
                 let parts =
                     [(to_x, x), (to_weight, weight), (to_gain, gain), (to_offset, offset), (to_residual, residual)];
-                for (node, gradient) in parts {
-                    if let Some(node) = node {
-                        grads.register::<B>(node.id, gradient);
-                    }
-                }
+                register_all::<B, 5>(grads, parts);
             }
         }
         let nodes = [x.node(), weight.node(), gain.node(), offset.node(), residual.node()];

@@ -9,6 +9,8 @@ mod gru;
 mod linear;
 mod norm_group;
 #[cfg(any(feature = "kernels", feature = "gpu"))]
+mod register;
+#[cfg(any(feature = "kernels", feature = "gpu"))]
 mod shared_norm;
 
 pub use batch_norm::BatchNorm;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokenizers::{Tokenizer, TruncationParams};
 
-use crate::text::tokenizer::TokenizerError;
+use crate::text::tokenizer::{TokenizerError, ids_needed};
 
 /// Captions to the word pieces of a `tokenizer.json`.
 #[derive(Debug, Clone)]
@@ -20,9 +20,7 @@ impl WordPiece {
     pub fn from_file(path: &Path, vocabulary: usize, context: usize) -> Result<Self, TokenizerError> {
         let file = |source| TokenizerError::File { path: path.to_owned(), source };
         let mut tokenizer = Tokenizer::from_file(path).map_err(file)?;
-        // A file may have fewer tokens than its largest id says.
-        let largest = tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1);
-        let found = tokenizer.get_vocab_size(true).max(largest);
+        let found = ids_needed(&tokenizer.get_vocab(true));
         if found > vocabulary {
             return Err(TokenizerError::Vocabulary { path: path.to_owned(), found, expected: vocabulary });
         }

@@ -1,5 +1,6 @@
 //! CLIP's byte-pair tokens.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -116,9 +117,7 @@ impl ClipTokenizer {
         let ModelWrapper::BPE(bpe) = tokenizer.get_model() else {
             return Err(file("not byte-pair encoding".into()));
         };
-        // A file may have fewer tokens than its largest id says.
-        let largest = bpe.get_vocab().into_values().max().map_or(0, |id| id as usize + 1);
-        let (found, expected) = (bpe.get_vocab_size().max(largest), Self::VOCABULARY);
+        let (found, expected) = (ids_needed(&bpe.get_vocab()), Self::VOCABULARY);
         let has = |token: &str, id| bpe.token_to_id(token) == Some(id);
         let has_bytes = byte_symbols()
             .iter()
@@ -199,6 +198,11 @@ fn byte_symbols() -> Vec<char> {
     let others = (0..256).filter(|byte| !printable(byte)).count() as u32;
     let replaced = (256..256 + others).filter_map(char::from_u32);
     own.chain(replaced).collect()
+}
+
+/// How many embeddings the ids of a vocabulary need: a file may have fewer tokens than its largest id says.
+pub(crate) fn ids_needed(vocabulary: &HashMap<String, u32>) -> usize {
+    vocabulary.values().max().map_or(0, |&id| id as usize + 1)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Appender {
 
     /// An empty file, which appears as a whole. Its commits go on from an even number.
     pub(super) fn create(path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, RetrievalError> {
-        let header = Header { file: drawn(), config: config.clone() };
+        let header = Header { file: unique_number(), config: config.clone() };
         let sequence = sequence.next_multiple_of(2);
         let empty = |sequence| Commit { sequence, length: HEADER_BYTES as u64, last_block: 0, tracks: 0, segments: 0 };
         let mut bytes = header.encode();
@@ -244,7 +244,7 @@ fn quantise(values: &[f32], dim: usize) -> (Vec<i8>, Vec<[f32; 2]>) {
 }
 
 /// A number that no other file has.
-pub(super) fn drawn() -> u64 {
+pub(super) fn unique_number() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
     let origin = [now, u128::from(std::process::id()), u128::from(FILES.fetch_add(1, Ordering::Relaxed))];
     let origin: Vec<u8> = origin.iter().flat_map(|x| x.to_le_bytes()).collect();

@@ -235,11 +235,14 @@ impl Index {
     /// For a track that is not there, or a query of another length or with numbers that are not finite.
     pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<Moment>, RetrievalError> {
         self.check_query(query)?;
-        let (record, segments) = (self.track(track)?, self.segments(track)?);
+        self.scored_segments(track, self.track(track)?.duration_s, query)
+    }
+
+    fn scored_segments(&self, track: usize, duration_s: f64, query: &[f32]) -> Result<Vec<Moment>, RetrievalError> {
+        let segments = self.segments(track)?;
         let moment = |(&start, row): (&f32, &[f32])| {
             let start_s = f64::from(start);
-            let end_s = self.config().segment_end_s(start_s, record.duration_s);
-            Moment { start_s, end_s, score: dot(query, row) }
+            Moment { start_s, end_s: self.config().segment_end_s(start_s, duration_s), score: dot(query, row) }
         };
         Ok(segments.starts_s.iter().zip(segments.rows.iter()).map(moment).collect())
     }
@@ -247,10 +250,8 @@ impl Index {
     fn answer(&self, query: &[f32], hit: Scored, most: usize) -> Result<Answer, RetrievalError> {
         let block = &self.blocks[hit.item.block as usize];
         let track = block.header.first_track as usize + hit.item.row as usize;
-        let (record, segments) = (self.track(track)?, self.segments(track)?);
-        let scores: Vec<f32> = segments.rows.iter().map(|row| dot(query, row)).collect();
-        let end_s = |start_s| self.config().segment_end_s(start_s, record.duration_s);
-        let moments = moments(segments.starts_s, &scores, end_s, most);
+        let record = self.track(track)?;
+        let moments = moments(&self.scored_segments(track, record.duration_s, query)?, most);
         Ok(Answer { track, path: record.path, duration_s: record.duration_s, score: hit.score, moments })
     }
 }

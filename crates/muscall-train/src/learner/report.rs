@@ -12,7 +12,7 @@ use crate::distributed::ItemNote;
 use crate::doctor::mean_pairwise_cosine;
 use crate::event::{Event, StepReport};
 use crate::gradient::Norm;
-use crate::step::{LossValues, Outcome};
+use crate::step::{LossAndEmbeddings, LossValues};
 
 /// What is known of a step before it is computed.
 pub(super) struct StepFacts {
@@ -37,8 +37,8 @@ pub(super) struct StepNumbers {
 
 impl StepNumbers {
     /// Waits for them.
-    pub(super) fn read(outcome: Outcome, norm: &Norm, logit_scale: Tensor<1>) -> Self {
-        let (loss, embeddings) = outcome.read();
+    pub(super) fn read(found: LossAndEmbeddings, norm: &Norm, logit_scale: Tensor<1>) -> Self {
+        let (loss, embeddings) = found.read();
         let scale = f64::from(logit_scale.into_scalar::<f32>().exp());
         let gradient_norm = norm.read();
         Self { loss, gradient_norm, scale, embeddings, at: Instant::now() }
@@ -66,9 +66,10 @@ impl Run {
         before.map(|step| self.arrived(step, listener)).transpose()
     }
 
-    /// The report of a step that has none yet.
-    pub(super) fn overdue_report(&mut self, listener: &mut Listener<'_>) -> Result<Option<StepReport>, TrainError> {
-        self.underway.take().map(|step| self.arrived(step, listener)).transpose()
+    /// Tells of the step whose report is still to come, before its weights are used; whether the listener wants to stop.
+    pub(super) fn catch_up(&mut self, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
+        let report = self.underway.take().map(|step| self.arrived(step, listener)).transpose()?;
+        self.tell(report, listener)
     }
 
     fn arrived(&mut self, step: Underway, listener: &mut Listener<'_>) -> Result<StepReport, TrainError> {

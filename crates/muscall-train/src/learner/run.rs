@@ -48,8 +48,6 @@ pub(super) struct Run {
     pub(super) progress: Progress,
     /// Of rank 0, once the directory is its own.
     pub(super) log: Option<RunLog>,
-    /// Whether it does not go on from a checkpoint.
-    pub(super) is_new: bool,
     pub(super) doctor: TrainingDoctor,
     pub(super) faults: FaultCounts,
     pub(super) steps: u64,
@@ -105,7 +103,7 @@ impl Run {
         let started = Instant::now();
         self.clock = started;
         // Of an epoch that was interrupted, the steps before count too.
-        let mut heard = Heard { has_pairs: self.progress.step_in_epoch > 0, ..Heard::default() };
+        let mut pairs = LoadedPairs { some: self.progress.step_in_epoch > 0, reason: None };
         while self.progress.step < self.steps {
             let Some(loaded) = loader.next() else { break };
             let (loaded, notes) = self.ranks.gather(loaded, ShareNote::of)?;
@@ -117,7 +115,7 @@ impl Run {
                     let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
                 }
             }
-            heard.take(&notes);
+            pairs.add(&notes);
             // A pair needs a negative; the schedule goes on all the same.
             let report = self.step(&loaded, notes, listener);
             self.progress.step += 1;
@@ -139,28 +137,23 @@ impl Run {
         if self.catch_up(listener)? {
             return Ok(ControlFlow::Break(()));
         }
-        self.ranks.agree(heard.check(&self.dataset.manifest().source))?;
+        self.ranks.agree(pairs.check(&self.dataset.manifest().source))?;
         let (trained, waited) = (started.elapsed(), loader.waited());
         drop(loader);
         let exchanged = self.ranks.exchanged() - exchanged;
         let ended = Event::EpochEnded { epoch, trained, waited, exchanged };
         // What rank 0 makes of it holds for all.
-        let verdict = if self.ranks.is_first() { self.end_epoch_or_keep_it(ended, listener) } else { Ok(false) };
+        let verdict = if self.ranks.is_first() { self.end_epoch(ended, listener) } else { Ok(false) };
         let stop = self.ranks.share(verdict)?;
         self.progress = self.ranks.share(Ok(self.progress.clone()))?;
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// Tells of the step whose report is still to come, before its weights are used; whether the listener wants to stop.
-    fn catch_up(&mut self, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
-        let report = self.overdue_report(listener)?;
-        self.tell(report, listener)
-    }
-
-    /// The same as [`end_epoch`](Self::end_epoch); if that fails, its steps are in a checkpoint all the same.
-    fn end_epoch_or_keep_it(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
+    /// Validates and moves on to the next epoch; whether the listener wants to stop. If that fails, the steps of the
+    /// epoch are in a checkpoint all the same.
+    fn end_epoch(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
         let before = self.progress.clone();
-        let ended = self.end_epoch(ended, listener);
+        let ended = self.validate_and_advance(ended, listener);
         if ended.is_err() {
             self.progress = before;
             // The first error is the one to tell.
@@ -169,8 +162,7 @@ impl Run {
         ended
     }
 
-    /// Validates and moves on to the next epoch; whether the listener wants to stop.
-    fn end_epoch(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
+    fn validate_and_advance(&mut self, ended: Event<'_>, listener: &mut Listener<'_>) -> Result<bool, TrainError> {
         if self.recipe.doctor {
             for diagnosis in std::mem::take(&mut self.faults).diagnoses(self.dataset.len()) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
@@ -188,30 +180,25 @@ impl Run {
     }
 }
 
-/// What an epoch could load.
-#[derive(Default)]
-struct Heard {
-    steps: usize,
-    has_pairs: bool,
-    /// The first reason why a file was left out.
+/// Whether the steps of an epoch had anything to learn from.
+struct LoadedPairs {
+    some: bool,
+    /// Why the first file was left out.
     reason: Option<String>,
 }
 
-impl Heard {
-    /// Of all ranks.
-    fn take(&mut self, notes: &[ShareNote]) {
-        self.steps += 1;
-        self.has_pairs |= notes.iter().map(|note| note.items.len()).sum::<usize>() >= 2;
+impl LoadedPairs {
+    /// Takes a step of all ranks into account.
+    fn add(&mut self, notes: &[ShareNote]) {
+        self.some |= notes.iter().map(|note| note.items.len()).sum::<usize>() >= 2;
         self.reason = self.reason.take().or_else(|| notes.iter().find_map(|note| note.skipped.first().cloned()));
     }
 
     /// # Errors
-    /// [`TrainError::NothingToTrainOn`] if no step had anything to learn from.
+    /// [`TrainError::NothingToTrainOn`] if files were left out and no step had two others.
     fn check(self, manifest: &Path) -> Result<(), TrainError> {
         match self.reason {
-            Some(reason) if self.steps > 0 && !self.has_pairs => {
-                Err(TrainError::NothingToTrainOn { path: manifest.to_owned(), reason })
-            }
+            Some(reason) if !self.some => Err(TrainError::NothingToTrainOn { path: manifest.to_owned(), reason }),
             _ => Ok(()),
         }
     }

@@ -60,7 +60,6 @@ impl Run {
         ranks.check_same("recipe", &ranks.agree(own)?)?;
         ranks.check_same("manifest of training rows", &fresh.data_fingerprint)?;
         let resumed = ranks.first(|| run_dir::find(&dir, learner.on_existing, &fresh))?.flatten();
-        let is_new = resumed.is_none();
         if let Some(validation) = validation.as_ref().filter(|_| recipe.doctor && ranks.is_first()) {
             for diagnosis in leakage(&train, validation) {
                 let _ = listener(Event::Diagnosed(&diagnosis));
@@ -145,7 +144,6 @@ impl Run {
             optimizer,
             progress,
             log: None,
-            is_new,
             steps,
             ranks,
             skipped_in_a_row: 0,
@@ -156,9 +154,10 @@ impl Run {
 
     /// Makes the directory the run's own. It comes last: a run that cannot start leaves it as it was.
     pub(super) fn claim(&mut self, on_existing: OnExisting) -> Result<(), TrainError> {
-        let Self { dir, progress, recipe, is_new, .. } = self;
+        let Self { dir, progress, recipe, .. } = self;
         self.log = self.ranks.first(|| {
-            if *is_new {
+            // One that goes on has claimed it already.
+            if progress.step == 0 {
                 run_dir::claim(dir, on_existing, recipe)?;
             }
             RunLog::open(dir, progress)

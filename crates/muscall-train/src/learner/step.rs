@@ -14,7 +14,7 @@ use crate::dataset::item_seed;
 use crate::distributed::{ShareNote, SharedBatch, reduce};
 use crate::event::{Event, StepReport};
 use crate::gradient::{GradientDict, Norm};
-use crate::step::{Outcome, StepContext, StepGradients};
+use crate::step::{LossAndEmbeddings, StepContext, StepGradients};
 
 /// Largest 1/τ; the logit scale is clamped to its logarithm after each step.
 pub(super) const MAX_SCALE: f32 = 100.0;
@@ -35,7 +35,7 @@ impl Run {
             return Ok(None);
         }
         let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
-        let (mut gradients, mut outcome) = self.gradients(loaded, &batches)?;
+        let (mut gradients, mut found) = self.gradients(loaded, &batches)?;
         let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
         let pretrained = self.recipe.optimizer.pretrained_rate;
         let factor = |name: &str| match name {
@@ -51,14 +51,14 @@ impl Run {
         let facts = StepFacts { step, epoch: self.progress.epoch, learning_rate: base, items };
         if !self.reports_late {
             // The same on all ranks, which therefore leave out the same steps.
-            let (loss, [audio, text]) = outcome.read();
+            let (loss, [audio, text]) = found.read();
             let gradient_norm = norm.read();
             if !loss.total.is_finite() || !gradient_norm.is_finite() {
                 let skipped = self.skip(&facts, loss.total, gradient_norm, running)?;
                 let _ = listener(Event::StepSkipped(&skipped));
                 return Ok(None);
             }
-            (outcome, norm) = (Outcome::Read { loss, audio, text }, Norm::Host(gradient_norm));
+            (found, norm) = (LossAndEmbeddings::Read { loss, audio, text }, Norm::Host(gradient_norm));
         }
         self.skipped_in_a_row = 0;
         if let Some(scale) = &mut self.progress.loss_scale {
@@ -73,7 +73,7 @@ impl Run {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.trainee.model, step + 1);
         }
-        let numbers = move || StepNumbers::read(outcome, &norm, logit_scale);
+        let numbers = move || StepNumbers::read(found, &norm, logit_scale);
         match self.reports_late {
             true => self.report_later(facts, numbers, listener),
             false => Ok(Some(self.report(&facts, &numbers(), listener))),
@@ -85,7 +85,7 @@ impl Run {
         &mut self,
         loaded: &RawBatch,
         batches: &[SharedBatch<'_>],
-    ) -> Result<(GradientDict, Outcome), TrainError> {
+    ) -> Result<(GradientDict, LossAndEmbeddings), TrainError> {
         let is_alone = self.ranks.size() == 1;
         let before = if is_alone { RunningStatistics::new() } else { running_statistics(&self.trainee.model) };
         let mut has_embedded = false;
@@ -124,7 +124,7 @@ impl Run {
         }
         mean.divide(batches.len() as f64);
         let StepGradients { gradients, loss, audio, text } = mean;
-        Ok((gradients, Outcome::Read { loss, audio, text }))
+        Ok((gradients, LossAndEmbeddings::Read { loss, audio, text }))
     }
 }
 

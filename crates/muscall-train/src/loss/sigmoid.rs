@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PairBatch;
 use crate::TrainError;
+use crate::sum::sum_of_all;
 
 /// −log σ(±(cosine/τ + b)) over all pairs of the batch, divided by the tracks.
 ///
@@ -42,7 +43,7 @@ impl SigmoidLoss {
             logits = logits + bias.clone().unsqueeze::<2>();
         }
         let signs = batch.is_positive().float() * 2.0 - 1.0;
-        log_sigmoid(logits * signs).sum_dim(1).sum().neg() / batch.tracks() as f64
+        sum_of_all(log_sigmoid(logits * signs)).neg() / batch.tracks() as f64
     }
 }
 

@@ -15,7 +15,7 @@ pub use approximate::Approximate;
 
 use crate::RetrievalError;
 use crate::index::Index;
-use crate::index::append::{beside, drawn, sync_folder};
+use crate::index::append::{beside, sync_folder, unique_number};
 use crate::index::block::Rows;
 use crate::index::graph::gate::Gate;
 use crate::index::graph::trailer::Trailer;
@@ -242,7 +242,7 @@ fn add(
 
 fn write(index: &Index, path: &Path, graph: &usearch::Index) -> Result<(), RetrievalError> {
     // Of its own: another process may be building one too.
-    let new = beside(path, &format!(".building-{:016x}", drawn()));
+    let new = beside(path, &format!(".building-{:016x}", unique_number()));
     let io = |source| RetrievalError::Io { path: path.to_owned(), source };
     let save = || {
         graph.save(utf8(&new)?).map_err(|error| graph_error(path, &error))?;

@@ -5,17 +5,17 @@ use burn::tensor::Tensor;
 use super::losses::LossValues;
 use super::outputs::values;
 
-/// Losses and embeddings of a batch.
+/// What a batch gives besides its gradients.
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one a step")]
-pub(crate) enum Outcome {
+pub(crate) enum LossAndEmbeddings {
     /// On the host.
     Read { loss: LossValues, audio: Vec<f32>, text: Vec<f32> },
     /// On a device, which may still be computing them: `[2 or 3]`, `[tracks, dim]`, `[captions, dim]`.
     Unread { losses: Tensor<1>, audio: Tensor<2>, text: Tensor<2> },
 }
 
-impl Outcome {
+impl LossAndEmbeddings {
     /// Waits for them.
     pub(crate) fn read(self) -> (LossValues, [Vec<f32>; 2]) {
         match self {
