@@ -1,37 +1,47 @@
 //! Decoded audio on disk, for files that are read again and again.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::clip::{ClipSource, cut_from};
-use crate::{AudioError, Clip, ClipConfig, CropPosition, Repair, Resampler, load_clip};
+use crate::{
+    AudioError, AudioSource, Clip, ClipConfig, CropPosition, FileComparison, FileState, Repair, Resampler, load_clip,
+};
 
 /// Part of every key; to be raised when decoding or resampling starts to give other samples.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Before the samples: a version 1.0 header of NumPy, padded to this.
 const HEADER: usize = 128;
 
-/// A directory of whole files, decoded, resampled and saved as `.npy`, of which clips are read.
+/// A directory of whole files and [parts](AudioSource) of files, decoded, resampled and saved as `.npy`, of which
+/// clips are read.
 ///
 /// It pays where a file is read many times, as in training: the first time takes longer, since all of
 /// the file is decoded; later ones take as long as reading the clip from disk. An hour takes 230 MB
-/// at 16 kHz. A file that has changed (another size or time) is decoded again; what belonged to it
-/// before is not removed. Several threads and processes may use one directory.
+/// at 16 kHz. A file that was changed or replaced, as far as its [`FileState`] tells, is decoded again, and takes the
+/// place of what was there before. Several threads and processes may use one directory.
+///
+/// A cache that cannot be written, on a full disk say, costs time and nothing else: clips come from the files then.
+/// [`write_failure`](Self::write_failure) tells.
 #[derive(Debug, Clone)]
 pub struct AudioCache {
     dir: PathBuf,
+    /// Of this cache and its clones; nothing more is written after it.
+    failure: Arc<OnceLock<AudioError>>,
 }
 
 /// What stands beside the samples.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Entry {
     source: PathBuf,
+    /// As the file was before it was decoded.
+    file: FileState,
     sample_rate: u32,
     /// As many as the file's header promises.
     declared: usize,
@@ -46,49 +56,64 @@ impl AudioCache {
     /// [`AudioError::Io`] with its path.
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, AudioError> {
         let dir = dir.into();
-        fs::create_dir_all(&dir).map_err(io(&dir))?;
-        Ok(Self { dir })
+        fs::create_dir_all(&dir).map_err(|source| AudioError::Io { path: dir.clone(), source })?;
+        Ok(Self { dir, failure: Arc::default() })
     }
 
-    /// As [`load_clip`], with the same samples. `repairs` are those of the whole file.
+    /// Why the cache could not be written, if that happened since it was opened. Nothing was written from then on.
+    pub fn write_failure(&self) -> Option<&AudioError> {
+        self.failure.get()
+    }
+
+    /// As [`load_clip`](crate::load_clip()), with the same samples. `repairs` are those of the whole source.
     ///
     /// # Errors
-    /// As [`load_clip`], and [`AudioError::Io`] if the cache cannot be written.
-    pub fn load_clip(&self, path: &Path, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
-            return load_clip(path, position, config);
+    /// As [`load_clip`](crate::load_clip()): what happens to the cache is no error.
+    pub fn load_clip<'a>(
+        &self,
+        source: impl Into<AudioSource<'a>>,
+        position: CropPosition,
+        config: &ClipConfig,
+    ) -> Result<Clip, AudioError> {
+        let source = source.into();
+        let is_npy = source.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
+        if is_npy {
+            return load_clip(source, position, config);
         }
-        let place = self.dir.join(key(path, config)?);
-        let (entry, mut file) = match open(&place) {
-            Some(found) => found,
-            None => {
-                self.add(path, config, &place)?;
-                open(&place).ok_or_else(|| io(&place)(std::io::Error::other("it was removed while it was read")))?
-            }
-        };
-        let resampler = Resampler::new(entry.sample_rate, config.sample_rate)?;
-        let (start, samples) = cut_from(position, config, &resampler, entry.declared, entry.samples);
-        let mut bytes = vec![0; samples.len() * size_of::<f32>()];
-        let at = HEADER + samples.start * size_of::<f32>();
-        let read = file.seek(SeekFrom::Start(at as u64)).and_then(|_| file.read_exact(&mut bytes));
-        read.map_err(io(&place.with_extension("npy")))?;
-        let samples = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(Clip::padded(samples, start, entry.repairs, config))
+        let io = |error| AudioError::Io { path: source.path.to_owned(), source: error };
+        let place = self.dir.join(key(source, config).map_err(io)?);
+        let now = FileState::stamps(source.path).map_err(io)?;
+        if let Some(clip) = find(&place, source.path, &now).and_then(|found| read(found, position, config).ok()) {
+            return Ok(clip);
+        }
+        // A directory, a pipe or an empty file has no probe; decoding says what is wrong with it.
+        let file = FileState::with_probe(source.path);
+        let whole = ClipSource::read(source, config)?;
+        if self.failure.get().is_none()
+            && let Err((path, source)) = self.add(source.path, file.map_err(io)?, &whole, &place)
+        {
+            let _ = self.failure.set(AudioError::Io { path, source });
+        }
+        let resampler = Resampler::new(whole.sample_rate, config.sample_rate)?;
+        let (start, samples) = cut_from(position, config, &resampler, whole.declared, whole.samples.len());
+        Ok(Clip::padded(whole.samples[samples].to_vec(), start, whole.repairs, config))
     }
 
-    /// Decodes a file. Others see both of its parts or none: the second comes last, each whole.
-    fn add(&self, path: &Path, config: &ClipConfig, place: &Path) -> Result<(), AudioError> {
-        let ClipSource { samples, sample_rate, declared, repairs } = ClipSource::read(path, config)?;
-        let entry = Entry { source: path.to_owned(), sample_rate, declared, samples: samples.len(), repairs };
+    /// Keeps a source. Others see both of its files or none: the second comes last, each whole.
+    fn add(&self, path: &Path, file: FileState, whole: &ClipSource, place: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let ClipSource { samples, sample_rate, declared, repairs } = whole;
+        let (source, repairs) = (path.to_owned(), repairs.clone());
+        let (sample_rate, declared) = (*sample_rate, *declared);
+        let entry = Entry { source, file, sample_rate, declared, samples: samples.len(), repairs };
         let mut bytes = header(samples.len());
         bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
         self.write(&place.with_extension("npy"), &bytes)?;
-        let text = serde_json::to_vec_pretty(&entry).map_err(|error| io(place)(error.into()))?;
+        let text = serde_json::to_vec_pretty(&entry).map_err(|error| (place.to_owned(), error.into()))?;
         self.write(&place.with_extension("json"), &text)
     }
 
     /// Writes a file under another name first.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), AudioError> {
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), (PathBuf, io::Error)> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let own = COUNT.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.dir.join(format!("unfinished-{}-{own}", std::process::id()));
@@ -100,35 +125,54 @@ impl AudioCache {
         };
         write().map_err(|error| {
             let _ = fs::remove_file(&unfinished);
-            io(path)(error)
+            (path.to_owned(), error)
         })
     }
 }
 
-/// What the samples depend on: the file as it is now, the rate and how it is decoded.
-fn key(path: &Path, config: &ClipConfig) -> Result<String, AudioError> {
-    let path = fs::canonicalize(path).map_err(io(path))?;
-    let metadata = fs::metadata(&path).map_err(io(&path))?;
-    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+/// What the samples depend on besides the content of the file: its place, the part of it, the rate and how it is
+/// decoded.
+fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
+    let path = fs::canonicalize(source.path)?;
     let mut hash = Xxh3::new();
     hash.update(path.as_os_str().as_encoded_bytes());
-    hash.update(&metadata.len().to_le_bytes());
-    hash.update(&modified.as_nanos().to_le_bytes());
+    if let Some(part) = source.part {
+        hash.update(part.to_string().as_bytes());
+    }
+    // No path has a zero in it.
+    hash.update(&[0]);
     hash.update(&config.sample_rate.to_le_bytes());
     hash.update(&[u8::from(config.strict)]);
     hash.update(&VERSION.to_le_bytes());
     Ok(format!("{:032x}", hash.digest128()))
 }
 
-/// An entry that is there and whole.
-fn open(place: &Path) -> Option<(Entry, File)> {
+/// An entry that is there, whole, and of the file as it is now.
+fn find(place: &Path, path: &Path, now: &FileState) -> Option<(Entry, File)> {
     let entry: Entry = serde_json::from_slice(&fs::read(place.with_extension("json")).ok()?).ok()?;
+    let is_current = match entry.file.compare(now) {
+        FileComparison::Same => true,
+        FileComparison::ProbeNeeded => entry.file.compare(&FileState::with_probe(path).ok()?) == FileComparison::Same,
+        FileComparison::Different => false,
+    };
     let mut file = File::open(place.with_extension("npy")).ok()?;
     let len = HEADER + entry.samples * size_of::<f32>();
     let mut found = vec![0; HEADER];
     file.read_exact(&mut found).ok()?;
     let is_whole = file.metadata().ok()?.len() == len as u64 && found == header(entry.samples);
-    is_whole.then_some((entry, file))
+    (is_current && is_whole).then_some((entry, file))
+}
+
+/// A clip of an entry.
+fn read((entry, mut file): (Entry, File), position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
+    let resampler = Resampler::new(entry.sample_rate, config.sample_rate)?;
+    let (start, samples) = cut_from(position, config, &resampler, entry.declared, entry.samples);
+    let mut bytes = vec![0; samples.len() * size_of::<f32>()];
+    let at = HEADER + samples.start * size_of::<f32>();
+    let read = file.seek(SeekFrom::Start(at as u64)).and_then(|_| file.read_exact(&mut bytes));
+    read.map_err(|source| AudioError::Io { path: entry.source, source })?;
+    let samples = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Ok(Clip::padded(samples, start, entry.repairs, config))
 }
 
 /// Of a vector of little-endian f32.
@@ -139,9 +183,4 @@ fn header(samples: usize) -> Vec<u8> {
     header.resize(HEADER - 1, b' ');
     header.push(b'\n');
     header
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> AudioError + use<> {
-    let path = path.to_owned();
-    move |source| AudioError::Io { path, source }
 }

@@ -7,7 +7,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    AudioError, DecodeOptions, Repair, Resampler, central_start, count_frames, crop_or_pad, decode, probe, random_start,
+    AudioError, AudioSource, DecodeOptions, Repair, Resampler, central_start, count_frames, crop_or_pad, decode, probe,
+    random_start,
 };
 
 /// Where in a file a clip starts.
@@ -51,28 +52,46 @@ pub struct Clip {
     pub repairs: Vec<Repair>,
 }
 
-/// Loads a clip, decoding no more of the file than it needs.
+/// Loads a clip of a file, or of a [part](AudioSource) of one, decoding no more of it than it needs.
 ///
-/// The result equals that stretch of the whole file, resampled as a whole: a clip starts on the
+/// The result equals that stretch of the whole source, resampled as a whole: a clip starts on the
 /// grid on which input and output samples coincide (every 10 ms for common rates).
 ///
 /// # Errors
 /// [`AudioError`] with the path.
-pub fn load_clip(path: &Path, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
-    let options = options(config);
-    let (sample_rate, total) = declared(path, &options)?;
+pub fn load_clip<'a>(
+    source: impl Into<AudioSource<'a>>,
+    position: CropPosition,
+    config: &ClipConfig,
+) -> Result<Clip, AudioError> {
+    let (source, options) = (source.into(), options(config));
+    let (sample_rate, total) = declared(source.path, &options)?;
     let resampler = Resampler::new(sample_rate, config.sample_rate)?;
-    let (samples, start, repairs) = cut(path, position, config, &resampler, &options, total)?;
-    let expected = output_samples(total, &resampler);
-    let wanted = config.samples.min(expected.saturating_sub(start));
-    if samples.len() >= wanted {
-        return Ok(Clip::padded(samples, start, repairs, config));
+    // A part beyond the declared end is there if the header is wrong.
+    if let Ok(frames) = source.frames(sample_rate, total) {
+        let expected = output_samples(frames.end - frames.start, &resampler);
+        let (samples, start, repairs) = cut(source, frames, position, config, &resampler, &options)?;
+        let wanted = config.samples.min(expected.saturating_sub(start));
+        if samples.len() >= wanted {
+            return Ok(Clip::padded(samples, start, repairs, config));
+        }
     }
-    // The file is shorter than it says: its true length decides where the clip lies.
-    let whole = decode(path, &options)?;
-    let samples = resampler.resample(whole.waveform.samples());
+    // The file has another length than it says: the true one decides where the clip lies.
+    let (samples, repairs) = decode_source(source, &options, &resampler)?;
     let (start, range) = cut_from(position, config, &resampler, samples.len(), samples.len());
-    Ok(Clip::padded(samples[range].to_vec(), start, whole.repairs, config))
+    Ok(Clip::padded(samples[range].to_vec(), start, repairs, config))
+}
+
+/// All samples of a source at the rate of clips, whatever the file declares.
+fn decode_source(
+    source: AudioSource<'_>,
+    options: &DecodeOptions,
+    resampler: &Resampler,
+) -> Result<(Vec<f32>, Vec<Repair>), AudioError> {
+    let whole = decode(source.path, options)?;
+    let samples = whole.waveform.samples();
+    let frames = source.frames(whole.waveform.sample_rate(), samples.len() as u64)?;
+    Ok((resampler.resample(&samples[frames.start as usize..frames.end as usize]), whole.repairs))
 }
 
 impl Clip {
@@ -85,7 +104,7 @@ impl Clip {
     }
 }
 
-/// All of a file that clips are cut from.
+/// All of a source that clips are cut from.
 pub(crate) struct ClipSource {
     /// At the rate of the clips.
     pub(crate) samples: Vec<f32>,
@@ -97,13 +116,20 @@ pub(crate) struct ClipSource {
 }
 
 impl ClipSource {
-    pub(crate) fn read(path: &Path, config: &ClipConfig) -> Result<Self, AudioError> {
+    pub(crate) fn read(source: AudioSource<'_>, config: &ClipConfig) -> Result<Self, AudioError> {
         let options = options(config);
-        let (sample_rate, total) = declared(path, &options)?;
+        let (sample_rate, total) = declared(source.path, &options)?;
         let resampler = Resampler::new(sample_rate, config.sample_rate)?;
-        let whole = decode(path, &options)?;
-        let samples = resampler.resample(whole.waveform.samples());
-        Ok(Self { samples, sample_rate, declared: output_samples(total, &resampler), repairs: whole.repairs })
+        let frames = source.frames(sample_rate, total);
+        let (samples, repairs) = match (&frames, source.part) {
+            (Ok(frames), Some(_)) => {
+                let end = if source.has_end() { frames.end } else { u64::MAX };
+                decode_frames(source.path, frames.start..end, &options, &resampler)?
+            }
+            _ => decode_source(source, &options, &resampler)?,
+        };
+        let declared = frames.map_or(samples.len(), |frames| output_samples(frames.end - frames.start, &resampler));
+        Ok(Self { samples, sample_rate, declared, repairs })
     }
 }
 
@@ -139,42 +165,62 @@ fn declared(path: &Path, options: &DecodeOptions) -> Result<(u32, u64), AudioErr
     Ok((info.sample_rate, total))
 }
 
-/// Loads all of a file, at the rate of a model; `config.samples` is not looked at.
+/// Loads all of a file, or of a [part](AudioSource) of one, at the rate of a model; `config.samples` is not looked at.
 ///
 /// # Errors
 /// [`AudioError`] with the path.
-pub fn load_whole(path: &Path, config: &ClipConfig) -> Result<Clip, AudioError> {
-    let options = options(config);
-    let whole = decode(path, &options)?;
-    let resampler = Resampler::new(whole.waveform.sample_rate(), config.sample_rate)?;
-    let samples = resampler.resample(whole.waveform.samples());
-    Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs: whole.repairs })
+pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -> Result<Clip, AudioError> {
+    let (source, options) = (source.into(), options(config));
+    let (samples, repairs) = if source.part.is_some() {
+        let source = ClipSource::read(source, config)?;
+        (source.samples, source.repairs)
+    } else {
+        let whole = decode(source.path, &options)?;
+        let resampler = Resampler::new(whole.waveform.sample_rate(), config.sample_rate)?;
+        (resampler.resample(whole.waveform.samples()), whole.repairs)
+    };
+    Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs })
 }
 
-/// The samples of a clip before they are padded, where they start at the clip's rate, and what was
+/// These frames of a file and no others, at the rate of clips.
+fn decode_frames(
+    path: &Path,
+    frames: Range<u64>,
+    options: &DecodeOptions,
+    resampler: &Resampler,
+) -> Result<(Vec<f32>, Vec<Repair>), AudioError> {
+    let options = options.clone().with_span(frames.start, frames.end - frames.start);
+    let decoded = decode(path, &options)?;
+    Ok((resampler.resample(decoded.waveform.samples()), decoded.repairs))
+}
+
+/// The samples of a clip of these frames before they are padded, where they start at the clip's rate, and what was
 /// mended.
 fn cut(
-    path: &Path,
+    source: AudioSource<'_>,
+    frames: Range<u64>,
     position: CropPosition,
     config: &ClipConfig,
     resampler: &Resampler,
     options: &DecodeOptions,
-    total: u64,
 ) -> Result<(Vec<f32>, usize, Vec<Repair>), AudioError> {
     let (from, to) = resampler.reduced();
-    let start = start_of(position, output_samples(total, resampler), config, resampler);
+    let total = output_samples(frames.end - frames.start, resampler);
+    let start = start_of(position, total, config, resampler);
     // Whole periods of the resampler before and after the clip, so that its edges see what they
-    // would see in the whole file.
+    // would see in all of the frames.
     let margin = resampler.margin().div_ceil(from);
     let period = start / to;
     let first = period.saturating_sub(margin);
-    let frames = (period - first + config.samples.div_ceil(to) + margin + 1) * from;
-    let options = options.clone().with_span((first * from) as u64, frames as u64);
-    let decoded = decode(path, &options)?;
-    let resampled = resampler.resample(decoded.waveform.samples());
+    let count = (period - first + config.samples.div_ceil(to) + margin + 1) * from;
+    let first_frame = frames.start + (first * from) as u64;
+    let end = first_frame.saturating_add(count as u64);
+    // A file may be longer than it declares; a part with an end goes no farther.
+    let end = if source.has_end() { end.min(frames.end) } else { end };
+    let (resampled, repairs) = decode_frames(source.path, first_frame..end, options, resampler)?;
     let skip = (period - first) * to;
     let end = (skip + config.samples).min(resampled.len());
-    Ok((resampled[skip.min(end)..end].to_vec(), period * to, decoded.repairs))
+    Ok((resampled[skip.min(end)..end].to_vec(), period * to, repairs))
 }
 
 fn output_samples(frames: u64, resampler: &Resampler) -> usize {

@@ -102,6 +102,20 @@ pub enum AudioError {
         /// Percent of samples.
         share: f64,
     },
+    /// A part of a file that the file does not have.
+    #[error("{path}: no part from {start_s} to {}: it is {length_s} s long; {remedy}", end_s.map_or("its end".to_owned(), |end_s| format!("{end_s} s")))]
+    PartBeyondFile {
+        /// The file.
+        path: PathBuf,
+        /// Where the part starts.
+        start_s: f64,
+        /// Where it ends, if not with the file.
+        end_s: Option<f64>,
+        /// Of the file.
+        length_s: f64,
+        /// What to do, as far as the numbers tell.
+        remedy: &'static str,
+    },
     /// A whole file would not fit the memory that is allowed for it.
     #[error("{path}: longer than {max_s} s; decode a span of it, or allow more")]
     TooLong {

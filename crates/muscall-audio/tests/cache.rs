@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use muscall_audio::{AudioCache, AudioError, Clip, ClipConfig, CropPosition, load_clip};
+use muscall_audio::{AudioCache, AudioError, AudioSource, Clip, ClipConfig, CropPosition, Part, load_clip};
 
 const CONFIG: ClipConfig = ClipConfig { sample_rate: 16_000, samples: 3200, strict: false };
 const POSITIONS: [CropPosition; 5] = [
@@ -79,11 +79,88 @@ fn a_file_that_has_changed_or_a_damaged_entry_is_decoded_again() {
     let later = SystemTime::now() + Duration::from_secs(10);
     fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
     assert_same(&cache.load_clip(&path, CropPosition::Central, &CONFIG).unwrap(), &clip);
-    assert_eq!(files(&place, "npy").len(), 2);
+    assert_eq!(files(&place, "npy").len(), 1, "what is out of date is replaced");
+}
+
+/// 0.4 s of a tone.
+fn write_tone(path: &Path, hz: f32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for n in 0..6400 {
+        let sample = 10_000.0 * (n as f32 * hz / 16_000.0 * std::f32::consts::TAU).sin();
+        writer.write_sample(sample as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)).unwrap();
 }
 
 #[test]
-fn errors_are_those_of_the_file_or_name_the_cache() {
+fn another_file_of_equal_size_and_time_is_decoded() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, other) = (dir.path().join("a.wav"), dir.path().join("b.wav"));
+    let cache = AudioCache::new(dir.path().join("cache")).unwrap();
+    let load = |cache: &AudioCache| cache.load_clip(&path, CropPosition::Central, &CONFIG).unwrap();
+    write_tone(&path, 440.0);
+    let first = load(&cache);
+    write_tone(&other, 550.0);
+    let sizes = [&path, &other].map(|path| fs::metadata(path).unwrap());
+    assert_eq!(sizes[0].len(), sizes[1].len());
+    assert_eq!(sizes[0].modified().unwrap(), sizes[1].modified().unwrap());
+    fs::rename(&other, &path).unwrap();
+    let second = load(&cache);
+    assert_ne!(second, first);
+    assert_same(&second, &load_clip(&path, CropPosition::Central, &CONFIG).unwrap());
+    // Rewritten where it is.
+    write_tone(&path, 660.0);
+    assert_same(&load(&cache), &load_clip(&path, CropPosition::Central, &CONFIG).unwrap());
+}
+
+#[test]
+fn parts_of_a_file_share_no_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = AudioCache::new(dir.path().join("cache")).unwrap();
+    let path = fixture("sound.flac");
+    let parts = [None, Part::new(0.0, Some(0.5)).ok(), Part::new(0.0, Some(0.6)).ok(), Part::new(0.5, None).ok()];
+    for part in parts {
+        let source = AudioSource { path: &path, part };
+        for position in POSITIONS {
+            let expected = load_clip(source, position, &CONFIG).unwrap();
+            // Decoded, and then read.
+            for _ in 0..2 {
+                assert_same(&cache.load_clip(source, position, &CONFIG).unwrap(), &expected);
+            }
+        }
+    }
+    assert_eq!(files(&dir.path().join("cache"), "npy").len(), parts.len());
+}
+
+#[test]
+fn what_cannot_be_kept_is_decoded() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("cache");
+    let cache = AudioCache::new(&place).unwrap();
+    let load = |name: &str| cache.load_clip(&fixture(name), CropPosition::Central, &CONFIG).unwrap();
+    let expected = |name: &str| load_clip(&fixture(name), CropPosition::Central, &CONFIG).unwrap();
+    assert_same(&load("sound.flac"), &expected("sound.flac"));
+    assert!(cache.write_failure().is_none());
+    fs::remove_dir_all(&place).unwrap();
+    // Even root cannot write into a file as if it were a folder.
+    fs::write(&place, "").unwrap();
+    for name in ["sound.flac", "sound.mp3", "sound.flac"] {
+        assert_same(&load(name), &expected(name));
+    }
+    let failure = cache.write_failure().unwrap();
+    assert!(matches!(failure, AudioError::Io { path, .. } if path.starts_with(&place)), "{failure}");
+}
+
+#[test]
+fn errors_are_those_of_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (path, place) = (dir.path().join("noise.wav"), dir.path().join("cache"));
     fs::write(&path, "this is not audio").unwrap();
@@ -91,8 +168,4 @@ fn errors_are_those_of_the_file_or_name_the_cache() {
     let expected = load_clip(&path, CropPosition::Central, &CONFIG).unwrap_err().to_string();
     assert_eq!(cache.load_clip(&path, CropPosition::Central, &CONFIG).unwrap_err().to_string(), expected);
     assert!(files(&place, "npy").is_empty());
-
-    fs::remove_dir_all(&place).unwrap();
-    let error = cache.load_clip(&fixture("sound.wav"), CropPosition::Central, &CONFIG).unwrap_err();
-    assert!(matches!(&error, AudioError::Io { path, .. } if path.starts_with(&place)), "{error}");
 }

@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use muscall_audio::{ClipConfig, CropPosition, DecodeOptions, Repair, Resampler, decode, load_clip};
+use muscall_audio::{
+    AudioError, AudioSource, ClipConfig, CropPosition, DecodeOptions, Part, Repair, Resampler, decode, load_clip,
+    load_whole,
+};
 
 const POSITIONS: [CropPosition; 5] = [
     CropPosition::Central,
@@ -72,4 +75,59 @@ fn a_clip_after_the_end_is_silent() {
         let clip = load_clip(&fixture("sound.mp3"), CropPosition::At { start_s }, &config).unwrap();
         assert_eq!((clip.valid, clip.samples), (0, vec![0.0; 3200]), "{start_s}");
     }
+}
+
+#[test]
+fn a_part_is_heard_like_a_file_that_was_cut_out() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["sound.wav", "sound.mp3", "no_tag.mp3", "sound.flac", "sound.ogg", "sound.m4a"] {
+        let path = fixture(name);
+        let whole = decode(&path, &DecodeOptions::default()).unwrap();
+        let rate = whole.waveform.sample_rate();
+        let length_s = whole.waveform.duration_s();
+        for (start, end) in [(0.0, Some(0.5)), (0.123_457, Some(0.7)), (0.3, Some(0.31)), (0.6, None)] {
+            // Parts are cut to the microsecond.
+            let time = |share: f64| (share * length_s * 1e6).round() / 1e6;
+            let (start_s, end_s) = (time(start), end.map(time));
+            if end.is_none() && name == "sound.m4a" {
+                continue; // It declares another length than it has, and that decides where clips lie.
+            }
+            let frame = |time: f64| (time * f64::from(rate)).round() as usize;
+            let frames = frame(start_s)..end_s.map_or(whole.waveform.len(), frame);
+            let cut = dir.path().join("cut.wav");
+            write_wav(&cut, rate, &whole.waveform.samples()[frames]);
+            let part = Some(Part::new(start_s, end_s).unwrap());
+            let source = AudioSource { path: &path, part };
+            for samples in [1600, 4000, 32_000] {
+                let config = ClipConfig { sample_rate: 16_000, samples, strict: false };
+                for position in POSITIONS {
+                    let expected = load_clip(&cut, position, &config).unwrap();
+                    let clip = load_clip(source, position, &config).unwrap();
+                    assert_eq!((clip.start_s, clip.valid), (expected.start_s, expected.valid), "{name} {part:?}");
+                    for (n, (found, expected)) in clip.samples.iter().zip(&expected.samples).enumerate() {
+                        assert!((found - expected).abs() <= 1e-6, "{name} {part:?} {position:?} sample {n}");
+                    }
+                }
+                let (found, expected) = (load_whole(source, &config).unwrap(), load_whole(&cut, &config).unwrap());
+                assert_eq!(found.samples.len(), expected.samples.len());
+                assert!(found.samples.iter().zip(&expected.samples).all(|(x, y)| (x - y).abs() <= 1e-6));
+            }
+        }
+        let config = ClipConfig { sample_rate: 16_000, samples: 1600, strict: false };
+        let beyond = Some(Part::new(length_s + 0.01, None).unwrap());
+        let source = AudioSource { path: &path, part: beyond };
+        for error in
+            [load_clip(source, CropPosition::Central, &config).unwrap_err(), load_whole(source, &config).unwrap_err()]
+        {
+            assert!(matches!(&error, AudioError::PartBeyondFile { path: named, .. } if *named == path), "{error}");
+        }
+    }
+}
+
+fn write_wav(path: &Path, sample_rate: u32, samples: &[f32]) {
+    let sample_format = hound::SampleFormat::Float;
+    let spec = hound::WavSpec { channels: 1, sample_rate, bits_per_sample: 32, sample_format };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
+    writer.finalize().unwrap();
 }
