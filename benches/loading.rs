@@ -44,12 +44,7 @@ fn main() {
 
 /// One file, many times.
 fn manifest(root: &Path, clips: usize) -> Manifest {
-    let row = |number: usize| Row {
-        id: number.to_string(),
-        audio: root.join("benches/music.mp3"),
-        captions: vec!["a reel".to_owned()],
-        label: None,
-    };
+    let row = |number: usize| Row::new(number.to_string(), root.join("benches/music.mp3"), vec!["a reel".to_owned()]);
     Manifest { rows: (0..clips).map(row).collect(), source: root.join("benches") }
 }
 

@@ -197,7 +197,7 @@ fn whole_steps(mp3: &Path, batch: usize, threads: usize) -> Vec<f64> {
     train.rows = (0..STEPS * batch)
         .map(|i| {
             let row = &train.rows[i % train.rows.len()];
-            Row { id: i.to_string(), audio: mp3.to_owned(), captions: row.captions.clone(), label: None }
+            Row::new(i.to_string(), mp3.to_owned(), row.captions.clone())
         })
         .collect();
     let mut times = Vec::new();

@@ -114,8 +114,8 @@ impl Dataset {
 
         let position = if self.config.random_crop { crop } else { CropPosition::Central };
         let clip = match &self.config.cache {
-            Some(cache) => cache.load_clip(&row.audio, position, &self.config.clip)?,
-            None => load_clip(&row.audio, position, &self.config.clip)?,
+            Some(cache) => cache.load_clip(row.source(), position, &self.config.clip)?,
+            None => load_clip(row.source(), position, &self.config.clip)?,
         };
         let faults = ClipFault::find(&clip);
         let Clip { samples: mut audio, valid, .. } = clip;

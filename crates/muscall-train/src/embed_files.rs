@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muscall_audio::{AudioError, Clip};
+use muscall_audio::{AudioError, AudioSource, Clip};
 use muscall_model::Muscall;
 use rayon::prelude::*;
 
@@ -27,13 +27,13 @@ pub(crate) struct EmbeddedFiles {
 /// [`TrainError::NothingToEvaluate`] with `source` if no file can be read.
 pub(crate) fn embed_files(
     model: &Muscall,
-    files: &[&Path],
+    files: &[AudioSource<'_>],
     source: &Path,
-    load: impl Fn(&Path) -> Result<Clip, AudioError> + Sync,
+    load: impl Fn(AudioSource<'_>) -> Result<Clip, AudioError> + Sync,
 ) -> Result<EmbeddedFiles, TrainError> {
     let mut found = EmbeddedFiles { audio: Vec::new(), readable: Vec::new(), unreadable: Vec::new() };
     for (chunk, files) in files.chunks(FILES).enumerate() {
-        let loaded: Vec<_> = files.par_iter().map(|path| load(path)).collect();
+        let loaded: Vec<_> = files.par_iter().map(|file| load(*file)).collect();
         let (mut clips, before) = (Vec::new(), found.readable.len());
         for (i, clip) in loaded.into_iter().enumerate() {
             match clip {

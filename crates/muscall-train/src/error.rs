@@ -93,6 +93,32 @@ pub enum TrainError {
         /// What should.
         expected: &'static str,
     },
+    /// A quote in a table makes one text of many rows.
+    #[error(
+        "{path}: line {line}: a quote opens here and goes on up to {until}, over the rows between; close it, or write \"\" for a quote within a text in quotes"
+    )]
+    StrayQuote {
+        /// The table.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Where it ends.
+        until: String,
+    },
+    /// The times of a row are no part of a file.
+    #[error("{path}: row {row}: the part goes from {start_s}{} ({source})", end_s.map_or(" on".to_owned(), |end_s| format!(" to {end_s} s")))]
+    Times {
+        /// The manifest.
+        path: PathBuf,
+        /// From 1; in files with a header, the line.
+        row: usize,
+        /// Where it should start.
+        start_s: f64,
+        /// Where it should end.
+        end_s: Option<f64>,
+        /// Why not.
+        source: muscall_audio::NoPart,
+    },
     /// A caption is empty.
     #[error("{path}: row {row}: `caption` is empty; remove the row or add text")]
     EmptyCaption {

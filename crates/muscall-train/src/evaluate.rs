@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muscall_audio::{CropPosition, load_clip};
+use muscall_audio::{AudioSource, CropPosition, load_clip};
 use muscall_model::Muscall;
 use muscall_retrieval::{BothDirections, Embeddings, Pairs, Ranks, RetrievalMetrics, top_k};
 use rand::SeedableRng;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::TrainError;
 use crate::embed_files::{EmbeddedFiles, embed_files};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Row};
 
 /// The result of [`evaluate`].
 #[derive(Debug)]
@@ -139,13 +139,13 @@ fn evaluate_with(
     listener: impl Fn(&Path) + Sync,
 ) -> Result<Evaluation, TrainError> {
     let config = model.clip_config();
-    let files: Vec<&Path> = manifest.rows.iter().map(|row| row.audio.as_path()).collect();
-    let load = |path: &Path| {
-        let clip = load_clip(path, CropPosition::Central, &config);
-        listener(path);
+    let sources: Vec<AudioSource<'_>> = manifest.rows.iter().map(Row::source).collect();
+    let load = |source: AudioSource<'_>| {
+        let clip = load_clip(source, CropPosition::Central, &config);
+        listener(source.path);
         clip
     };
-    let EmbeddedFiles { audio, readable: rows, unreadable } = embed_files(model, &files, &manifest.source, load)?;
+    let EmbeddedFiles { audio, readable: rows, unreadable } = embed_files(model, &sources, &manifest.source, load)?;
     let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
     let owners =
         rows.iter().enumerate().flat_map(|(track, &row)| manifest.rows[row].captions.iter().map(move |_| track));

@@ -8,6 +8,7 @@ pub mod benchmark;
 mod captions;
 pub mod checkpoint;
 pub mod dataset;
+mod delimited;
 pub mod device_check;
 pub mod distributed;
 pub mod doctor;

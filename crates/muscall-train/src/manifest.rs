@@ -2,27 +2,48 @@
 
 mod rows;
 mod table;
+mod times;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use muscall_audio::{AudioSource, Part};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::TrainError;
 use rows::RawRow;
+use times::Times;
 
 /// A track and its captions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Unique in its manifest; the audio path as written, if the manifest has no ids.
+    /// Unique in its manifest; the audio path as written, if the manifest has no ids. Where an id or a path stands for
+    /// several parts of a file, the part is behind it, as in `mix.wav#t=0,10`.
     pub id: String,
     /// The audio file.
     pub audio: PathBuf,
+    /// The part of the file that the captions describe; all of it, if there is none.
+    pub part: Option<Part>,
+    /// How long the manifest says the file is.
+    pub length: Option<Duration>,
     /// At least one; trimmed, not empty.
     pub captions: Vec<String>,
     /// A class such as a genre, for reports; training does not look at it.
     pub label: Option<String>,
+}
+
+impl Row {
+    /// A whole file.
+    pub fn new(id: impl Into<String>, audio: impl Into<PathBuf>, captions: Vec<String>) -> Self {
+        Self { id: id.into(), audio: audio.into(), part: None, length: None, captions, label: None }
+    }
+
+    /// What is heard of the file.
+    pub fn source(&self) -> AudioSource<'_> {
+        AudioSource { path: &self.audio, part: self.part }
+    }
 }
 
 /// A part of a data set.
@@ -74,6 +95,9 @@ impl Manifest {
     /// and maybe `id` (or `audio_id`), `split` and `label`; other keys are left alone. Paths are
     /// relative to the manifest. Rows with the same id are one track with several captions. A manifest without
     /// splits gives all its rows, whatever split is asked for.
+    ///
+    /// A row may be a part of its file: from `start_s` to `end_s` (or `start_time` and `end_time`, `start` and `end`,
+    /// `offset` and `duration`), in seconds. A `duration` without a start is the length of the file.
     ///
     /// # Errors
     /// [`TrainError`] with the file, the row, what was found and what to do.
@@ -140,7 +164,9 @@ impl Manifest {
         let has_splits = raw.iter().any(|row| row.split.is_some());
         let folder = audio_folder(file);
         let mut rows: Vec<Row> = Vec::new();
-        let mut by_id: HashMap<String, usize> = HashMap::new();
+        let mut by_id: HashMap<(String, Option<Part>), usize> = HashMap::new();
+        // The file that an id stands for, and whether it does so for parts of it.
+        let mut files: HashMap<String, (usize, bool)> = HashMap::new();
         for row in raw {
             if has_splits {
                 let name = row.split.clone().unwrap_or_default();
@@ -153,17 +179,27 @@ impl Manifest {
                 }
             }
             let audio = folder.join(&row.audio);
-            match by_id.get(&row.id) {
-                None => {
-                    by_id.insert(row.id.clone(), rows.len());
-                    rows.push(Row { id: row.id, audio, captions: row.captions, label: row.label });
-                }
-                Some(&earlier) if rows[earlier].audio == audio => rows[earlier].captions.extend(row.captions),
-                Some(&earlier) => {
-                    let other = rows[earlier].audio.clone();
-                    let path = file.to_owned();
+            let is_path = row.id == row.audio;
+            let Times { part, length } = row.times;
+            let (first, has_parts) = files.entry(row.id.clone()).or_insert((rows.len(), is_path && part.is_some()));
+            if let Some(earlier) = rows.get(*first) {
+                if earlier.audio != audio {
+                    let (path, other) = (file.to_owned(), earlier.audio.clone());
                     return Err(TrainError::DuplicateId { path, row: row.number, id: row.id, other });
                 }
+                *has_parts |= earlier.part != part;
+            }
+            match by_id.get(&(row.id.clone(), part)) {
+                None => {
+                    by_id.insert((row.id.clone(), part), rows.len());
+                    rows.push(Row { id: row.id, audio, part, length, captions: row.captions, label: row.label });
+                }
+                Some(&earlier) => rows[earlier].captions.extend(row.captions),
+            }
+        }
+        for row in &mut rows {
+            if let (Some(part), Some((_, true))) = (row.part, files.get(&row.id)) {
+                row.id += &part.to_string();
             }
         }
         if rows.is_empty() {
@@ -172,13 +208,17 @@ impl Manifest {
         Ok(rows)
     }
 
-    /// Identifies ids and captions, 16 hexadecimal digits; where the files lie does not matter.
+    /// Identifies ids, parts and captions, 16 hexadecimal digits; where the files lie does not matter.
     pub fn fingerprint(&self) -> String {
         let mut hash = Xxh3::new();
         for row in &self.rows {
             for text in std::iter::once(&row.id).chain(&row.captions) {
                 hash.update(&(text.len() as u64).to_le_bytes());
                 hash.update(text.as_bytes());
+            }
+            // Rows that are whole files have the same name as ever.
+            if let Some(part) = row.part {
+                hash.update(part.to_string().as_bytes());
             }
             hash.update(&[0xff]);
         }

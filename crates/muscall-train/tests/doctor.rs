@@ -93,12 +93,7 @@ fn tone(amplitude: f64, seconds: f64) -> impl Iterator<Item = i16> {
 }
 
 fn manifest(dir: &Path, name: &str, rows: &[(&str, &str)]) -> Manifest {
-    let row = |(audio, caption): &(&str, &str)| Row {
-        id: (*audio).to_owned(),
-        audio: dir.join(audio),
-        captions: vec![(*caption).to_owned()],
-        label: None,
-    };
+    let row = |(audio, caption): &(&str, &str)| Row::new(*audio, dir.join(audio), vec![(*caption).to_owned()]);
     Manifest { rows: rows.iter().map(row).collect(), source: PathBuf::from(name) }
 }
 

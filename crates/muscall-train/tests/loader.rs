@@ -48,7 +48,7 @@ fn dataset_in(
             write_wav(&audio, tone(200.0 + 90.0 * i as f64, 3_000 + 1_500 * i));
         }
         let captions = (0..=i % 3).map(|n| format!("caption {n} of {i}")).collect();
-        Row { id: i.to_string(), audio, captions, label: None }
+        Row::new(i.to_string(), audio, captions)
     };
     let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
     let clip = ClipConfig { sample_rate: 16_000, samples: SAMPLES, strict: false };

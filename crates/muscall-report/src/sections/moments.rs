@@ -38,7 +38,7 @@ pub(crate) fn moments(
     let (config, window) = (model.clip_config(), model.config().clip_samples());
     let mut pieces: Vec<Vec<f32>> = Vec::new();
     for row in best.iter().filter_map(|query| manifest.rows.iter().find(|row| row.id == query.track)) {
-        let clip = load_whole(&row.audio, &config)?;
+        let clip = load_whole(row.source(), &config)?;
         pieces.push(clip.samples[..clip.valid.min(clip.samples.len())].to_vec());
         if pieces[0].len() >= LONG * window {
             break;

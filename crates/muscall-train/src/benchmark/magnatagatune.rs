@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use csv::ReaderBuilder;
-
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
+use crate::delimited;
 use crate::manifest::Split;
 
 /// Clips of 29 s with tags of listeners; the fifty most frequent tags and the usual split by
@@ -29,7 +28,7 @@ impl Benchmark for MagnaTagATune {
         check_folder(root)?;
         let path = root.join("annotations_final.csv");
         let csv = |source| TrainError::csv(&path, source);
-        let mut reader = ReaderBuilder::new().delimiter(b'\t').from_path(&path).map_err(csv)?;
+        let mut reader = delimited::open(&path, b'\t')?;
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let column = |name: &str| header.iter().position(|own| own == name);
         let missing = |key| TrainError::MissingKey {

@@ -68,7 +68,7 @@ impl Benchmark for MidiCaps {
             return Err(TrainError::EmptyManifest { path });
         }
         let (found, missing) = present(root, clips)?;
-        let row = |(audio, (id, caption, label))| Row { id, audio, captions: vec![caption], label };
+        let row = |(audio, (id, caption, label))| Row { label, ..Row::new(id, audio, vec![caption]) };
         let rows = found.into_iter().map(row).collect();
         Ok(BenchmarkData { task: Task::Retrieval(Manifest { rows, source: path }), missing })
     }

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use csv::ReaderBuilder;
+use muscall_audio::{DecodeOptions, Part, count_frames, probe};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::TrainError;
+use crate::delimited;
 use crate::manifest::{Manifest, Row, Split};
 
 /// 5,521 captions of ten seconds each; audio is what the user has as `<ytid>.<ext>`, or with
 /// `[start-end]` behind the id. Test is AudioSet's evaluation part.
+///
+/// `start_s` and `end_s` are times in the recording. A file that goes on to `end_s` is the recording, of which that part
+/// is taken; a shorter one is the clip, cut already.
 ///
 /// # Source
 /// Agostinelli et al. 2023.
@@ -29,16 +33,39 @@ impl Benchmark for MusicCaps {
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
         check_folder(root)?;
         let path = root.join("musiccaps-public.csv");
-        let rows = read_table(&path, ["ytid", "is_audioset_eval", "caption"])?;
+        let rows = read_table(&path, ["ytid", "is_audioset_eval", "caption", "start_s", "end_s"])?;
         let audio = audio_by_id(root);
         let is_evaluation = |flag: &str| flag.trim().eq_ignore_ascii_case("true");
-        let wanted = rows.into_iter().filter(|[_, flag, _]| is_evaluation(flag) == (split == Split::Test));
-        let row = |[id, _, caption]: [String; 3]| {
+        let wanted = rows.into_iter().filter(|[_, flag, ..]| is_evaluation(flag) == (split == Split::Test));
+        let mut parts = HashMap::new();
+        let row = |[id, _, caption, start_s, end_s]: [String; 5]| {
             let place = audio.get(id.as_str()).cloned().unwrap_or_else(|| root.join(format!("{id}.wav")));
+            parts.insert(id.clone(), part(&start_s, &end_s));
             (place, (id, caption))
         };
-        retrieval(root, &path, wanted.map(row).collect())
+        let mut data = retrieval(root, &path, wanted.map(row).collect())?;
+        if let Task::Retrieval(manifest) = &mut data.task {
+            for row in &mut manifest.rows {
+                let part = parts.get(&row.id).copied().flatten();
+                row.part = part.filter(|part| part.end_s().is_some_and(|end_s| goes_on_to(&row.audio, end_s)));
+            }
+        }
+        Ok(data)
     }
+}
+
+fn part(start_s: &str, end_s: &str) -> Option<Part> {
+    Part::new(start_s.parse().ok()?, Some(end_s.parse().ok()?)).ok()
+}
+
+/// Whether a file is that long, to a tenth of a second; what cannot be read is reported when it is loaded.
+fn goes_on_to(path: &Path, end_s: f64) -> bool {
+    let options = DecodeOptions::default();
+    let length_s = || {
+        let frames = count_frames(path, &options).ok()?;
+        Some(frames as f64 / f64::from(probe(path, &options).ok()?.sample_rate))
+    };
+    length_s().is_some_and(|length_s| length_s >= end_s - 0.1)
 }
 
 /// Audio files under the root, by the id that their name starts with. Ids have eleven characters,
@@ -52,12 +79,15 @@ fn audio_by_id(root: &Path) -> HashMap<String, PathBuf> {
     muscall_audio::audio_files(root).into_iter().filter_map(id).collect()
 }
 
-/// Three columns of a CSV file.
-pub(super) fn read_table(path: &Path, names: [&'static str; 3]) -> Result<Vec<[String; 3]>, TrainError> {
+/// Some columns of a CSV file.
+pub(super) fn read_table<const N: usize>(
+    path: &Path,
+    names: [&'static str; N],
+) -> Result<Vec<[String; N]>, TrainError> {
     let csv = |source| TrainError::csv(path, source);
-    let mut reader = ReaderBuilder::new().from_path(path).map_err(csv)?;
+    let mut reader = delimited::open(path, b',')?;
     let header = reader.headers().map_err(csv)?.clone();
-    let mut columns = [0; 3];
+    let mut columns = [0; N];
     for (column, key) in columns.iter_mut().zip(names) {
         let place = header.iter().position(|name| name.trim_start_matches('\u{feff}').trim() == key);
         let found = || header.iter().collect::<Vec<_>>().join(", ");
@@ -87,7 +117,7 @@ pub(super) fn retrieval(
             Some(&row) => rows[row].captions.push(caption),
             None => {
                 by_id.insert(id.clone(), rows.len());
-                rows.push(Row { id, audio, captions: vec![caption], label: None });
+                rows.push(Row::new(id, audio, vec![caption]));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::load_whole;
+use muscall_audio::{AudioSource, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::{
     ClassificationMetrics, Embeddings, TaggingMetrics, class_embeddings, class_scores, classification, tagging,
@@ -149,7 +149,7 @@ fn scores<T>(
 pub(super) fn embed_whole_files<T>(model: &Muscall, clips: &[(PathBuf, T)]) -> Result<EmbeddedFiles, TrainError> {
     let model = model.in_windows();
     let config = model.clip_config();
-    let files: Vec<&Path> = clips.iter().map(|(path, _)| path.as_path()).collect();
-    let source = files.first().copied().unwrap_or(Path::new(""));
-    embed_files(&model, &files, source, |path| load_whole(path, &config))
+    let files: Vec<AudioSource<'_>> = clips.iter().map(|(path, _)| path.into()).collect();
+    let source = files.first().map_or(Path::new(""), |file| file.path);
+    embed_files(&model, &files, source, |file| load_whole(file, &config))
 }

@@ -77,6 +77,19 @@ pub enum Diagnosis {
         /// …and in the second.
         second: PathBuf,
     },
+    /// Files are not as long as the manifest says.
+    OtherLength {
+        /// How many.
+        count: usize,
+        /// Of how many that the manifest gives a length for.
+        files: usize,
+        /// The first of them.
+        example: PathBuf,
+        /// Its length, in seconds.
+        found_s: f64,
+        /// What the manifest says.
+        expected_s: f64,
+    },
     /// Clips have a fault.
     Clips {
         /// Which.
@@ -123,6 +136,12 @@ impl Display for Diagnosis {
                  move them to one split",
                 second.display(),
                 first.display()
+            ),
+            Self::OtherLength { count, files, example, found_s, expected_s } => write!(
+                f,
+                "{count} of {files} files are not as long as `duration` says (such as {}: {found_s:.1} s, not \
+                 {expected_s:.1} s); copy them again if they are cut off, else correct the column",
+                example.display()
             ),
             Self::Clips { fault, count, clips, example } => {
                 write!(f, "{count} of {clips} clips are {fault} (such as {}); {}", example.display(), fault.remedy())

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Diagnosis;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Row};
 
 /// Captions and audio of `second` that are in `first` too. Captions are compared without case and
-/// spacing, audio by the bytes of the files (only those of equal size are read).
+/// spacing, audio by the bytes of the files (only those of equal size are read);
+/// parts of one file share audio where they overlap.
 pub fn leakage(first: &Manifest, second: &Manifest) -> Vec<Diagnosis> {
     [shared_captions(first, second), shared_audio(first, second)].into_iter().flatten().collect()
 }
@@ -32,25 +33,24 @@ fn normalised(caption: &str) -> String {
 }
 
 fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
-    let mut by_size: HashMap<u64, Vec<&Path>> = HashMap::new();
+    let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     for row in &first.rows {
         // A file that is missing is reported when it is loaded.
         if let Ok(metadata) = fs::metadata(&row.audio) {
-            by_size.entry(metadata.len()).or_default().push(&row.audio);
+            by_size.entry(metadata.len()).or_default().push(row);
         }
     }
     let mut hashes: HashMap<&Path, Option<u64>> = HashMap::new();
+    let mut hash_of = |path| *hashes.entry(path).or_insert_with(|| hash(path));
     let mut shared: Vec<(PathBuf, PathBuf)> = Vec::new();
     for row in &second.rows {
         let candidates = fs::metadata(&row.audio).ok().and_then(|metadata| by_size.get(&metadata.len()));
-        let Some(candidates) = candidates else {
-            continue;
-        };
-        let own = hash(&row.audio);
-        let twin = candidates.iter().find(|path| {
-            **path == row.audio || (own.is_some() && *hashes.entry(path).or_insert_with(|| hash(path)) == own)
+        let twin = candidates.into_iter().flatten().find(|candidate| {
+            let is_apart = candidate.part.zip(row.part).is_some_and(|(one, other)| !one.overlaps(&other));
+            let mut is_copy = || hash_of(&row.audio).is_some_and(|own| hash_of(&candidate.audio) == Some(own));
+            !is_apart && (candidate.audio == row.audio || is_copy())
         });
-        shared.extend(twin.map(|path| ((*path).to_owned(), row.audio.clone())));
+        shared.extend(twin.map(|twin| (twin.audio.clone(), row.audio.clone())));
     }
     let (first, example) = shared.first()?.clone();
     Some(Diagnosis::SharedAudio { count: shared.len(), tracks: second.rows.len(), first, second: example })

@@ -4,6 +4,7 @@
 mod clip;
 mod diagnosis;
 mod leakage;
+mod length;
 mod training;
 
 pub use clip::ClipFault;
@@ -14,7 +15,8 @@ pub use training::{TrainingDoctor, mean_pairwise_cosine};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::{ClipConfig, CropPosition, load_clip};
+use length::{Lengths, length_s};
+use muscall_audio::{AudioError, ClipConfig, CropPosition, load_clip};
 use rayon::prelude::*;
 
 use crate::TrainError;
@@ -56,23 +58,33 @@ pub struct ClipCheck {
     pub unreadable: Vec<TrainError>,
 }
 
-/// Decodes the central clip of every row, calling `progress` with the number of those that are
+/// Decodes the central clip of every row and compares lengths with those that the manifest gives, calling `progress` with the number of those that are
 /// done.
 pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl FnMut(usize)) -> ClipCheck {
     let mut counts = FaultCounts::default();
     let mut unreadable = Vec::new();
     let mut done = 0;
+    let mut lengths = Lengths::default();
     for rows in manifest.rows.chunks(CHUNK) {
-        let check = |row: &Row| load_clip(&row.audio, CropPosition::Central, config).map(|clip| ClipFault::find(&clip));
+        let check = |row: &Row| -> Result<(Vec<ClipFault>, Option<f64>), AudioError> {
+            let faults = ClipFault::find(&load_clip(row.source(), CropPosition::Central, config)?);
+            let length_s = row.length.map(|_| length_s(&row.audio)).transpose()?;
+            Ok((faults, length_s))
+        };
         let found: Vec<_> = rows.par_iter().map(check).collect();
-        for (row, faults) in rows.iter().zip(found) {
-            match faults {
-                Ok(faults) => counts.add(&row.audio, &faults),
+        for (row, found) in rows.iter().zip(found) {
+            match found {
+                Ok((faults, length_s)) => {
+                    counts.add(&row.audio, &faults);
+                    lengths.add(row, length_s);
+                }
                 Err(error) => unreadable.push(error.into()),
             }
         }
         done += rows.len();
         progress(done);
     }
-    ClipCheck { diagnoses: counts.diagnoses(manifest.rows.len()), unreadable }
+    let mut diagnoses = counts.diagnoses(manifest.rows.len());
+    diagnoses.extend(lengths.diagnosis());
+    ClipCheck { diagnoses, unreadable }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::times::Times;
 use crate::TrainError;
 use crate::read_text::read_text;
 
@@ -23,6 +24,7 @@ pub(super) struct RawRow {
     pub(super) captions: Vec<String>,
     pub(super) split: Option<String>,
     pub(super) label: Option<String>,
+    pub(super) times: Times,
 }
 
 pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
@@ -86,7 +88,12 @@ fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
     // Some manifests have something else under this name, which is theirs to keep.
     let label = object.get("label").and_then(Value::as_str).map(str::trim).filter(|label| !label.is_empty());
     let label = label.map(str::to_owned);
-    Ok(RawRow { number, id, audio, captions, split, label })
+    let times = Times::read(path, number, |key| match object.get(key) {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Some(other) => Some(shorten(&other.to_string())),
+    })?;
+    Ok(RawRow { number, id, audio, captions, split, label, times })
 }
 
 /// The first of the keys that is there and not null; numbers, common as ids, become text.

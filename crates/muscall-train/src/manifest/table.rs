@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
 use super::rows::{AUDIO_KEYS, ID_KEYS, RawRow};
+use super::times::Times;
 use crate::TrainError;
+use crate::delimited;
 
 pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError> {
     let csv = |source| TrainError::csv(path, source);
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(csv)?;
+    let mut reader = delimited::open(path, delimiter)?;
     let header: Vec<String> = reader
         .headers()
         .map_err(csv)?
@@ -57,8 +59,10 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
                 found: "an empty cell".to_owned(),
             });
         };
+        let times = Times::read(path, number, |key| text(header.iter().position(|name| name == key)))?;
         rows.push(RawRow {
             number,
+            times,
             id: text(id).unwrap_or_else(|| audio.clone()),
             audio,
             captions,

@@ -1,0 +1,135 @@
+//! CSV and TSV files of people.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use csv::ReaderBuilder;
+
+use crate::TrainError;
+
+/// Opens a table whose quotes are sound.
+///
+/// # Errors
+/// [`TrainError::Io`], or [`TrainError::StrayQuote`].
+pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, TrainError> {
+    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let stray = stray_quote(File::open(path).map_err(io)?, delimiter).map_err(io)?;
+    if let Some(StrayQuote { opened, until }) = stray {
+        let until = until.map_or("the end of the file".to_owned(), |line| format!("line {line}"));
+        return Err(TrainError::StrayQuote { path: path.to_owned(), line: opened, until });
+    }
+    ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(|source| TrainError::csv(path, source))
+}
+
+/// A quote that makes one text of many rows.
+#[derive(Debug, PartialEq, Eq)]
+struct StrayQuote {
+    /// The line where it stands, from 1.
+    opened: usize,
+    /// The line of the next quote, if there is one.
+    until: Option<usize>,
+}
+
+/// Where a reader is in a cell.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Start,
+    Plain,
+    Quoted,
+    /// Behind a quote within quotes, which ends the cell or is the first of two.
+    Closing,
+}
+
+/// Finds the first quote at the start of a cell that is not closed where a cell ends: one of two stray quotes, or of
+/// one. Readers take all rows up to the next quote for the text of that cell.
+///
+/// Where a quoted text of several lines has a line with as many delimiters as the header, it is a row that was
+/// swallowed: texts have line breaks, but not the shape of their table.
+fn stray_quote(file: impl Read, delimiter: u8) -> std::io::Result<Option<StrayQuote>> {
+    let (mut place, mut line, mut opened) = (Place::Start, 1, 1);
+    let (mut header, mut in_header) = (0, true);
+    // Delimiters in the present line of a quoted text; of its first line only a part is inside.
+    let mut delimiters = 0;
+    let mut swallowed = false;
+    for byte in BufReader::with_capacity(1 << 16, file).bytes() {
+        let byte = byte?;
+        let ends = byte == delimiter || byte == b'\n' || byte == b'\r';
+        match place {
+            Place::Start | Place::Plain if ends => place = Place::Start,
+            Place::Start if byte == b'"' => {
+                (place, opened, delimiters, swallowed) = (Place::Quoted, line, 0, false);
+            }
+            Place::Start | Place::Plain => place = Place::Plain,
+            Place::Quoted if byte == b'"' => place = Place::Closing,
+            Place::Quoted => {}
+            Place::Closing if byte == b'"' => place = Place::Quoted,
+            Place::Closing if ends || byte == b' ' => {
+                if swallowed {
+                    return Ok(Some(StrayQuote { opened, until: Some(line) }));
+                }
+                place = if ends { Place::Start } else { Place::Closing };
+            }
+            // Within a line no row is lost, and readers agree on what it means.
+            Place::Closing if opened == line => place = Place::Plain,
+            Place::Closing => return Ok(Some(StrayQuote { opened, until: Some(line) })),
+        }
+        if byte == delimiter {
+            delimiters += 1;
+            header += usize::from(in_header && place != Place::Quoted);
+        }
+        if byte == b'\n' {
+            let is_whole_line = line > opened;
+            swallowed |= place == Place::Quoted && is_whole_line && header > 0 && delimiters == header;
+            in_header &= place == Place::Quoted;
+            (line, delimiters) = (line + 1, 0);
+        }
+    }
+    Ok((place == Place::Quoted).then_some(StrayQuote { opened, until: None }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn find(text: &str) -> Option<(usize, Option<usize>)> {
+        stray_quote(text.as_bytes(), b',').unwrap().map(|stray| (stray.opened, stray.until))
+    }
+
+    #[test]
+    fn sound_tables_pass() {
+        for text in [
+            "audio,caption\na.mp3,slow\n",
+            "audio,caption\na.mp3,\"slow, calm\"\n",
+            "audio,caption\r\na.mp3,\"she said \"\"slow\"\", twice\"\r\n",
+            "audio,caption\na.mp3,\"two\nlines, or\n\nfour\"\nb.mp3,x\n",
+            "audio,caption,x\na.mp3,\"two\nlines, with a comma\",y\nb.mp3,x,z\n",
+            "audio,caption\na.mp3,a 12\" record\nb.mp3,6\" and 7\"\n",
+            "audio,caption\na.mp3,\"quoted\" \n",
+            "audio,caption\na.mp3,\"Slow\" he said\n",
+            "\"audio\",\"caption\"\n\"a.mp3\",\"\"\n",
+            "audio,caption\na.mp3,\"\"\"slow\"\"\"\n",
+            "",
+        ] {
+            assert_eq!(find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_swallows_rows_is_found_where_it_opened() {
+        let rows = |from: usize, to: usize| (from..to).map(|i| format!("{i}.mp3,text {i}\n")).collect::<String>();
+        let header = "audio,caption\n";
+        let stray = format!("x.mp3,\"a 12 inch record\n{}", rows(1, 20));
+        // Up to the end.
+        assert_eq!(find(&format!("{header}{}{stray}", rows(0, 3))), Some((5, None)));
+        // Up to a row that has quotes of its own.
+        let text = format!("{header}{}{stray}y.mp3,\"slow, calm\"\n", rows(0, 3));
+        assert_eq!(find(&text), Some((5, Some(25))));
+        // Up to another stray quote, behind which a cell ends.
+        let text = format!("{header}{}{stray}y.mp3,loud\"\n{}", rows(0, 3), rows(20, 30));
+        assert_eq!(find(&text), Some((5, Some(25))));
+        // One row is enough.
+        assert_eq!(find("audio,caption\na.mp3,\"x\nb.mp3,y\nc.mp3,z\"\n"), Some((2, Some(4))));
+    }
+}
