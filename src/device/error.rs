@@ -1,6 +1,6 @@
 //! Why a device cannot be had.
 
-use super::DeviceChoice;
+use super::choice::DeviceChoice;
 
 /// Why there is no such device.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 
-use super::{DeviceChoice, DeviceError};
+use super::choice::DeviceChoice;
+use super::error::DeviceError;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

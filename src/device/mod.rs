@@ -10,15 +10,16 @@
 //! # }
 //! ```
 
+mod choice;
 mod error;
 mod found;
 
 use std::env::{self, VarError};
-use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
 
 use burn::tensor::Device;
 
+pub use choice::DeviceChoice;
 pub use error::DeviceError;
 pub use found::{DeviceKind, FoundDevice, device_name, devices};
 
@@ -26,22 +27,6 @@ use found::{Family, Present, present};
 
 /// The variable that decides where nothing else does; burn's `Device::default()` reads it, too.
 const VARIABLE: &str = "BURN_DEVICE";
-
-/// What a user asks for: `cpu`, `cuda`, `cuda:1`, `vulkan`, `wgpu` or `auto`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The best GPU that is compiled in and there, else the CPU. A software adapter is no GPU.
-    #[default]
-    Auto,
-    /// The CPU.
-    Cpu,
-    /// The n-th NVIDIA GPU.
-    Cuda(usize),
-    /// The n-th device that speaks Vulkan; GPUs come before software.
-    Vulkan(usize),
-    /// The n-th device of whatever graphics API there is: Vulkan, Metal or DirectX 12.
-    Wgpu(usize),
-}
 
 impl DeviceChoice {
     /// What the environment variable `BURN_DEVICE` says, or [`Auto`](Self::Auto).
@@ -134,18 +119,6 @@ impl FromStr for DeviceChoice {
             ("vulkan", index) => Ok(Self::Vulkan(index.unwrap_or(0))),
             ("wgpu", index) => Ok(Self::Wgpu(index.unwrap_or(0))),
             _ => Err(unknown()),
-        }
-    }
-}
-
-impl Display for DeviceChoice {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(index) => write!(f, "cuda:{index}"),
-            Self::Vulkan(index) => write!(f, "vulkan:{index}"),
-            Self::Wgpu(index) => write!(f, "wgpu:{index}"),
         }
     }
 }

@@ -95,3 +95,18 @@ pub enum LibraryError {
     #[error(transparent)]
     Audio(#[from] AudioError),
 }
+
+impl LibraryError {
+    /// What to say of a number that is out of range.
+    pub(crate) fn check(
+        valid: bool,
+        field: impl FnOnce() -> String,
+        found: Option<f64>,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if valid {
+            return Ok(());
+        }
+        Err(Self::Number { field: field(), found: found.unwrap_or(f64::NAN), expected })
+    }
+}

@@ -104,11 +104,16 @@ impl Request {
             term.validate(i)?;
         }
         let top = self.top as f64;
-        check((1..=MAX_TOP).contains(&self.top), || "top".to_owned(), Some(top), "from 1 to 1000")?;
-        check(self.moments <= MAX_MOMENTS, || "moments".to_owned(), Some(self.moments as f64), "at most 20")?;
+        LibraryError::check((1..=MAX_TOP).contains(&self.top), || "top".to_owned(), Some(top), "from 1 to 1000")?;
+        LibraryError::check(
+            self.moments <= MAX_MOMENTS,
+            || "moments".to_owned(),
+            Some(self.moments as f64),
+            "at most 20",
+        )?;
         let diversity = self.diversity.map(f64::from);
         let valid = diversity.is_none_or(|x| (0.0..=1.0).contains(&x));
-        check(valid, || "diversity".to_owned(), diversity, "from 0 to 1")?;
+        LibraryError::check(valid, || "diversity".to_owned(), diversity, "from 0 to 1")?;
         self.filter.validate()
     }
 }
@@ -133,7 +138,7 @@ impl Filter {
         let (start_s, end_s) = (self.min_duration_s, self.max_duration_s);
         for (name, value) in [("min_duration_s", start_s), ("max_duration_s", end_s)] {
             let valid = value.is_none_or(|x| x.is_finite() && x >= 0.0);
-            check(valid, || format!("filter.{name}"), value, "at least 0")?;
+            LibraryError::check(valid, || format!("filter.{name}"), value, "at least 0")?;
         }
         match (start_s, end_s) {
             (Some(start_s), Some(end_s)) if end_s < start_s => {
@@ -142,19 +147,6 @@ impl Filter {
             _ => Ok(()),
         }
     }
-}
-
-/// What to say of a number that is out of range.
-pub(crate) fn check(
-    valid: bool,
-    field: impl FnOnce() -> String,
-    found: Option<f64>,
-    expected: &'static str,
-) -> Result<(), LibraryError> {
-    if valid {
-        return Ok(());
-    }
-    Err(LibraryError::Number { field: field(), found: found.unwrap_or(f64::NAN), expected })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::LibraryError;
-use crate::request::check;
 
 /// Most characters of a text.
 pub const MAX_TEXT: usize = 1000;
@@ -152,7 +151,12 @@ impl Stretch {
 
     fn validate(&self, what: &str) -> Result<(), LibraryError> {
         for (name, value) in [("start_s", self.start_s), ("end_s", self.end_s)] {
-            check(value.is_none_or(|x| x.is_finite() && x >= 0.0), || format!("{what}.{name}"), value, "at least 0")?;
+            LibraryError::check(
+                value.is_none_or(|x| x.is_finite() && x >= 0.0),
+                || format!("{what}.{name}"),
+                value,
+                "at least 0",
+            )?;
         }
         match (self.start_s.unwrap_or(0.0), self.end_s) {
             (start_s, Some(end_s)) if end_s <= start_s => {
@@ -167,7 +171,7 @@ impl Term {
     pub(crate) fn validate(&self, i: usize) -> Result<(), LibraryError> {
         let valid = self.weight.is_finite() && self.weight != 0.0 && self.weight.abs() <= MAX_WEIGHT;
         let weight = Some(f64::from(self.weight));
-        check(valid, || format!("terms[{i}].weight"), weight, "from -10 to 10 and not 0")?;
+        LibraryError::check(valid, || format!("terms[{i}].weight"), weight, "from -10 to 10 and not 0")?;
         match &self.like {
             Like::Text(text) if text.trim().is_empty() => Err(LibraryError::EmptyText { term: i + 1 }),
             Like::Text(text) => match text.chars().count() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metrics::Pairs;
+use crate::pairs::Pairs;
 use crate::ranking::{dot, top_k};
 use crate::{Embeddings, RetrievalError};
 

@@ -13,6 +13,7 @@ mod duplicates;
 mod error;
 mod index;
 mod metrics;
+mod pairs;
 mod playlist;
 mod probe;
 mod query;
@@ -36,7 +37,8 @@ pub use index::{
 };
 #[cfg(feature = "ann")]
 pub use index::{Approximate, GraphConfig, SegmentGraph};
-pub use metrics::{BothDirections, Pairs, RetrievalMetrics, chance, evaluate};
+pub use metrics::{BothDirections, RetrievalMetrics, chance, evaluate};
+pub use pairs::Pairs;
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;
 pub use query::Query;

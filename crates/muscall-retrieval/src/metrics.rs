@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pairs::Pairs;
 use crate::ranks::Ranks;
 use crate::{Embeddings, RetrievalError};
 
@@ -45,53 +46,6 @@ pub struct BothDirections {
     pub text_to_audio: RetrievalMetrics,
     /// Tracks as queries, captions as items.
     pub audio_to_text: RetrievalMetrics,
-}
-
-/// Which caption belongs to which track.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pairs {
-    /// The track of each caption.
-    pub text_to_audio: Vec<usize>,
-}
-
-impl Pairs {
-    /// One caption a track, in the same order.
-    pub fn one_to_one(tracks: usize) -> Self {
-        Self { text_to_audio: (0..tracks).collect() }
-    }
-}
-
-impl Pairs {
-    /// The captions of each track.
-    pub(crate) fn captions_of(
-        &self,
-        audio: Embeddings<'_>,
-        text: Embeddings<'_>,
-    ) -> Result<Vec<Vec<usize>>, RetrievalError> {
-        if audio.dim() != text.dim() {
-            let (expected, actual) = (audio.dim(), text.dim());
-            return Err(RetrievalError::Dimensions { expected, actual });
-        }
-        let tracks = audio.rows();
-        if tracks == 0 || text.rows() == 0 {
-            return Err(RetrievalError::Empty { what: "pairs" });
-        }
-        if self.text_to_audio.len() != text.rows() {
-            let (given, captions) = (self.text_to_audio.len(), text.rows());
-            return Err(RetrievalError::Pairs { given, captions });
-        }
-        let mut captions = vec![Vec::new(); tracks];
-        for (caption, &track) in self.text_to_audio.iter().enumerate() {
-            match captions.get_mut(track) {
-                Some(captions) => captions.push(caption),
-                None => return Err(RetrievalError::Track { caption, track, tracks }),
-            }
-        }
-        if let Some(track) = captions.iter().position(Vec::is_empty) {
-            return Err(RetrievalError::NoCaption { track });
-        }
-        Ok(captions)
-    }
 }
 
 /// Ranks tracks by captions and captions by tracks.

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::metrics::Pairs;
+use crate::pairs::Pairs;
 use crate::{Embeddings, RetrievalError};
 
 /// Captions side by side in a panel: their scores are lanes of a vector.

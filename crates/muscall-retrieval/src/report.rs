@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Bootstrap, Interval};
-use crate::metrics::{Pairs, RetrievalMetrics, average_precision_at_10, median};
+use crate::metrics::{RetrievalMetrics, average_precision_at_10, median};
+use crate::pairs::Pairs;
 use crate::ranks::Ranks;
 use crate::{Embeddings, RetrievalError};
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::channels::{folded, stretched, total};
-use super::{ConvNorm, NormedRef};
+use super::layer::{ConvNorm, NormedRef};
 use crate::{FeatureMap, Level};
 
 /// Pixels whose sums are taken in float32 before they are added in float64; a fixed number, so that

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Playlist;
+use super::entry::Playlist;
 use crate::RetrievalError;
 
 /// Durations are whole seconds, and −1 where they are not known. Line breaks and other control characters of

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 use muscall_model::Precision;
 
-use super::difference;
+use super::difference::difference;
 use crate::gradient::GradientDict;
 use crate::trainee::{DevicePart, Trainee};
 

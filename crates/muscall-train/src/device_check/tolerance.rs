@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use muscall_model::Precision;
 
-use super::Quantity;
+use super::quantity::Quantity;
 
 /// What products are computed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,6 @@
 mod parts;
 mod read;
 
-use std::path::Path;
-
 use muscall_audio::AugmentConfig;
 use muscall_model::audio::AudioEncoderConfig;
 use muscall_model::{MuscallConfig, Precision};
@@ -129,25 +127,6 @@ impl Recipe {
             checkpoint_steps: None,
             doctor: true,
         }
-    }
-
-    /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
-    ///
-    /// # Errors
-    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
-    pub fn read(path: &Path) -> Result<Self, TrainError> {
-        Self::read_with::<&str>(path, &[])
-    }
-
-    /// The same, with settings such as `model.clip_s=10` that replace what the file says.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read), and [`TrainError::Setting`].
-    pub fn read_with<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Self, TrainError> {
-        let recipe = read::read(path, settings)?;
-        let of_file = |source| TrainError::InvalidRecipe { path: path.to_owned(), source: Box::new(source) };
-        recipe.validate().map_err(of_file)?;
-        Ok(recipe)
     }
 
     /// # Errors

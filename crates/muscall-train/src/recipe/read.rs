@@ -17,7 +17,28 @@ use crate::schedule::Schedule;
 const DEPTH: usize = 16;
 const PRESETS: &str = "released, resnet50, tiny or dcase";
 
-pub(super) fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError> {
+impl Recipe {
+    /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        Self::read_with::<&str>(path, &[])
+    }
+
+    /// The same, with settings such as `model.clip_s=10` that replace what the file says.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and [`TrainError::Setting`].
+    pub fn read_with<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Self, TrainError> {
+        let recipe = read(path, settings)?;
+        let of_file = |source| TrainError::InvalidRecipe { path: path.to_owned(), source: Box::new(source) };
+        recipe.validate().map_err(of_file)?;
+        Ok(recipe)
+    }
+}
+
+fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError> {
     let mut table = read_chain(path, &mut Vec::new())?;
     for setting in settings {
         let setting = setting.as_ref();

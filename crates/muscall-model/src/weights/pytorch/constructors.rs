@@ -1,36 +1,14 @@
 //! The calls that a checkpoint may ask for: a closed list, and each makes data.
 
 use super::PytorchError;
-use super::pickle::{Id, Machine, Object, Slot};
-use super::value::{ElementType, TensorRef, Value};
+use super::object::{Constructor, Id, Object, Slot};
+use super::pickle::Machine;
+use super::value::{TensorRef, Value};
 
 /// Most dimensions of a tensor.
 const MOST_DIMENSIONS: usize = 32;
 /// Longest name of a storage or of a constructor, in bytes.
 const LONGEST_NAME: usize = 1024;
-
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Constructor {
-    OrderedDict,
-    Tensor,
-    Parameter,
-    Size,
-    Storage(ElementType),
-}
-
-impl Constructor {
-    /// The closed list.
-    fn known(module: &str, name: &str) -> Option<Self> {
-        Some(match (module, name) {
-            ("collections", "OrderedDict") => Self::OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2") => Self::Tensor,
-            ("torch._utils", "_rebuild_parameter") => Self::Parameter,
-            ("torch", "Size") => Self::Size,
-            ("torch" | "torch.storage", class) => Self::Storage(ElementType::of_storage(class)?),
-            _ => return None,
-        })
-    }
-}
 
 impl Machine<'_> {
     pub(super) fn constructor(&mut self, module: &str, name: &str) -> Result<(), PytorchError> {

@@ -3,6 +3,7 @@
 mod archive;
 mod constructors;
 mod error;
+mod object;
 mod pickle;
 mod value;
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::PytorchError;
-use super::constructors::Constructor;
-use super::value::{ElementType, Value};
+use super::object::{Id, Object, Slot};
+use super::value::Value;
 
 /// Most objects of a pickle: a checkpoint has some ten thousand.
 const MOST_OBJECTS: usize = 400_000;
@@ -15,28 +15,6 @@ const MOST_VALUES: usize = 400_000;
 const MOST_TEXT: usize = 16 << 20;
 /// Deepest nesting.
 const DEPTH: usize = 32;
-
-pub(super) type Id = usize;
-
-/// An object of the machine. Containers hold places in the arena, so that sharing costs nothing.
-#[derive(Debug, Clone)]
-pub(super) enum Object {
-    Plain(Value),
-    List(Vec<Id>),
-    Tuple(Vec<Id>),
-    Dict(Vec<(Id, Id)>),
-    /// One of the known constructors.
-    Constructor(Constructor),
-    Storage {
-        entry: String,
-        kind: ElementType,
-    },
-}
-
-pub(super) enum Slot {
-    Mark,
-    Object(Id),
-}
 
 /// Data from the bytes of a pickle.
 pub(super) fn interpret(path: &Path, bytes: &[u8]) -> Result<Value, PytorchError> {
