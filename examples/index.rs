@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
+#[path = "index/forget.rs"]
+mod forget;
 #[path = "index/report.rs"]
 mod report;
 #[path = "index/source.rs"]
@@ -15,14 +17,15 @@ use std::time::Instant;
 use clap::Parser;
 use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
-use muscall::{Index, Muscall};
+use muscall::Muscall;
 
 use crate::console::IndexConsole;
-use crate::report::{finish, print_report, sibling};
+use crate::forget::forget_place;
+use crate::report::{compact, finish, print_report, sibling};
 use crate::source::Source;
 
 /// Makes an index of the moments of all music in a folder, a manifest or a bucket, or brings it up to date: new
-/// and changed files are embedded, moved ones are known by their content, and those that are gone are
+/// and changed files are embedded, moved and copied ones are known by their content, and those that are gone are
 /// removed. May be stopped at any time; what was done is kept.
 #[derive(Parser)]
 #[command(
@@ -30,8 +33,8 @@ use crate::source::Source;
     after_help = "Example: cargo run --release --example index -- --bundle runs/quickstart --index music.index demo/audio"
 )]
 struct Arguments {
-    /// A trained model. Not needed to merge.
-    #[arg(long, required_unless_present = "merge")]
+    /// A trained model. Not needed to merge or to forget.
+    #[arg(long, required_unless_present_any = ["merge", "forget"])]
     bundle: Option<PathBuf>,
     /// The index's file.
     #[arg(long)]
@@ -43,6 +46,12 @@ struct Arguments {
     /// Puts the indexes of that many shards together.
     #[arg(long, value_name = "N", conflicts_with_all = ["shard", "music"])]
     merge: Option<u64>,
+    /// Removes all tracks at or below a path, or an s3:// prefix, that is gone for good.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["shard", "merge", "music"])]
+    forget: Option<String>,
+    /// Reads every file as a whole, also those whose size, times and inode are what they were.
+    #[arg(long)]
+    rehash: bool,
     /// Windows that go through the encoder together.
     #[arg(long, default_value_t = Indexer::default().batch)]
     batch: usize,
@@ -56,7 +65,7 @@ struct Arguments {
     #[arg(long)]
     graph: bool,
     /// A folder, searched at any depth, a manifest, or s3://bucket/prefix (--features s3).
-    #[arg(required_unless_present = "merge")]
+    #[arg(required_unless_present_any = ["merge", "forget"])]
     music: Option<PathBuf>,
 }
 
@@ -70,6 +79,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             (0..count).map(|number| Shard { number, count }.index_path(&arguments.index)).collect();
         let taken = merge(&arguments.index, &shards)?;
         return finish(&arguments.index, &format!("{taken} tracks from {count} shards"));
+    }
+    if let Some(place) = &arguments.forget {
+        return forget_place(&arguments.index, place);
     }
     let (Some(bundle), Some(music)) = (&arguments.bundle, &arguments.music) else {
         return Err("give --bundle and the music".into());
@@ -86,7 +98,8 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         // It counts again when all is there that is there now.
         Done::remove(&index)?;
     }
-    let indexer = Indexer { threads: arguments.threads, batch: arguments.batch, ..Indexer::default() };
+    let Arguments { threads, batch, rehash, .. } = *arguments;
+    let indexer = Indexer { threads, batch, rehash, ..Indexer::default() };
     let (started, mut console) = (Instant::now(), IndexConsole::new()?);
     let mut report = indexer.run(&model, &mut writer, source.items, &source.scope, |event| console.listen(&event))?;
     console.finish();
@@ -97,10 +110,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if report.stopped {
         return Err("stopped; what was done is kept: run it again to go on".into());
     }
-    let worth_it = { Index::open(&index)? };
-    if worth_it.garbage() > 0.25 || worth_it.blocks_len() > 256 {
-        writer = writer.compact()?;
-    }
+    writer = compact(writer)?;
     if shard.is_some() {
         let (fingerprint, tracks) = (model.fingerprint(), writer.len());
         Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;
@@ -114,6 +124,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 #[cfg(feature = "ann")]
 fn build_graph(index: &std::path::Path, console: &IndexConsole) -> Result<(), Box<dyn Error>> {
+    use muscall::Index;
     use muscall::retrieval::{GraphConfig, SegmentGraph};
     let path = SegmentGraph::path_beside(index);
     let is_whole = SegmentGraph::build(&Index::open(index)?, &path, &GraphConfig::new(), &mut |done, all| {

@@ -125,8 +125,11 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
         writer => writer?,
     };
     let mut console = IndexConsole::new()?;
-    // The index is of this music alone: what is not in it any more is gone.
-    let scope = Scope::All.but(&source.unreadable);
+    let scope = match source.scope {
+        // The index is of this manifest alone: what is not in it any more is gone.
+        Scope::Items => Scope::All.but(&source.unreadable),
+        folder => folder,
+    };
     Indexer::default().run(model, &mut writer, source.items, &scope, |event| console.listen(&event))?;
     console.finish();
     for file in source.unreadable {

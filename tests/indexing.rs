@@ -59,6 +59,28 @@ fn music(path: &Path, seed: u64) {
     writer.finalize().unwrap();
 }
 
+/// A second of a tone, with the time that all files of an archive have.
+fn unpacked(path: &Path, pitch: f64) {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    for i in 0..RATE {
+        let wave = (std::f64::consts::TAU * pitch * f64::from(i) / f64::from(RATE)).sin();
+        writer.write_sample((wave * 9000.0) as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let time = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// What the program says of a run that succeeds: on stdout, and on stderr.
+fn said(command: &mut Command) -> (String, String) {
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    let [said, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{errors}");
+    (said, errors)
+}
+
 fn index_command(bundle: &Path, index: &Path, music: &Path) -> Command {
     let mut command = example("index");
     command.arg("--bundle").arg(bundle).arg("--index").arg(index).args(["--batch", "8"]).arg(music);
@@ -148,13 +170,7 @@ fn what_cannot_be_looked_at_is_not_gone() {
     {
         music(path, seed as u64);
     }
-    let run = || {
-        let mut command = index_command(&bundle, &index, &folder);
-        let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-        let [said, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert!(output.status.success(), "{errors}");
-        (said, errors)
-    };
+    let run = || said(&mut index_command(&bundle, &index, &folder));
     run();
     assert_eq!(contents(&index).len(), 4);
     // As if the disk were not mounted; next to it one file goes.
@@ -173,6 +189,94 @@ fn what_cannot_be_looked_at_is_not_gone() {
     fs::remove_file(folder.join("b")).unwrap();
     let (said, _) = run();
     assert!(said.contains("1 unchanged, 2 removed"), "{said}");
+}
+
+#[test]
+fn a_library_is_the_same_under_another_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second, index) = (dir.path().join("first"), dir.path().join("second"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path(), 1);
+    fs::create_dir(&first).unwrap();
+    (0..3).for_each(|i| unpacked(&first.join(format!("{i}.wav")), 200.0 + 90.0 * f64::from(i)));
+    let run = |music: &Path| said(&mut index_command(&bundle, &index, music)).0;
+    run(&first);
+    fs::rename(&first, &second).unwrap();
+    let told = run(&second);
+    assert!(told.starts_with("0 files embedded") && told.contains(", 3 moved, 0 copied, 0 unchanged"), "{told}");
+    let mut spelled = vec![second.join("../second"), second.join(".")];
+    #[cfg(unix)]
+    {
+        spelled.push(dir.path().join("link"));
+        std::os::unix::fs::symlink("second", &spelled[2]).unwrap();
+    }
+    for music in spelled {
+        let told = run(&music);
+        assert!(told.contains("0 moved, 0 copied, 3 unchanged, 0 removed") && told.contains(" 3 tracks"), "{told}");
+    }
+    let names: Vec<PathBuf> = contents(&index).into_keys().map(PathBuf::from).collect();
+    let second = fs::canonicalize(second).unwrap();
+    assert_eq!(names, [0, 1, 2].map(|i| second.join(format!("{i}.wav"))));
+}
+
+#[test]
+fn equal_size_and_time_hide_no_other_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, index) = (dir.path().join("music"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path(), 1);
+    fs::create_dir(&folder).unwrap();
+    let unpack = |pitches: [f64; 2]| {
+        unpacked(&folder.join("001.wav"), pitches[0]);
+        unpacked(&folder.join("002.wav"), pitches[1]);
+    };
+    unpack([220.0, 880.0]);
+    said(&mut index_command(&bundle, &index, &folder));
+    // The second version of the data set has a new file, and one that had another name.
+    unpack([500.0, 220.0]);
+    let told = said(&mut index_command(&bundle, &index, &folder)).0;
+    let anew = dir.path().join("anew.index");
+    said(&mut index_command(&bundle, &anew, &folder));
+    assert!(contents(&index) == contents(&anew), "{told}");
+    assert!(told.starts_with("1 files embedded") && told.contains("1 copied, 0 unchanged, 0 removed"), "{told}");
+    // Whatever sizes and times say, all is read on demand.
+    let told = said(index_command(&bundle, &index, &folder).arg("--rehash")).0;
+    assert!(told.starts_with("0 files embedded") && told.contains("2 unchanged"), "{told}");
+}
+
+#[test]
+fn an_empty_folder_keeps_its_tracks_until_they_are_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, index) = (dir.path().join("music"), dir.path().join("music.index"));
+    let bundle = bundle(dir.path(), 1);
+    fs::create_dir_all(folder.join("disk")).unwrap();
+    unpacked(&folder.join("a.wav"), 200.0);
+    unpacked(&folder.join("disk/b.wav"), 300.0);
+    let run = || said(&mut index_command(&bundle, &index, &folder));
+    run();
+    fs::remove_file(folder.join("disk/b.wav")).unwrap();
+    let (told, errors) = run();
+    assert!(told.contains("1 unchanged, 0 removed, 1 kept") && told.contains(" 2 tracks"), "{told}");
+    let disk = fs::canonicalize(folder.join("disk")).unwrap();
+    assert!(errors.contains(&format!("left out: {}: ", disk.display())) && errors.contains("--forget"), "{errors}");
+    let forget = |place: &Path| {
+        let mut command = example("index");
+        command.arg("--index").arg(&index).arg("--forget").arg(place).output().unwrap()
+    };
+    let forgotten = forget(&folder.join("../music/disk"));
+    let told = String::from_utf8(forgotten.stdout).unwrap();
+    assert!(forgotten.status.success() && told.contains("1 tracks forgotten; 1 tracks"), "{told}");
+    assert_eq!(contents(&index).len(), 1);
+    let again = forget(&folder.join("disk"));
+    assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no track at or below"));
+    // An empty root is an error, and all is kept.
+    fs::rename(folder.join("a.wav"), dir.path().join("a.wav")).unwrap();
+    fs::remove_dir(folder.join("disk")).unwrap();
+    for _ in 0..2 {
+        let refused = index_command(&bundle, &index, &folder).stderr(Stdio::piped()).output().unwrap();
+        let error = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.status.code() == Some(2) && error.contains("the index stays as it is"), "{error}");
+        assert_eq!(contents(&index).len(), 1);
+        let _ = fs::remove_dir(&folder);
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ impl IndexConsole {
                 self.progress.bar.set_length(*bytes);
                 self.progress.line(&format!("{files} files to read, {unchanged} unchanged, {gone} gone"));
             }
+            Event::Away(folder) => self.progress.line(&format!("kept: {}: {}", folder.path, folder.reason)),
             Event::File { path, bytes, outcome } => {
                 self.files += 1;
                 match outcome {

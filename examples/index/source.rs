@@ -6,11 +6,12 @@ use std::path::Path;
 use muscall::indexing::{Item, Scope, Unreadable};
 use muscall::{Manifest, TrainError};
 
+const AWAY: &str =
+    "check that its disk is mounted; the index stays as it is, and `index --forget` removes what is gone for good";
+
 /// All music of a place.
 pub struct Source {
     pub items: Vec<Item>,
-    // An index of this music alone has all of it as its scope.
-    #[allow(dead_code)]
     pub scope: Scope,
     pub unreadable: Vec<Unreadable>,
 }
@@ -20,6 +21,9 @@ impl Source {
     pub fn read(music: &Path) -> Result<Self, Box<dyn Error>> {
         if let Some(address) = music.to_str().filter(|address| address.starts_with("s3://")) {
             return Self::bucket(address);
+        }
+        if matches!(music.try_exists(), Ok(false)) {
+            return Err(format!("{}: nothing is there; {AWAY}", music.display()).into());
         }
         let splits = match Manifest::read_splits(music) {
             Err(TrainError::UnknownManifest { .. }) if music.is_dir() => return Self::folder(music),
@@ -46,7 +50,7 @@ impl Source {
     fn folder(music: &Path) -> Result<Self, Box<dyn Error>> {
         let (items, unreadable) = Item::folder(music)?;
         if items.is_empty() && unreadable.is_empty() {
-            return Err(format!("{}: no audio files in this folder", music.display()).into());
+            return Err(format!("{}: no audio files in this folder; {AWAY}", music.display()).into());
         }
         let scope = Scope::folder(music).but(&unreadable);
         Ok(Self { items, unreadable, scope })

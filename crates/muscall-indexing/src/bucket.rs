@@ -6,11 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use muscall_audio::has_audio_extension;
+use muscall_audio::{FileState, has_audio_extension};
 use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{IndexingError, Item, Origin};
 
@@ -83,10 +84,12 @@ impl Bucket {
 
     fn item(self: &Arc<Self>, object: ObjectMeta) -> Item {
         let modified_ns = object.last_modified.timestamp_nanos_opt().and_then(|ns| u64::try_from(ns).ok());
+        // It changes with the content, so that it says what a probe says of a file. 0 stands for none.
+        let probe = object.e_tag.map_or(0, |tag| xxh3_64(tag.as_bytes()).max(1));
+        let modified_ns = modified_ns.unwrap_or_default();
         Item {
             path: format!("{}/{}", self.url, object.location),
-            bytes: object.size,
-            modified_ns: modified_ns.unwrap_or_default(),
+            state: FileState { bytes: object.size, modified_ns, probe, ..FileState::default() },
             tags: Vec::new(),
             origin: Origin::Object(Object { bucket: self.clone(), key: object.location }),
         }
@@ -158,7 +161,7 @@ mod tests {
         let items = bucket.items("jazz/").unwrap();
         let names: Vec<&str> = items.iter().map(|item| item.path.as_str()).collect();
         assert_eq!(names, ["s3://music/jazz/a b/é.flac", "s3://music/jazz/b.MP3"]);
-        assert_eq!(items[1].bytes, 3);
+        assert_eq!(items[1].state.bytes, 3);
         let local = items[0].origin.local().unwrap();
         assert_eq!(fs::read(local.path()).unwrap(), b"one");
         assert_eq!(local.path().extension().unwrap(), "flac");

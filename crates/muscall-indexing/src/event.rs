@@ -8,11 +8,11 @@ use crate::Unreadable;
 pub enum Event<'a> {
     /// It is known what there is to do.
     Planned {
-        /// Files that are read.
+        /// Files that are looked at.
         files: usize,
         /// Their bytes.
         bytes: u64,
-        /// Files that are in the index as they are.
+        /// Files that are in the index as they are, by their size, times and inode.
         unchanged: usize,
         /// Tracks whose files are gone.
         gone: usize,
@@ -26,6 +26,8 @@ pub enum Event<'a> {
         /// What became of it.
         outcome: Outcome<'a>,
     },
+    /// Nothing is in a folder any more, as if its disk were not mounted, and its tracks are kept.
+    Away(&'a Unreadable),
     /// All that was done so far is in the index, whatever happens now.
     Committed {
         /// Tracks in the index.
@@ -44,9 +46,16 @@ pub enum Outcome<'a> {
         /// In how many windows.
         segments: usize,
     },
-    /// Its content was in the index, under this name.
+    /// It is what it was, though its times or its inode are not.
+    Unchanged,
+    /// Its content was in the index, under a name that no file has any more.
     Moved {
-        /// The old name, or its own if only its time has changed.
+        /// The old name, which is removed.
+        from: &'a str,
+    },
+    /// Its content is that of another file.
+    Copied {
+        /// The name of that one.
         from: &'a str,
     },
     /// It was left out.

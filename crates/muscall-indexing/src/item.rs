@@ -1,11 +1,11 @@
 //! What is to be indexed.
 
 use std::fs;
-use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::path::{Path, PathBuf};
 
-use muscall_audio::AudioFolder;
+use muscall_audio::{AudioFolder, FileState};
 
+use crate::place::{real_file, real_path};
 use crate::{IndexingError, Origin, Unreadable};
 
 /// An audio file, and by what its changes are noticed.
@@ -15,39 +15,34 @@ pub struct Item {
     pub path: String,
     /// Where its bytes are.
     pub origin: Origin,
-    /// How many.
-    pub bytes: u64,
-    /// When they were changed, since 1970.
-    pub modified_ns: u64,
+    /// Size, times and inode. Of an object in a bucket, the hash of its ETag takes the place of the probe.
+    pub state: FileState,
     /// What else is known, such as `genre=jazz`; if it is empty, what the file itself says of title, artist,
     /// album, composer, genre, mood and year.
     pub tags: Vec<String>,
 }
 
 impl Item {
-    /// A file on a disk; its name in the index is its absolute path.
+    /// A file on a disk; its name in the index is its absolute path, in which links to folders, `.` and `..` are
+    /// resolved: however it is spelled, it is the same track.
     ///
     /// # Errors
     /// Why it cannot be indexed.
     pub fn file(path: &Path) -> Result<Self, Unreadable> {
-        let refused = |reason: String| Unreadable { path: path.display().to_string(), reason };
-        let file = std::path::absolute(path).map_err(|error| refused(error.to_string()))?;
-        let name = file.to_str().ok_or_else(|| refused("its name is not UTF-8; rename it".into()))?.to_owned();
-        let metadata = fs::metadata(&file).map_err(|error| refused(error.to_string()))?;
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let modified_ns = modified.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        Ok(Self { path: name, origin: Origin::File(file), bytes: metadata.len(), modified_ns, tags: Vec::new() })
+        let error = |error: std::io::Error| Unreadable { path: path.display().to_string(), reason: error.to_string() };
+        Self::named(real_file(path).map_err(error)?)
     }
 
     /// All audio files of a folder, at any depth, in the order of their paths; and what of it could not be looked
-    /// at, which is not gone for that: see [`Scope::but`](crate::Scope::but).
+    /// at, which is not gone for that: see [`Scope::but`](crate::Scope::but). Names start with the folder's path without
+    /// links, `.` and `..`; links below it keep their names.
     ///
     /// # Errors
     /// [`IndexingError::Folder`] if that is the folder itself.
     pub fn folder(folder: &Path) -> Result<(Vec<Self>, Vec<Unreadable>), IndexingError> {
-        // As the names in an index are, so that what is below an unreadable path is known by its name.
         let error = |source| IndexingError::Folder { path: folder.to_owned(), source };
-        let folder = std::path::absolute(folder).map_err(error)?;
+        fs::metadata(folder).map_err(error)?;
+        let folder = real_path(folder).map_err(error)?;
         let found = AudioFolder::read(&folder);
         let (mut items, mut unreadable) = (Vec::new(), Vec::new());
         for (path, source) in found.unreadable {
@@ -58,12 +53,54 @@ impl Item {
             unreadable.push(Unreadable { path: path.display().to_string(), reason });
         }
         for path in found.files {
-            match Self::file(&path) {
+            match Self::named(path) {
                 Ok(item) => items.push(item),
                 Err(refused) => unreadable.push(refused),
             }
         }
         items.sort_by(|a, b| a.path.cmp(&b.path));
         Ok((items, unreadable))
+    }
+
+    /// A file whose path is its name.
+    fn named(file: PathBuf) -> Result<Self, Unreadable> {
+        let refused = |reason: String| Unreadable { path: file.display().to_string(), reason };
+        let path = file.to_str().ok_or_else(|| refused("its name is not UTF-8; rename it".into()))?.to_owned();
+        let state = FileState::stamps(&file).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { path, origin: Origin::File(file), state, tags: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_set_of_names_however_it_is_spelled() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(dir.path()).unwrap();
+        fs::create_dir_all(root.join("music/more")).unwrap();
+        fs::write(root.join("music/a.wav"), "1").unwrap();
+        fs::write(root.join("music/more/b.wav"), "22").unwrap();
+        let names = |folder: &str| {
+            let (items, unreadable) = Item::folder(&root.join(folder)).unwrap();
+            assert!(unreadable.is_empty());
+            items.into_iter().map(|item| item.path).collect::<Vec<_>>()
+        };
+        let expected = ["music/a.wav", "music/more/b.wav"].map(|name| root.join(name).to_str().unwrap().to_owned());
+        assert_eq!(names("music"), expected);
+        assert_eq!(names("music/more/.."), expected);
+        let single = Item::file(&root.join("music/more/../a.wav")).unwrap();
+        assert_eq!((single.path, single.state.bytes), (expected[0].clone(), 1));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("music", root.join("link")).unwrap();
+            assert_eq!(names("link"), expected);
+            assert_eq!(Item::file(&root.join("link/a.wav")).unwrap().path, expected[0]);
+        }
+        let refused = Item::file(&root.join("music/more/../none.wav")).unwrap_err();
+        assert_eq!(refused.path, root.join("music/none.wav").to_str().unwrap());
+        assert!(matches!(Item::folder(&root.join("none")), Err(IndexingError::Folder { .. })));
     }
 }

@@ -5,16 +5,23 @@
 //! that share a list, whose indexes [`merge`] puts together.
 
 mod ahead;
+mod away;
 #[cfg(feature = "s3")]
 mod bucket;
+mod contents;
 mod error;
 mod event;
+mod forget;
 mod indexer;
 mod item;
 mod load;
 mod merge;
 mod origin;
+mod place;
 mod plan;
+mod run;
+mod scope;
+mod settle;
 mod shard;
 mod unreadable;
 
@@ -22,10 +29,11 @@ mod unreadable;
 pub use bucket::{Bucket, Object};
 pub use error::IndexingError;
 pub use event::{Event, Outcome};
+pub use forget::forget;
 pub use indexer::{Indexer, Report, index_config};
 pub use item::Item;
 pub use merge::merge;
 pub use origin::Origin;
-pub use plan::Scope;
+pub use scope::Scope;
 pub use shard::{Done, Shard};
 pub use unreadable::{Unreadable, write_unreadable};

@@ -1,56 +1,132 @@
 //! A file as what the encoder takes.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use muscall_audio::{Clip, file_tags, load_whole};
+use muscall_audio::{Clip, FileComparison, FileState, file_tags, load_whole};
 use muscall_model::Muscall;
-use muscall_retrieval::Index;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::plan::Work;
+use crate::origin::Local;
+use crate::plan::{Known, Look, Plan, Work};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
 
 /// What a thread has made of a file.
 pub(crate) enum Loaded {
+    /// It is what it was.
+    Unchanged {
+        track: usize,
+        state: FileState,
+    },
     Windows {
-        content: u128,
+        identity: Identity,
         duration_s: f64,
         windows: Vec<Clip>,
         /// As the file names them.
         tags: Vec<String>,
     },
-    /// The content is that of a track.
+    /// The content is that of tracks, of which this is the first.
     Known {
-        content: u128,
-        track: usize,
+        identity: Identity,
+        first: usize,
     },
-    Unreadable(String),
+    /// The content is that of a file before this one, which is new as well.
+    Twin(Identity),
+    Unreadable {
+        reason: String,
+        /// Nobody knows what it holds now.
+        is_unknown: bool,
+    },
 }
 
-pub(crate) fn load(model: &Muscall, index: &Index, work: &Work) -> Loaded {
-    let fetched = work.item.origin.local().and_then(|local| Ok((hash(local.path())?, local)));
-    let (content, local) = match fetched {
-        Ok(fetched) => fetched,
-        Err(error) => return Loaded::Unreadable(format!("{error}; check its permissions")),
-    };
-    let same = |&track: &usize| index.track(track).is_ok_and(|record| record.content == content);
-    if let Some(track) = work.perhaps.iter().copied().find(same) {
-        return Loaded::Known { content, track };
+/// What was read, and when.
+pub(crate) struct Identity {
+    /// Hash of all bytes.
+    pub(crate) content: u128,
+    pub(crate) state: FileState,
+}
+
+/// Contents that were decoded, and the first file of each.
+#[derive(Default)]
+pub(crate) struct Decoded(Mutex<HashMap<u128, usize>>);
+
+impl Decoded {
+    /// The first file of a content so far, if it is before this one.
+    pub(crate) fn before(&self, number: usize, content: u128) -> Option<usize> {
+        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&content).copied();
+        first.filter(|&first| first < number)
     }
+
+    fn note(&self, number: usize, content: u128) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(content).and_modify(|first| *first = number.min(*first)).or_insert(number);
+    }
+}
+
+/// File `number` of a plan.
+pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usize) -> Loaded {
+    let Work { item, known } = &plan.work[number];
+    if let Some(Known { track, state, look: Look::Nothing, .. }) = *known {
+        // Without a look there is no new probe.
+        let probe = if item.state.probe == 0 { state.probe } else { item.state.probe };
+        return Loaded::Unchanged { track, state: FileState { probe, ..item.state } };
+    }
+    let read = || {
+        let local = item.origin.local()?;
+        let identity = identity(&local, &item.state, known.as_ref())?;
+        Ok::<_, io::Error>((local, identity))
+    };
+    let (local, identity) = match read() {
+        Ok(read) => read,
+        Err(error) => {
+            let is_unknown = error.kind() != ErrorKind::InvalidInput;
+            return Loaded::Unreadable { reason: format!("{error}; check its permissions"), is_unknown };
+        }
+    };
+    let Identity { content, state } = identity;
+    if let Some(known) = known.as_ref().filter(|known| known.content == content) {
+        return Loaded::Unchanged { track: known.track, state };
+    }
+    if let Some(first) = plan.contents.tracks(content).next() {
+        return Loaded::Known { identity, first };
+    }
+    if decoded.before(number, content).is_some() {
+        return Loaded::Twin(identity);
+    }
+    let refused = |reason: String| Loaded::Unreadable { reason, is_unknown: false };
     match load_whole(local.path(), &model.clip_config()) {
-        Ok(whole) if whole.samples.is_empty() => Loaded::Unreadable("it holds no audio".into()),
+        Ok(whole) if whole.samples.is_empty() => refused("it holds no audio".into()),
         Ok(whole) => {
+            decoded.note(number, content);
             let duration_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
             // A file without readable tags has none.
             let tags = file_tags(local.path()).unwrap_or_default();
-            Loaded::Windows { content, duration_s, windows: model.segments(&whole), tags }
+            Loaded::Windows { identity, duration_s, windows: model.segments(&whole), tags }
         }
         // What was fetched has a name of its own, which says nothing to anybody.
-        Err(error) => Loaded::Unreadable(error.to_string().replace(&*local.path().to_string_lossy(), &work.item.path)),
+        Err(error) => refused(error.to_string().replace(&*local.path().to_string_lossy(), &item.path)),
+    }
+}
+
+/// What a file holds. A known one is read as a whole only if its probe differs, or says too little.
+#[cfg_attr(not(feature = "s3"), allow(unused_variables))]
+fn identity(local: &Local<'_>, listed: &FileState, known: Option<&Known>) -> io::Result<Identity> {
+    let state = match local {
+        // Before anything else is read, so that a change from here on shows in the stamps the next time.
+        Local::Disk(path) => FileState::with_probe(path)?,
+        #[cfg(feature = "s3")]
+        Local::Fetched(_) => *listed,
+    };
+    match known {
+        Some(known) if known.look == Look::Probe && known.state.compare(&state) == FileComparison::Same => {
+            Ok(Identity { content: known.content, state })
+        }
+        _ => Ok(Identity { content: hash(local.path())?, state }),
     }
 }
 

@@ -1,137 +1,164 @@
 //! What has to be done to bring an index up to date.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 
-use muscall_retrieval::{Index, RetrievalError};
+use muscall_audio::{FileComparison, FileState};
+use muscall_retrieval::{Index, RetrievalError, TrackRecord};
 
-use crate::{Item, Unreadable};
+use crate::away::Away;
+use crate::contents::Contents;
+use crate::place::local_file;
+use crate::scope::Standing;
+use crate::{Item, Origin, Scope};
 
-/// Which tracks of the index a list of items speaks for: those of them that are not in the list are gone.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// No track but those in the list.
-    #[default]
-    Items,
-    /// All tracks whose names start so.
-    Prefix(String),
-    /// All of the index.
-    All,
-    /// Those of another scope, but for what is at or below these paths.
-    But(Box<Scope>, Vec<String>),
-}
-
-impl Scope {
-    /// Everything below a folder.
-    pub fn folder(folder: &std::path::Path) -> Self {
-        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-        let mut prefix = folder.to_string_lossy().into_owned();
-        if !prefix.ends_with(std::path::MAIN_SEPARATOR) {
-            prefix.push(std::path::MAIN_SEPARATOR);
-        }
-        Self::Prefix(prefix)
-    }
-
-    /// The same without what could not be looked at, and so may be there still.
-    #[must_use]
-    pub fn but(self, unreadable: &[Unreadable]) -> Self {
-        if unreadable.is_empty() {
-            return self;
-        }
-        Self::But(Box::new(self), unreadable.iter().map(|refused| refused.path.clone()).collect())
-    }
-
-    fn includes(&self, path: &str) -> bool {
-        match self {
-            Self::Items => false,
-            Self::Prefix(prefix) => path.starts_with(prefix),
-            Self::All => true,
-            Self::But(scope, unknown) => scope.includes(path) && !unknown.iter().any(|place| is_within(path, place)),
-        }
-    }
-}
-
-/// Whether a path is a place or below it.
-fn is_within(path: &str, place: &str) -> bool {
-    let rest = path.strip_prefix(place.trim_end_matches(std::path::MAIN_SEPARATOR));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(std::path::MAIN_SEPARATOR))
-}
-
-/// A file to be read, and tracks that may have the same content.
+/// A file to be looked at.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) item: Item,
-    pub(crate) perhaps: Vec<usize>,
+    pub(crate) known: Option<Known>,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The track that has the name of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) track: usize,
+    pub(crate) content: u128,
+    pub(crate) state: FileState,
+    pub(crate) look: Look,
+}
+
+/// How much of a known file has to be read to see whether it is what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// It is; something else has changed.
+    Nothing,
+    /// A probe, and all of it if that differs.
+    Probe,
+    /// All of it.
+    Whole,
+}
+
+/// What becomes of the name of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// A file of the list has it.
+    Wanted,
+    /// No file has it any more.
+    Gone,
+    /// It is not of the scope, or could not be looked at.
+    Elsewhere,
+}
+
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) work: Vec<Work>,
     /// Names of tracks whose files are gone.
     pub(crate) gone: Vec<String>,
+    /// Names of tracks whose files could not be looked at.
+    pub(crate) unknown: Vec<String>,
+    /// Names of tracks whose files were below folders that are empty now, by these folders.
+    pub(crate) away: BTreeMap<PathBuf, Vec<String>>,
     pub(crate) unchanged: usize,
+    pub(crate) contents: Contents,
+    fates: Vec<Fate>,
 }
 
 impl Plan {
-    pub(crate) fn new(index: &Index, items: Vec<Item>, scope: &Scope) -> Result<Self, RetrievalError> {
-        let mut known = HashMap::with_capacity(items.len());
-        let mut gone = Vec::new();
-        // Of what is gone, by size: a file of that size may be the same under another name.
-        let mut lost: HashMap<u64, Vec<usize>> = HashMap::new();
-        {
-            let wanted: HashSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
-            for track in index.tracks() {
-                let record = index.track(track)?;
-                if wanted.contains(record.path.as_str()) {
-                    known.insert(record.path.clone(), (track, record));
-                } else if scope.includes(&record.path) {
-                    lost.entry(record.bytes).or_default().push(track);
-                    gone.push(record.path);
-                }
-            }
-        }
-        let mut plan = Self { gone, ..Self::default() };
+    /// `rehash`: no file is taken to be unchanged before all of it was read.
+    pub(crate) fn new(index: &Index, items: Vec<Item>, scope: &Scope, rehash: bool) -> Result<Self, RetrievalError> {
+        let mut plan = Self::default();
+        let mut known = plan.look_up(index, &items, scope)?;
         let mut seen = HashSet::with_capacity(items.len());
         for item in items {
             if !seen.insert(item.path.clone()) {
                 continue;
             }
-            match known.get(&item.path) {
-                Some((_, old))
-                    if (old.bytes, old.modified_ns) == (item.bytes, item.modified_ns)
-                        && (item.tags.is_empty() || old.tags == item.tags) =>
-                {
-                    plan.unchanged += 1;
-                }
-                Some((track, old)) if old.bytes == item.bytes => plan.work.push(Work { perhaps: vec![*track], item }),
-                _ => {
-                    let perhaps = lost.get(&item.bytes).cloned().unwrap_or_default();
-                    plan.work.push(Work { item, perhaps });
-                }
+            let Some((track, old)) = known.remove(&item.path) else {
+                plan.work.push(Work { item, known: None });
+                continue;
+            };
+            let look = if rehash { Look::Whole } else { look(&old, &item) };
+            if look == Look::Nothing && !is_news(&old, &item.state, &item.tags) {
+                plan.unchanged += 1;
+            } else {
+                let known = Known { track, content: old.content, state: state(&old), look };
+                plan.work.push(Work { item, known: Some(known) });
             }
+        }
+        if plan.work.is_empty() {
+            plan.contents = Contents::default();
         }
         Ok(plan)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
+    /// What becomes of the name of a track of the index.
+    pub(crate) fn fate(&self, track: usize) -> Fate {
+        self.fates.get(track).copied().unwrap_or(Fate::Elsewhere)
+    }
 
-    use super::*;
-
-    #[test]
-    fn what_could_not_be_looked_at_is_not_gone() {
-        let refused = |path: &str| Unreadable { path: path.into(), reason: String::new() };
-        for scope in [Scope::folder(Path::new("/music")), Scope::All] {
-            let scope = scope.but(&[refused("/music/disk"), refused("/music/b.mp3")]);
-            for kept in ["/music/disk/a.mp3", "/music/disk/c/a.mp3", "/music/disk", "/music/b.mp3"] {
-                assert!(!scope.includes(kept), "{kept}");
+    /// Decides about all tracks; gives those that have the name of an item.
+    fn look_up(
+        &mut self,
+        index: &Index,
+        items: &[Item],
+        scope: &Scope,
+    ) -> Result<HashMap<String, (usize, TrackRecord)>, RetrievalError> {
+        let wanted: HashSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
+        let mut known = HashMap::with_capacity(items.len());
+        let mut contents = Vec::with_capacity(index.len());
+        let mut away = scope.root().map(Away::new);
+        for track in index.tracks() {
+            let record = index.track(track)?;
+            contents.push((record.content, track));
+            // Tracks that were removed before have numbers, too.
+            self.fates.resize(track, Fate::Elsewhere);
+            if wanted.contains(record.path.as_str()) {
+                self.fates.push(Fate::Wanted);
+                known.insert(record.path.clone(), (track, record));
+                continue;
             }
-            for gone in ["/music/a.mp3", "/music/disk 2/a.mp3", "/music/b.mp3.flac"] {
-                assert!(scope.includes(gone), "{gone}");
+            match scope.standing(&record.path) {
+                Standing::Outside => {}
+                Standing::Unknown => self.unknown.push(record.path),
+                Standing::Gone => {
+                    let place = away.as_mut().zip(local_file(&record.path)).and_then(|(away, file)| away.place(file));
+                    if let Some(place) = place {
+                        self.away.entry(place).or_default().push(record.path);
+                    } else {
+                        self.fates.push(Fate::Gone);
+                        self.gone.push(record.path);
+                    }
+                }
             }
         }
-        assert!(!Scope::folder(Path::new("/music")).but(&[refused("/music/b.mp3")]).includes("/other/a.mp3"));
-        assert_eq!(Scope::All.but(&[]), Scope::All);
+        self.contents = Contents::new(contents);
+        Ok(known)
     }
+}
+
+/// The state of a file as a track was made of it.
+pub(crate) fn state(old: &TrackRecord) -> FileState {
+    let TrackRecord { bytes, modified_ns, changed_ns, inode, probe, .. } = *old;
+    FileState { bytes, modified_ns, changed_ns, inode, probe }
+}
+
+fn look(old: &TrackRecord, item: &Item) -> Look {
+    match state(old).compare(&item.state) {
+        FileComparison::Same => Look::Nothing,
+        FileComparison::Different => Look::Whole,
+        FileComparison::ProbeNeeded if !matches!(item.origin, Origin::File(_)) => {
+            // Nobody can put the times of an object back, so its size and time say enough where there is no ETag.
+            Look::Nothing
+        }
+        FileComparison::ProbeNeeded if old.probe == 0 => Look::Whole,
+        FileComparison::ProbeNeeded => Look::Probe,
+    }
+}
+
+/// Whether there is more to write down of a file that is what it was. An inode alone is not: some file systems give
+/// others each time they are mounted.
+pub(crate) fn is_news(old: &TrackRecord, now: &FileState, tags: &[String]) -> bool {
+    let times = (old.modified_ns, old.changed_ns) != (now.modified_ns, now.changed_ns);
+    times || (old.probe == 0 && now.probe != 0) || (!tags.is_empty() && old.tags != tags)
 }

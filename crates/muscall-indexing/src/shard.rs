@@ -139,8 +139,7 @@ mod tests {
         let item = |i: usize| Item {
             path: format!("music/{i}.mp3"),
             origin: crate::Origin::File(PathBuf::new()),
-            bytes: 0,
-            modified_ns: 0,
+            state: muscall_audio::FileState::default(),
             tags: Vec::new(),
         };
         let takers = |i| (0..8).filter(|&number| Shard { number, count: 8 }.takes(&item(i))).count();

@@ -33,6 +33,9 @@ fn record(track: usize) -> TrackRecord {
         content: u128::MAX - track as u128,
         bytes: 1000 + track as u64,
         modified_ns: track as u64,
+        changed_ns: u64::MAX - track as u64,
+        inode: 7 * track as u64,
+        probe: track as u64 ^ 0xaaaa,
         duration_s: 60.0,
         tags: vec![format!("genre={}", if track.is_multiple_of(2) { "jazz" } else { "" }), "n".into()],
     }

@@ -10,7 +10,9 @@ use muscall_kernels::{Quantised, quantise_row};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::index::block::encode_record;
-use crate::index::format::{BLOCK_HEADER_BYTES, BlockHeader, Commit, HEADER_BYTES, Header, PAGE_BYTES, TRACK_BYTES};
+use crate::index::format::{
+    BLOCK_HEADER_BYTES, BlockHeader, Commit, HEADER_BYTES, Header, PAGE_BYTES, TRACK_WORDS, Version,
+};
 use crate::index::{IndexConfig, TrackRecord};
 use crate::ranking::mean_direction;
 use crate::{Embeddings, RetrievalError};
@@ -21,7 +23,7 @@ const BLOCK_FLOATS: usize = 16 << 20;
 /// Gives every file of this process a number of its own.
 static FILES: AtomicU64 = AtomicU64::new(0);
 
-/// The end of an index's file.
+/// The end of an index's file, which is of the newest version.
 #[derive(Debug)]
 pub(super) struct Appender {
     file: File,
@@ -43,7 +45,7 @@ struct Pending {
     owners: Vec<u32>,
     starts: Vec<f32>,
     tracks: Vec<f32>,
-    records: Vec<[u64; TRACK_BYTES / 8]>,
+    records: Vec<[u64; TRACK_WORDS]>,
     paths: Vec<[u64; 2]>,
     removed: Vec<u32>,
     text: Vec<u8>,
@@ -57,7 +59,7 @@ impl Appender {
 
     /// An empty file, which appears as a whole. Its commits go on from an even number.
     pub(super) fn create(path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, RetrievalError> {
-        let header = Header { file: unique_number(), config: config.clone() };
+        let header = Header { version: Version::Three, file: unique_number(), config: config.clone() };
         let sequence = sequence.next_multiple_of(2);
         let empty = |sequence| Commit { sequence, length: HEADER_BYTES as u64, last_block: 0, tracks: 0, segments: 0 };
         let mut bytes = header.encode();
@@ -190,7 +192,7 @@ impl Appender {
 impl Pending {
     /// The bytes of the block.
     fn block(&self, mut header: BlockHeader, dim: usize) -> Option<Vec<u8>> {
-        let columns = header.columns(dim)?;
+        let columns = header.columns(dim, Version::Three)?;
         let start = BlockHeader::body_at(columns.bytes);
         let mut bytes = vec![0; start + columns.bytes];
         let (front, body) = bytes.split_at_mut(start);

@@ -6,7 +6,7 @@ use bytemuck::AnyBitPattern;
 use muscall_kernels::MappedFile;
 
 use crate::index::TrackRecord;
-use crate::index::format::{BLOCK_HEADER_BYTES, BlockHeader, Columns, TRACK_BYTES};
+use crate::index::format::{BLOCK_HEADER_BYTES, BlockHeader, Columns, TRACK_WORDS, Version};
 use crate::index::verified::Verified;
 
 #[cfg(target_endian = "big")]
@@ -17,6 +17,7 @@ compile_error!("the index is mapped as it lies in the file, with little-endian n
 pub(super) struct Block {
     pub(super) header: BlockHeader,
     pub(super) columns: Columns,
+    version: Version,
     checksums: Range<usize>,
     body: Range<usize>,
     verified: Verified,
@@ -39,6 +40,9 @@ struct Fixed {
     bytes: u64,
     modified_ns: u64,
     duration_s: f64,
+    changed_ns: u64,
+    inode: u64,
+    probe: u64,
 }
 
 pub(super) type Checked<T> = Result<T, &'static str>;
@@ -47,12 +51,12 @@ const DAMAGED: &str = "a checksum does not match what is in the file";
 const IMPOSSIBLE: &str = "a field of a track points outside its block";
 
 impl Block {
-    /// The block that starts at `at`, and where it ends.
-    pub(super) fn open(map: &MappedFile, at: usize, dim: usize) -> Checked<(Self, usize)> {
+    /// The block that starts at `at` in a file of that version, and where it ends.
+    pub(super) fn open(map: &MappedFile, at: usize, dim: usize, version: Version) -> Checked<(Self, usize)> {
         let cut = "a block reaches beyond the end of the file";
         let file = map.bytes();
         let (header, sum) = BlockHeader::decode(file.get(at..at + BLOCK_HEADER_BYTES).ok_or(cut)?)?;
-        let columns = header.columns(dim).ok_or("a block is too large for this machine")?;
+        let columns = header.columns(dim, version).ok_or("a block is too large for this machine")?;
         let start = at + BlockHeader::body_at(columns.bytes);
         let checksums = at + BLOCK_HEADER_BYTES..start;
         let end = start.checked_add(columns.bytes).filter(|&end| end <= file.len()).ok_or(cut)?;
@@ -60,7 +64,7 @@ impl Block {
             return Err("the checksums of a block do not match their own");
         }
         let verified = Verified::new(columns.bytes);
-        Ok((Self { header, columns, checksums, body: start..end, verified }, end))
+        Ok((Self { header, columns, version, checksums, body: start..end, verified }, end))
     }
 
     fn bytes<'a>(&self, map: &'a MappedFile, range: Range<usize>) -> Checked<&'a [u8]> {
@@ -141,11 +145,12 @@ impl Block {
     }
 
     pub(super) fn record(&self, map: &MappedFile, track: usize) -> Checked<TrackRecord> {
-        let Fixed { path, tags, content, bytes, modified_ns, duration_s, .. } = self.fixed(map, track)?;
+        let Fixed { path, tags, content, bytes, modified_ns, duration_s, changed_ns, inode, probe, .. } =
+            self.fixed(map, track)?;
         // A tag ends with a zero, which none contains.
         let tags = self.text(map, tags)?.split_terminator('\0').map(str::to_owned).collect();
         let path = self.text(map, path)?.to_owned();
-        Ok(TrackRecord { path, content, bytes, modified_ns, duration_s, tags })
+        Ok(TrackRecord { path, content, bytes, modified_ns, changed_ns, inode, probe, duration_s, tags })
     }
 
     fn text<'a>(&self, map: &'a MappedFile, (at, length): (u32, u32)) -> Checked<&'a str> {
@@ -155,8 +160,10 @@ impl Block {
     }
 
     fn fixed(&self, map: &MappedFile, track: usize) -> Checked<Fixed> {
-        let words: &[u64] =
-            self.values(map, &self.columns.records, track * TRACK_BYTES / 8..(track + 1) * TRACK_BYTES / 8)?;
+        let count = self.version.track_words();
+        let words: &[u64] = self.values(map, &self.columns.records, track * count..(track + 1) * count)?;
+        // What an older version does not have is unknown.
+        let later = |word: usize| words.get(word).copied().unwrap_or_default();
         let halves = |word: u64| (word as u32, (word >> 32) as u32);
         Ok(Fixed {
             path: halves(words[0]),
@@ -166,17 +173,15 @@ impl Block {
             bytes: words[5],
             modified_ns: words[6],
             duration_s: f64::from_bits(words[7]),
+            changed_ns: later(8),
+            inode: later(9),
+            probe: later(10),
         })
     }
 }
 
 /// The fixed fields of a track as [`Block`] reads them.
-pub(super) fn encode_record(
-    record: &TrackRecord,
-    first: u32,
-    count: u32,
-    text: &mut Vec<u8>,
-) -> [u64; TRACK_BYTES / 8] {
+pub(super) fn encode_record(record: &TrackRecord, first: u32, count: u32, text: &mut Vec<u8>) -> [u64; TRACK_WORDS] {
     let mut put = |parts: &[&str], end: &[u8]| {
         let at = text.len();
         parts.iter().for_each(|part| {
@@ -190,5 +195,7 @@ pub(super) fn encode_record(
     let tags = put(&tags, &[0]);
     let content = [record.content as u64, (record.content >> 64) as u64];
     let segments = u64::from(first) | u64::from(count) << 32;
-    [path, tags, segments, content[0], content[1], record.bytes, record.modified_ns, record.duration_s.to_bits()]
+    let TrackRecord { bytes, modified_ns, duration_s, changed_ns, inode, probe, .. } = *record;
+    let [low, high] = content;
+    [path, tags, segments, low, high, bytes, modified_ns, duration_s.to_bits(), changed_ns, inode, probe, 0]
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::index::IndexConfig;
 
-/// First bytes of the file, the version of the format in the last one.
-const MAGIC: &[u8; 16] = b"muscall index\0\0\x02";
+/// First bytes of the file; the version of the format follows.
+const MAGIC: &[u8; 15] = b"muscall index\0\0";
 const BLOCK_MAGIC: &[u8; 8] = b"MUSBLOCK";
 /// Bytes of the header, of which the first part never changes.
 pub(super) const HEADER_BYTES: usize = 4096;
@@ -20,12 +20,22 @@ pub(super) const BLOCK_HEADER_BYTES: usize = 256;
 pub(super) const PAGE_BYTES: usize = 16 << 10;
 /// Columns start at multiples of this.
 const ALIGNMENT: usize = 64;
-/// A track's fixed fields.
-pub(super) const TRACK_BYTES: usize = 64;
+/// A track's fixed fields as they are written now.
+pub(super) const TRACK_WORDS: usize = 12;
+
+/// Of the format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Records end with the duration. It is read, and never written.
+    Two = 2,
+    /// Records go on with `ctime`, inode and probe.
+    Three = 3,
+}
 
 /// What never changes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Header {
+    pub(super) version: Version,
     /// Drawn when the file was made: a file that replaces another one has another number.
     pub(super) file: u64,
     pub(super) config: IndexConfig,
@@ -77,7 +87,7 @@ pub(super) struct Columns {
     pub(super) tracks: Range<usize>,
     pub(super) track_codes: Range<usize>,
     pub(super) track_scales: Range<usize>,
-    /// `[tracks]` of [`TRACK_BYTES`].
+    /// `[tracks]` of [`Version::track_words`] u64 each.
     pub(super) records: Range<usize>,
     /// `[tracks]` of a path's hash and the track (u64 each), in the order of hashes.
     pub(super) paths: Range<usize>,
@@ -90,9 +100,20 @@ pub(super) struct Columns {
     pub(super) bytes: usize,
 }
 
+impl Version {
+    /// Numbers of 8 bytes in a track's record.
+    pub(super) fn track_words(self) -> usize {
+        match self {
+            Self::Two => 8,
+            Self::Three => TRACK_WORDS,
+        }
+    }
+}
+
 impl Header {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::from(*MAGIC);
+        bytes.push(self.version as u8);
         bytes.extend(self.file.to_le_bytes());
         bytes.extend((self.config.dim as u64).to_le_bytes());
         bytes.extend(self.config.window_s.to_le_bytes());
@@ -105,14 +126,16 @@ impl Header {
     /// From the first bytes of a file.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
         let bytes = bytes.get(..FIXED_BYTES).ok_or("it is shorter than a header")?;
-        if !bytes.starts_with(&MAGIC[..13]) {
+        if !bytes.starts_with(MAGIC) {
             return Err("it does not start as an index does");
         }
-        if !bytes.starts_with(MAGIC) {
-            return Err("it is of another version of the format");
-        }
+        let version = match bytes[MAGIC.len()] {
+            2 => Version::Two,
+            3 => Version::Three,
+            _ => return Err("it is of another version of the format"),
+        };
         let mut fields = Fields(unseal(bytes).ok_or("the checksum of the header does not match")?);
-        fields.bytes(MAGIC.len())?;
+        fields.bytes(MAGIC.len() + 1)?;
         let (file, dim) = (fields.u64()?, fields.u64()?);
         let (window_s, hop_s) = (f64::from_bits(fields.u64()?), f64::from_bits(fields.u64()?));
         let length = usize::try_from(fields.u64()?).map_err(|_| OVERFLOW)?;
@@ -121,7 +144,7 @@ impl Header {
         let dim = usize::try_from(dim).map_err(|_| OVERFLOW)?;
         let config = IndexConfig { dim, fingerprint, window_s, hop_s };
         config.validate().map_err(|_| "the header holds a setting that cannot be")?;
-        Ok(Self { file, config })
+        Ok(Self { version, file, config })
     }
 }
 
@@ -162,8 +185,8 @@ impl Commit {
 }
 
 impl BlockHeader {
-    /// The columns of such a block.
-    pub(super) fn columns(&self, dim: usize) -> Option<Columns> {
+    /// The columns of such a block in a file of that version.
+    pub(super) fn columns(&self, dim: usize, version: Version) -> Option<Columns> {
         let mut end = 0_usize;
         let mut column = |count: u32, width: usize| {
             let start = end.checked_next_multiple_of(ALIGNMENT)?;
@@ -180,7 +203,7 @@ impl BlockHeader {
             tracks: column(tracks, dim * 4)?,
             track_codes: column(tracks, dim)?,
             track_scales: column(tracks, 8)?,
-            records: column(tracks, TRACK_BYTES)?,
+            records: column(tracks, version.track_words() * 8)?,
             paths: column(tracks, 16)?,
             removed: column(self.removed, 4)?,
             sum: column(1, dim * 8)?,

@@ -69,6 +69,13 @@ pub struct TrackRecord {
     pub bytes: u64,
     /// When the file was changed, since 1970.
     pub modified_ns: u64,
+    /// When content, name or permissions of the file were changed (the `ctime` of Unix), since 1970; 0 if unknown.
+    pub changed_ns: u64,
+    /// Number of the file in its file system; 0 if unknown.
+    pub inode: u64,
+    /// Hash of parts of the content, by which a file that was replaced is noticed without reading all of it; 0 if
+    /// unknown.
+    pub probe: u64,
     /// Length of the audio.
     pub duration_s: f64,
     /// What else is known, such as `genre=jazz`; by which a search may be filtered.

@@ -48,7 +48,7 @@ impl Index {
             std::io::ErrorKind::UnexpectedEof => corrupt("it is shorter than its last commit: its end was cut off"),
             _ => io(source),
         })?;
-        let blocks = read_blocks(&map, &commit, header.config.dim).map_err(corrupt)?;
+        let blocks = read_blocks(&map, &commit, &header).map_err(corrupt)?;
         let removed = vec![0; (commit.tracks as usize).div_ceil(64)];
         let (tracks, segments) = (commit.tracks as usize, commit.segments as usize);
         let mut index = Self { path: path.to_owned(), map, header, commit, blocks, removed, tracks, segments };
@@ -279,7 +279,7 @@ pub(super) fn read_header(file: &mut File, path: &Path) -> Result<(Header, Commi
 }
 
 /// All blocks of a state, in the order of the file, which they fill without a gap.
-fn read_blocks(map: &MappedFile, commit: &Commit, dim: usize) -> Checked<Vec<Block>> {
+fn read_blocks(map: &MappedFile, commit: &Commit, file: &Header) -> Checked<Vec<Block>> {
     let chain = "the blocks do not follow each other";
     let mut blocks = Vec::new();
     let (mut at, mut end) = (commit.last_block as usize, commit.length as usize);
@@ -288,7 +288,7 @@ fn read_blocks(map: &MappedFile, commit: &Commit, dim: usize) -> Checked<Vec<Blo
         if at < HEADER_BYTES || at >= end {
             return Err(chain);
         }
-        let (block, block_end) = Block::open(map, at, dim)?;
+        let (block, block_end) = Block::open(map, at, file.config.dim, file.version)?;
         let header = &block.header;
         let follows = block_end == end
             && header.sequence <= sequence

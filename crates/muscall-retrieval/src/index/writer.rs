@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
 use crate::index::append::Appender;
+use crate::index::format::Version;
 use crate::index::lock::{io, lock, real_path};
 use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
@@ -58,7 +59,8 @@ impl IndexWriter {
         Self::locked(&path, &config.fingerprint, lock)
     }
 
-    /// An index that exists, for the model of this fingerprint.
+    /// An index that exists, for the model of this fingerprint. A file of an older version is put into the present
+    /// one first, as [`compact`](Self::compact) does.
     ///
     /// # Errors
     /// As [`Index::open_for`], and [`RetrievalError::Locked`] if another writer has it.
@@ -87,9 +89,13 @@ impl IndexWriter {
         Ok(writer)
     }
 
-    /// The index as it is now that nobody else can change or replace it.
+    /// The index as it is now that nobody else can change or replace it; one of an older version is rewritten.
     fn locked(path: &Path, fingerprint: &str, lock: File) -> Result<Self, RetrievalError> {
-        let base = Index::open_for(path, fingerprint)?;
+        let mut base = Index::open_for(path, fingerprint)?;
+        if base.header.version == Version::Two {
+            super::compact::rewrite(&base)?;
+            base = Index::open_for(path, fingerprint)?;
+        }
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| io(path, source))?;
         let (header, commit) = read_header(&mut file, path)?;
         let appender = Appender::new(file, path, header, commit);

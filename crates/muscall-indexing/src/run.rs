@@ -1,0 +1,278 @@
+//! One run of an [`Indexer`]: files as they come from the threads, one after the other.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use muscall_audio::{Clip, FileState};
+use muscall_model::Muscall;
+use muscall_retrieval::{Index, IndexWriter, TrackRecord};
+
+use crate::load::{Decoded, Identity, Loaded};
+use crate::plan::{Plan, is_news};
+use crate::settle::{Settler, Source};
+use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Unreadable};
+
+/// A track some of whose windows have not been heard yet.
+struct Open {
+    item: Item,
+    record: TrackRecord,
+    starts_s: Vec<f32>,
+    rows: Vec<f32>,
+}
+
+/// What there is to do, and what threads find out about it.
+#[derive(Clone, Copy)]
+pub(crate) struct Planned<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The state of the index that was planned for.
+    pub(crate) index: &'a Index,
+    pub(crate) decoded: &'a Decoded,
+}
+
+/// What one run carries along.
+pub(crate) struct Run<'a, L> {
+    model: &'a Muscall,
+    settings: &'a Indexer,
+    planned: Planned<'a>,
+    writer: &'a mut IndexWriter,
+    listen: L,
+    report: Report,
+    /// Tracks in the order of their windows, of which `windows` are waiting.
+    open: VecDeque<Open>,
+    windows: VecDeque<Clip>,
+    settler: Settler,
+    /// Files with the content of a new one before them.
+    twins: Vec<(usize, Identity)>,
+    committed: Instant,
+}
+
+impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
+    pub(crate) fn new(
+        (model, settings): (&'a Muscall, &'a Indexer),
+        planned: Planned<'a>,
+        writer: &'a mut IndexWriter,
+        listen: L,
+    ) -> Self {
+        let report = Report { unchanged: planned.plan.unchanged, ..Report::default() };
+        let (open, windows, twins) = (VecDeque::new(), VecDeque::new(), Vec::new());
+        let (settler, committed) = (Settler::default(), Instant::now());
+        Self { model, settings, planned, writer, listen, report, open, windows, settler, twins, committed }
+    }
+
+    /// Tells what there is to do.
+    pub(crate) fn begin(&mut self) -> ControlFlow<()> {
+        let Plan { work, unchanged, gone, .. } = self.planned.plan;
+        let bytes = work.iter().map(|work| work.item.state.bytes).sum();
+        (self.listen)(Event::Planned { files: work.len(), bytes, unchanged: *unchanged, gone: gone.len() })
+    }
+
+    /// Takes file `number` of the plan, when all before it were taken.
+    pub(crate) fn take(&mut self, number: usize, loaded: Loaded) -> Result<ControlFlow<()>, IndexingError> {
+        let Planned { plan, decoded, .. } = self.planned;
+        let item = &plan.work[number].item;
+        let flow = match loaded {
+            Loaded::Unchanged { track, state } => self.unchanged(item, track, state)?,
+            Loaded::Known { identity, first } => self.known(item, identity, first)?,
+            Loaded::Twin(identity) => self.twin(number, identity),
+            // Two threads may have decoded one content at the same time.
+            Loaded::Windows { identity, .. } if decoded.before(number, identity.content).is_some() => {
+                self.twin(number, identity)
+            }
+            Loaded::Windows { identity, duration_s, windows, tags } => {
+                let starts_s = windows.iter().map(|window| window.start_s as f32).collect();
+                self.windows.extend(windows);
+                let record = record(item, identity, duration_s, tags);
+                self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new() });
+                self.encode(false)?
+            }
+            Loaded::Unreadable { reason, is_unknown } => self.unreadable(item, reason, is_unknown)?,
+        };
+        if self.committed.elapsed() >= self.settings.commit_every {
+            self.commit()?;
+        }
+        Ok(flow)
+    }
+
+    /// Does what is left once all files were taken, or the listener has broken off.
+    pub(crate) fn finish(mut self, mut flow: ControlFlow<()>) -> Result<Report, IndexingError> {
+        if flow.is_continue() {
+            flow = self.encode(true)?;
+        }
+        if flow.is_continue() {
+            flow = self.copy_twins()?;
+        }
+        let plan = self.planned.plan;
+        if flow.is_continue() {
+            // Last, when what was moved does not have these names any more.
+            for path in &plan.gone {
+                self.report.removed += usize::from(self.writer.remove(path)?);
+            }
+        }
+        self.report.kept += self.count(&plan.unknown)?;
+        for (place, names) in &plan.away {
+            let tracks = self.count(names)?;
+            self.report.kept += tracks;
+            if tracks > 0 {
+                let folder = Unreadable::empty_folder(place, tracks);
+                let _ = (self.listen)(Event::Away(&folder));
+                self.report.unreadable.push(folder);
+            }
+        }
+        self.report.stopped = flow.is_break();
+        self.commit()?;
+        Ok(self.report)
+    }
+
+    /// A file that is what it was; its track may know older times.
+    fn unchanged(&mut self, item: &Item, track: usize, state: FileState) -> Result<ControlFlow<()>, IndexingError> {
+        let index = self.planned.index;
+        let (old, segments) = (index.track(track)?, index.segments(track)?);
+        if is_news(&old, &state, &item.tags) {
+            let identity = Identity { content: old.content, state };
+            self.writer.remove(&old.path)?;
+            let record = record(item, identity, old.duration_s, old.tags);
+            self.writer.add(&record, segments.starts_s, segments.rows.values())?;
+        }
+        self.report.unchanged += 1;
+        Ok(self.tell(item, Outcome::Unchanged))
+    }
+
+    fn known(&mut self, item: &Item, identity: Identity, first: usize) -> Result<ControlFlow<()>, IndexingError> {
+        let Planned { plan, index, .. } = self.planned;
+        let Source { track, is_moved } = self.settler.source(index, plan, item, (identity.content, first))?;
+        let from = self.copy(item, identity, index, track)?;
+        if !is_moved {
+            self.report.copied += 1;
+            return Ok(self.tell(item, Outcome::Copied { from: &from }));
+        }
+        self.writer.remove(&from)?;
+        self.report.moved += 1;
+        Ok(self.tell(item, Outcome::Moved { from: &from }))
+    }
+
+    fn twin(&mut self, number: usize, identity: Identity) -> ControlFlow<()> {
+        self.twins.push((number, identity));
+        ControlFlow::Continue(())
+    }
+
+    /// Gives an item the rows of a track; gives that track's name.
+    fn copy(
+        &mut self,
+        item: &Item,
+        identity: Identity,
+        index: &Index,
+        track: usize,
+    ) -> Result<String, IndexingError> {
+        let (old, segments) = (index.track(track)?, index.segments(track)?);
+        // What has this name now holds something else.
+        self.writer.remove(&item.path)?;
+        let record = record(item, identity, old.duration_s, old.tags);
+        self.writer.add(&record, segments.starts_s, segments.rows.values())?;
+        Ok(old.path)
+    }
+
+    /// Gives files the rows of those before them with the same content, which are in the index now.
+    fn copy_twins(&mut self) -> Result<ControlFlow<()>, IndexingError> {
+        let mut flow = ControlFlow::Continue(());
+        if self.twins.is_empty() {
+            return Ok(flow);
+        }
+        self.commit()?;
+        let Planned { plan, decoded, .. } = self.planned;
+        let index = Index::open_for(self.writer.path(), &self.model.fingerprint())?;
+        for (number, identity) in std::mem::take(&mut self.twins) {
+            let item = &plan.work[number].item;
+            let first = decoded.before(number, identity.content).unwrap_or(number);
+            // If there is none, the file is new still, and comes the next time.
+            if let Some(track) = index.find(&plan.work[first].item.path)? {
+                let from = self.copy(item, identity, &index, track)?;
+                self.report.copied += 1;
+                flow = self.tell(item, Outcome::Copied { from: &from });
+            }
+            if flow.is_break() {
+                break;
+            }
+        }
+        Ok(flow)
+    }
+
+    fn unreadable(
+        &mut self,
+        item: &Item,
+        reason: String,
+        is_unknown: bool,
+    ) -> Result<ControlFlow<()>, IndexingError> {
+        let unreadable = Unreadable { path: item.path.clone(), reason };
+        if is_unknown {
+            self.report.kept += self.count(std::slice::from_ref(&item.path))?;
+        } else {
+            // What it was before is not there any more.
+            self.report.removed += usize::from(self.writer.remove(&item.path)?);
+        }
+        let flow = self.tell(item, Outcome::Unreadable(&unreadable));
+        self.report.unreadable.push(unreadable);
+        Ok(flow)
+    }
+
+    /// Puts windows through the encoder, as long as there are whole batches or until there is none.
+    fn encode(&mut self, all: bool) -> Result<ControlFlow<()>, IndexingError> {
+        let batch = self.settings.batch.max(1);
+        let mut flow = ControlFlow::Continue(());
+        while self.windows.len() >= if all { 1 } else { batch } {
+            let clips: Vec<Clip> = self.windows.drain(..batch.min(self.windows.len())).collect();
+            let embeddings = self.model.embed_loaded(&clips)?;
+            let mut rows = embeddings.values();
+            let dim = embeddings.dim();
+            for track in &mut self.open {
+                let missing = track.starts_s.len() * dim - track.rows.len();
+                let (own, rest) = rows.split_at(missing.min(rows.len()));
+                track.rows.extend_from_slice(own);
+                rows = rest;
+            }
+            while self.open.front().is_some_and(|track| track.rows.len() == track.starts_s.len() * dim) {
+                let Some(track) = self.open.pop_front() else { break };
+                let duration_s = track.record.duration_s;
+                self.writer.remove(&track.record.path)?;
+                self.writer.add(&track.record, &track.starts_s, &track.rows)?;
+                self.report.embedded += 1;
+                self.report.audio_s += duration_s;
+                let segments = track.starts_s.len();
+                let told = self.tell(&track.item, Outcome::Embedded { duration_s, segments });
+                if told.is_break() {
+                    flow = told;
+                }
+            }
+        }
+        Ok(flow)
+    }
+
+    fn tell(&mut self, item: &Item, outcome: Outcome<'_>) -> ControlFlow<()> {
+        (self.listen)(Event::File { path: &item.path, bytes: item.state.bytes, outcome })
+    }
+
+    /// How many of these names are in the index.
+    fn count(&self, names: &[String]) -> Result<usize, IndexingError> {
+        let mut found = 0;
+        for name in names {
+            found += usize::from(self.writer.find(name)?.is_some());
+        }
+        Ok(found)
+    }
+
+    fn commit(&mut self) -> Result<(), IndexingError> {
+        self.writer.commit()?;
+        self.committed = Instant::now();
+        let tracks = self.writer.len();
+        // Whether to stop is asked for every file.
+        let _ = (self.listen)(Event::Committed { tracks });
+        Ok(())
+    }
+}
+
+fn record(item: &Item, identity: Identity, duration_s: f64, own_tags: Vec<String>) -> TrackRecord {
+    let tags = if item.tags.is_empty() { own_tags } else { item.tags.clone() };
+    let FileState { bytes, modified_ns, changed_ns, inode, probe } = identity.state;
+    let (path, content) = (item.path.clone(), identity.content);
+    TrackRecord { path, content, bytes, modified_ns, changed_ns, inode, probe, duration_s, tags }
+}

@@ -1,0 +1,113 @@
+//! What a list of items speaks for.
+
+use std::path::{MAIN_SEPARATOR, Path};
+
+use crate::Unreadable;
+use crate::place::{is_within, local_file, real_file, real_path};
+
+/// Which tracks of the index a list of items speaks for: those of them that are not in the list are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// No track but those in the list.
+    #[default]
+    Items,
+    /// All tracks whose names start so. Where that is a folder of this machine, tracks below a folder that is empty
+    /// now are kept, since a mount point without its disk looks like that.
+    Prefix(String),
+    /// All of the index, whatever a folder looks like.
+    All,
+    /// Those of another scope, but for what is at or below these paths.
+    But(Box<Scope>, Vec<String>),
+}
+
+/// How a scope stands to a track that is not in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is none of the scope's.
+    Outside,
+    /// It could not be looked at.
+    Unknown,
+    /// It is gone.
+    Gone,
+}
+
+impl Scope {
+    /// Everything below a folder, however its path is spelled: links, `.` and `..` are resolved, as in the names that
+    /// [`Item::folder`](crate::Item::folder) gives.
+    pub fn folder(folder: &Path) -> Self {
+        let folder = real_path(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut prefix = folder.to_string_lossy().into_owned();
+        if !prefix.ends_with(MAIN_SEPARATOR) {
+            prefix.push(MAIN_SEPARATOR);
+        }
+        Self::Prefix(prefix)
+    }
+
+    /// The same without what could not be looked at, and so may be there still.
+    #[must_use]
+    pub fn but(self, unreadable: &[Unreadable]) -> Self {
+        if unreadable.is_empty() {
+            return self;
+        }
+        let mut unknown: Vec<String> = unreadable.iter().map(|refused| refused.path.clone()).collect();
+        // As the names of an index are spelled, if these are not.
+        for refused in unreadable.iter().filter(|refused| !refused.path.contains("://")) {
+            let name = real_file(Path::new(&refused.path)).ok();
+            unknown.extend(name.and_then(|name| name.to_str().map(str::to_owned)).filter(|name| *name != refused.path));
+        }
+        Self::But(Box::new(self), unknown)
+    }
+
+    pub(crate) fn standing(&self, name: &str) -> Standing {
+        match self {
+            Self::Items => Standing::Outside,
+            Self::Prefix(prefix) if !name.starts_with(prefix) => Standing::Outside,
+            Self::Prefix(_) | Self::All => Standing::Gone,
+            Self::But(scope, unknown) => match scope.standing(name) {
+                Standing::Gone if unknown.iter().any(|place| is_within(name, place)) => Standing::Unknown,
+                standing => standing,
+            },
+        }
+    }
+
+    /// The folder of this machine that it is about.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        match self {
+            Self::Prefix(prefix) => local_file(prefix),
+            Self::But(scope, _) => scope.root(),
+            Self::Items | Self::All => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_looked_at_is_not_gone() {
+        let refused = |path: &str| Unreadable { path: path.into(), reason: String::new() };
+        for scope in [Scope::folder(Path::new("/no music")), Scope::All] {
+            let scope = scope.but(&[refused("/no music/disk"), refused("/no music/b.mp3")]);
+            for kept in ["/no music/disk/a.mp3", "/no music/disk/c/a.mp3", "/no music/disk", "/no music/b.mp3"] {
+                assert_eq!(scope.standing(kept), Standing::Unknown, "{kept}");
+            }
+            for gone in ["/no music/a.mp3", "/no music/disk 2/a.mp3", "/no music/b.mp3.flac"] {
+                assert_eq!(scope.standing(gone), Standing::Gone, "{gone}");
+            }
+        }
+        let scope = Scope::folder(Path::new("/no music")).but(&[refused("/no music/b.mp3")]);
+        assert_eq!(scope.standing("/other/a.mp3"), Standing::Outside);
+        assert_eq!(Scope::All.but(&[]), Scope::All);
+    }
+
+    #[test]
+    fn a_folder_is_the_same_however_it_is_spelled() {
+        let expected = Scope::Prefix("/no/music/".into());
+        for spelled in ["/no/music", "/no/music/", "/no/./music", "/no/music/../music", "/no/x/../music/."] {
+            assert_eq!(Scope::folder(Path::new(spelled)), expected, "{spelled}");
+        }
+        let refused = [Unreadable { path: "/no/x/../music/a".into(), reason: String::new() }];
+        assert_eq!(expected.but(&refused).standing("/no/music/a/b.mp3"), Standing::Unknown);
+    }
+}
