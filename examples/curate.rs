@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use muscall::Index;
+use muscall::audio::Part;
 use muscall::retrieval::{Embeddings, Playlist, PlaylistEntry, PlaylistFormat, duplicates, walk};
 
 /// Finds tracks that are almost the same, or a way from one track to another in small steps.
@@ -94,7 +95,9 @@ fn named(paths: &[String], part: &str) -> Result<usize, String> {
 }
 
 fn entry(path: &str) -> PlaylistEntry {
+    let (path, part) = Part::split_name(path);
     let path = PathBuf::from(path);
     let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    PlaylistEntry { path, title, start_s: None, end_s: None, duration_s: None, score: 0.0 }
+    let (start_s, end_s) = (part.map(|part| part.start_s()), part.and_then(|part| part.end_s()));
+    PlaylistEntry { path, title, start_s, end_s, duration_s: None, score: 0.0 }
 }

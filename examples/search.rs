@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::Muscall;
+use muscall::audio::Part;
 use muscall::indexing::{Indexer, Scope, index_config};
 use muscall::library::{Library, Request};
 use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
@@ -95,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn entry(answer: &Answer) -> PlaylistEntry {
-    let path = PathBuf::from(&answer.path);
+    let path = PathBuf::from(Part::split_name(&answer.path).0);
     let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let moment = answer.moments.first();
     PlaylistEntry {

@@ -34,13 +34,13 @@ impl Source {
             splits => splits?,
         };
         let rows = splits.into_iter().flat_map(|(_, manifest)| manifest.rows);
-        let mut files: Vec<_> = rows.map(|row| row.audio).collect();
+        let mut files: Vec<_> = rows.map(|row| (row.audio, row.part)).collect();
         files.sort();
         files.dedup();
         let mut source = Self { items: Vec::new(), scope: Scope::Items, unreadable: Vec::new() };
-        for file in files {
+        for (file, part) in files {
             match Item::file(&file) {
-                Ok(item) => source.items.push(item),
+                Ok(item) => source.items.push(part.into_iter().fold(item, Item::with_part)),
                 Err(refused) => source.unreadable.push(refused),
             }
         }

@@ -13,6 +13,7 @@ use axum::extract::{Path as Parameter, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use muscall::audio::Part as PartOfFile;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
@@ -46,7 +47,7 @@ async fn audio(
     let source = shared.with_library(move |library| {
         let record = library.track(track)?;
         expected.check(&record)?;
-        source(PathBuf::from(record.path), &holder)
+        source(PathBuf::from(PartOfFile::split_name(&record.path).0), &holder)
     });
     respond(source.await?, &headers).await
 }

@@ -88,6 +88,7 @@ impl Bucket {
         let probe = object.e_tag.map_or(0, |tag| xxh3_64(tag.as_bytes()).max(1));
         let modified_ns = modified_ns.unwrap_or_default();
         Item {
+            part: None,
             path: format!("{}/{}", self.url, object.location),
             state: FileState { bytes: object.size, modified_ns, probe, ..FileState::default() },
             tags: Vec::new(),

@@ -3,18 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::{AudioFolder, FileState};
+use muscall_audio::{AudioFolder, FileState, Part};
 
 use crate::place::{real_file, real_path};
 use crate::{IndexingError, Origin, Unreadable};
 
-/// An audio file, and by what its changes are noticed.
+/// An audio file or a part of one, and by what its changes are noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// Its name in the index.
     pub path: String,
     /// Where its bytes are.
     pub origin: Origin,
+    /// The part of the file that is meant, or all of it.
+    pub part: Option<Part>,
     /// Size, times and inode. Of an object in a bucket, the hash of its ETag takes the place of the probe.
     pub state: FileState,
     /// What else is known, such as `genre=jazz`; if it is empty, what the file itself says of title, artist,
@@ -31,6 +33,15 @@ impl Item {
     pub fn file(path: &Path) -> Result<Self, Unreadable> {
         let error = |error: std::io::Error| Unreadable { path: path.display().to_string(), reason: error.to_string() };
         Self::named(real_file(path).map_err(error)?)
+    }
+
+    /// A part of the file, which has a name of its own in the index, such as `/music/mix.wav#t=10,20`. Its segments and
+    /// its end are times of the file.
+    #[must_use]
+    pub fn with_part(mut self, part: Part) -> Self {
+        self.path += &part.to_string();
+        self.part = Some(part);
+        self
     }
 
     /// All audio files of a folder, at any depth, in the order of their paths; and what of it could not be looked
@@ -67,7 +78,7 @@ impl Item {
         let refused = |reason: String| Unreadable { path: file.display().to_string(), reason };
         let path = file.to_str().ok_or_else(|| refused("its name is not UTF-8; rename it".into()))?.to_owned();
         let state = FileState::stamps(&file).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { path, origin: Origin::File(file), state, tags: Vec::new() })
+        Ok(Self { path, origin: Origin::File(file), part: None, state, tags: Vec::new() })
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use muscall_audio::{Clip, FileComparison, FileState, file_tags, load_whole};
+use muscall_audio::{AudioSource, Clip, FileComparison, FileState, Part, file_tags, load_whole};
 use muscall_model::Muscall;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::Item;
 use crate::origin::Local;
 use crate::plan::{Known, Look, Plan, Work};
 
@@ -19,10 +20,7 @@ const BUFFER: usize = 1 << 20;
 /// What a thread has made of a file.
 pub(crate) enum Loaded {
     /// It is what it was.
-    Unchanged {
-        track: usize,
-        state: FileState,
-    },
+    Unchanged { track: usize, state: FileState },
     Windows {
         identity: Identity,
         duration_s: f64,
@@ -31,10 +29,7 @@ pub(crate) enum Loaded {
         tags: Vec<String>,
     },
     /// The content is that of tracks, of which this is the first.
-    Known {
-        identity: Identity,
-        first: usize,
-    },
+    Known { identity: Identity, first: usize },
     /// The content is that of a file before this one, which is new as well.
     Twin(Identity),
     Unreadable {
@@ -51,20 +46,38 @@ pub(crate) struct Identity {
     pub(crate) state: FileState,
 }
 
-/// Contents that were decoded, and the first file of each.
+/// What threads of one run have found out.
 #[derive(Default)]
-pub(crate) struct Decoded(Mutex<HashMap<u128, usize>>);
+pub(crate) struct Decoded {
+    /// Contents that were decoded, and the first file of each.
+    first: Mutex<HashMap<u128, usize>>,
+    /// Hashes of files of which there are parts, each by its state.
+    hashes: Mutex<HashMap<PathBuf, (FileState, u128)>>,
+}
 
 impl Decoded {
     /// The first file of a content so far, if it is before this one.
     pub(crate) fn before(&self, number: usize, content: u128) -> Option<usize> {
-        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&content).copied();
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).get(&content).copied();
         first.filter(|&first| first < number)
     }
 
     fn note(&self, number: usize, content: u128) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.first.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(content).and_modify(|first| *first = number.min(*first)).or_insert(number);
+    }
+
+    /// The hash of a file, which is read once for all of its parts.
+    fn hash(&self, path: &Path, state: FileState) -> io::Result<u128> {
+        let mut all = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(path) {
+            Some((known, hash)) if *known == state => Ok(*hash),
+            _ => {
+                let hash = hash(path)?;
+                all.insert(path.to_owned(), (state, hash));
+                Ok(hash)
+            }
+        }
     }
 }
 
@@ -78,7 +91,7 @@ pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usiz
     }
     let read = || {
         let local = item.origin.local()?;
-        let identity = identity(&local, &item.state, known.as_ref())?;
+        let identity = identity(&local, item, known.as_ref(), decoded)?;
         Ok::<_, io::Error>((local, identity))
     };
     let (local, identity) = match read() {
@@ -99,11 +112,15 @@ pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usiz
         return Loaded::Twin(identity);
     }
     let refused = |reason: String| Loaded::Unreadable { reason, is_unknown: false };
-    match load_whole(local.path(), &model.clip_config()) {
+    let source = AudioSource { path: local.path(), part: item.part };
+    match load_whole(source, &model.clip_config()) {
         Ok(whole) if whole.samples.is_empty() => refused("it holds no audio".into()),
-        Ok(whole) => {
+        Ok(mut whole) => {
             decoded.note(number, content);
-            let duration_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
+            // Of a part, times are those of its file.
+            whole.start_s = item.part.map_or(0.0, |part| part.start_s());
+            let length_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
+            let duration_s = whole.start_s + length_s;
             // A file without readable tags has none.
             let tags = file_tags(local.path()).unwrap_or_default();
             Loaded::Windows { identity, duration_s, windows: model.segments(&whole), tags }
@@ -115,19 +132,30 @@ pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usiz
 
 /// What a file holds. A known one is read as a whole only if its probe differs, or says too little.
 #[cfg_attr(not(feature = "s3"), allow(unused_variables))]
-fn identity(local: &Local<'_>, listed: &FileState, known: Option<&Known>) -> io::Result<Identity> {
+fn identity(local: &Local<'_>, item: &Item, known: Option<&Known>, decoded: &Decoded) -> io::Result<Identity> {
     let state = match local {
         // Before anything else is read, so that a change from here on shows in the stamps the next time.
         Local::Disk(path) => FileState::with_probe(path)?,
         #[cfg(feature = "s3")]
-        Local::Fetched(_) => *listed,
+        Local::Fetched(_) => item.state,
     };
     match known {
         Some(known) if known.look == Look::Probe && known.state.compare(&state) == FileComparison::Same => {
             Ok(Identity { content: known.content, state })
         }
-        _ => Ok(Identity { content: hash(local.path())?, state }),
+        _ => match item.part {
+            Some(part) => Ok(Identity { content: of_part(decoded.hash(local.path(), state)?, part), state }),
+            None => Ok(Identity { content: hash(local.path())?, state }),
+        },
     }
+}
+
+/// Of a part of a file, by the hash of the file.
+fn of_part(content: u128, part: Part) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&content.to_le_bytes());
+    hash.update(part.to_string().as_bytes());
+    hash.digest128().max(1)
 }
 
 /// Of all bytes; never 0, which stands for an unknown content.

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
+use muscall_audio::Part;
+
 /// The part of a name that says where its file is.
 pub(crate) fn file_part(name: &str) -> &str {
-    name
+    Part::split_name(name).0
 }
 
 /// The file of a name, if it is on a disk of this machine and not in a bucket.
@@ -109,6 +111,8 @@ mod tests {
             assert!(!is_within(name, "/music"), "{name}");
         }
         assert!(is_within("s3://music/a/b.mp3", "s3://music/a/"));
+        assert!(is_within("/music/a.mp3#t=10,20", "/music/a.mp3"));
+        assert_eq!(local_file("/music/a.mp3#t=10,20"), Some(Path::new("/music/a.mp3")));
     }
 
     #[test]

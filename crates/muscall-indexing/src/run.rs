@@ -157,13 +157,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     /// Gives an item the rows of a track; gives that track's name.
-    fn copy(
-        &mut self,
-        item: &Item,
-        identity: Identity,
-        index: &Index,
-        track: usize,
-    ) -> Result<String, IndexingError> {
+    fn copy(&mut self, item: &Item, identity: Identity, index: &Index, track: usize) -> Result<String, IndexingError> {
         let (old, segments) = (index.track(track)?, index.segments(track)?);
         // What has this name now holds something else.
         self.writer.remove(&item.path)?;
@@ -197,12 +191,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         Ok(flow)
     }
 
-    fn unreadable(
-        &mut self,
-        item: &Item,
-        reason: String,
-        is_unknown: bool,
-    ) -> Result<ControlFlow<()>, IndexingError> {
+    fn unreadable(&mut self, item: &Item, reason: String, is_unknown: bool) -> Result<ControlFlow<()>, IndexingError> {
         let unreadable = Unreadable { path: item.path.clone(), reason };
         if is_unknown {
             self.report.kept += self.count(std::slice::from_ref(&item.path))?;
@@ -232,7 +221,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             }
             while self.open.front().is_some_and(|track| track.rows.len() == track.starts_s.len() * dim) {
                 let Some(track) = self.open.pop_front() else { break };
-                let duration_s = track.record.duration_s;
+                let duration_s = track.record.duration_s - track.item.part.map_or(0.0, |part| part.start_s());
                 self.writer.remove(&track.record.path)?;
                 self.writer.add(&track.record, &track.starts_s, &track.rows)?;
                 self.report.embedded += 1;

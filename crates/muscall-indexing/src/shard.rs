@@ -137,6 +137,7 @@ mod tests {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
         let item = |i: usize| Item {
+            part: None,
             path: format!("music/{i}.mp3"),
             origin: crate::Origin::File(PathBuf::new()),
             state: muscall_audio::FileState::default(),

@@ -76,7 +76,7 @@ pub struct TrackRecord {
     /// Hash of parts of the content, by which a file that was replaced is noticed without reading all of it; 0 if
     /// unknown.
     pub probe: u64,
-    /// Length of the audio.
+    /// Length of the audio; of a part of a file, where it ends in that file.
     pub duration_s: f64,
     /// What else is known, such as `genre=jazz`; by which a search may be filtered.
     pub tags: Vec<String>,
