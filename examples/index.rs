@@ -15,9 +15,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use muscall::Muscall;
 use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
-use muscall::Muscall;
 
 use crate::console::IndexConsole;
 use crate::forget::forget_place;

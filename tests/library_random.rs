@@ -176,7 +176,8 @@ impl World {
             fs::rename(&point, &disk).unwrap();
             fs::create_dir(&point).unwrap();
             let prefix = format!("{mount}/");
-            let (away, here) = std::mem::take(&mut self.files).into_iter().partition(|(name, _)| name.starts_with(&prefix));
+            let (away, here) =
+                std::mem::take(&mut self.files).into_iter().partition(|(name, _)| name.starts_with(&prefix));
             self.files = here;
             self.away.insert(mount, away);
         }
@@ -238,7 +239,11 @@ impl World {
         assert!(lost.all(|(_, track)| holds.contains(&track.0)), "a track of a disk that is away is lost");
         assert_eq!((report.kept, report.unreadable.is_empty()), (kept.len(), kept.is_empty()));
         let known: HashSet<u128> = before.values().map(|track| track.0).collect();
-        assert_eq!(report.embedded, holds.difference(&known).count(), "what is known was embedded, or what is new was not");
+        assert_eq!(
+            report.embedded,
+            holds.difference(&known).count(),
+            "what is known was embedded, or what is new was not"
+        );
         assert_eq!(report.embedded + report.moved + report.copied + report.unchanged, self.files.len());
         (report.embedded, after)
     }

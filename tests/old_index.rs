@@ -58,7 +58,8 @@ fn in_folder(mut bytes: Vec<u8>, folder: &str) -> Vec<u8> {
     let end = find(&bytes, b"MUSBLOCK", BLOCK + 8);
     let sums = BLOCK + 256;
     let body = (1..).map(|pages| (sums + pages * 4).next_multiple_of(64)).zip(1..);
-    let (body, _) = body.into_iter().find(|&(body, pages): &(usize, usize)| (end - body).div_ceil(PAGE) == pages).unwrap();
+    let (body, _) =
+        body.into_iter().find(|&(body, pages): &(usize, usize)| (end - body).div_ceil(PAGE) == pages).unwrap();
     let checksums = |bytes: &[u8]| -> Vec<u8> {
         bytes[body..end].chunks(PAGE).flat_map(|page| crc32c(page).to_le_bytes()).collect()
     };

@@ -15,7 +15,9 @@ pub(crate) fn forget_place(index: &Path, place: &str) -> Result<(), Box<dyn Erro
     let mut writer = IndexWriter::open(index, &fingerprint)?;
     let forgotten = forget(&mut writer, place)?;
     if forgotten == 0 {
-        return Err(format!("{place}: {} has no track at or below this path; nothing was removed", index.display()).into());
+        return Err(
+            format!("{place}: {} has no track at or below this path; nothing was removed", index.display()).into()
+        );
     }
     compact(writer)?;
     finish(index, &format!("{forgotten} tracks forgotten"))

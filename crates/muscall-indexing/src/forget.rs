@@ -44,8 +44,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("music.index");
         let mut writer = IndexWriter::create(&path, &IndexConfig::new(1, "f")).unwrap();
-        let names =
-            ["/no/disk/a.mp3", "/no/disk/b/c.mp3", "/no/disk 2/a.mp3", "/no/d.mp3", "s3://m/a/b.mp3", "/no/x/../y/e.mp3"];
+        let names = [
+            "/no/disk/a.mp3",
+            "/no/disk/b/c.mp3",
+            "/no/disk 2/a.mp3",
+            "/no/d.mp3",
+            "s3://m/a/b.mp3",
+            "/no/x/../y/e.mp3",
+        ];
         for name in names {
             writer.add(&TrackRecord::new(name), &[0.0], &[1.0]).unwrap();
         }

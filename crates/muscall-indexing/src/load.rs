@@ -19,10 +19,7 @@ const BUFFER: usize = 1 << 20;
 /// What a thread has made of a file.
 pub(crate) enum Loaded {
     /// It is what it was.
-    Unchanged {
-        track: usize,
-        state: FileState,
-    },
+    Unchanged { track: usize, state: FileState },
     Windows {
         identity: Identity,
         duration_s: f64,
@@ -31,10 +28,7 @@ pub(crate) enum Loaded {
         tags: Vec<String>,
     },
     /// The content is that of tracks, of which this is the first.
-    Known {
-        identity: Identity,
-        first: usize,
-    },
+    Known { identity: Identity, first: usize },
     /// The content is that of a file before this one, which is new as well.
     Twin(Identity),
     Unreadable {

@@ -157,13 +157,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     /// Gives an item the rows of a track; gives that track's name.
-    fn copy(
-        &mut self,
-        item: &Item,
-        identity: Identity,
-        index: &Index,
-        track: usize,
-    ) -> Result<String, IndexingError> {
+    fn copy(&mut self, item: &Item, identity: Identity, index: &Index, track: usize) -> Result<String, IndexingError> {
         let (old, segments) = (index.track(track)?, index.segments(track)?);
         // What has this name now holds something else.
         self.writer.remove(&item.path)?;
@@ -197,12 +191,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         Ok(flow)
     }
 
-    fn unreadable(
-        &mut self,
-        item: &Item,
-        reason: String,
-        is_unknown: bool,
-    ) -> Result<ControlFlow<()>, IndexingError> {
+    fn unreadable(&mut self, item: &Item, reason: String, is_unknown: bool) -> Result<ControlFlow<()>, IndexingError> {
         let unreadable = Unreadable { path: item.path.clone(), reason };
         if is_unknown {
             self.report.kept += self.count(std::slice::from_ref(&item.path))?;
