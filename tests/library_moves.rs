@@ -50,6 +50,32 @@ fn a_copy_of_a_library_is_not_embedded() {
     assert_eq!(library.contents().len(), 4);
 }
 
+#[cfg(unix)]
+#[test]
+fn links_to_files_are_names_of_their_own_and_another_mount_is_not() {
+    let mut library = Library::with_files([("a.wav", 1), ("b.wav", 2)]);
+    library.run();
+    let music = std::mem::replace(&mut library.root, library.dir.join("links"));
+    fs::create_dir(&library.root).unwrap();
+    std::os::unix::fs::symlink("../music/a.wav", library.path("favourite.wav")).unwrap();
+    fs::hard_link(music.join("b.wav"), library.path("hard.wav")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 0, 2, 0, 0, 0]);
+    // Whichever is indexed, both stay.
+    for folder in [&music, &library.root] {
+        assert_eq!(counts(&library.run_on(folder)), [0, 0, 0, 2, 0, 0]);
+        assert_eq!(library.contents().len(), 4);
+    }
+    // The same files by another way, as if the disk were mounted there, too.
+    fs::remove_dir_all(&library.root).unwrap();
+    fs::remove_file(&library.index).unwrap();
+    library.run_on(&music);
+    library.root = library.dir.join("mounts");
+    fs::create_dir(&library.root).unwrap();
+    std::os::unix::fs::symlink(&music, library.path("disk")).unwrap();
+    assert_eq!(counts(&library.run()), [0, 2, 0, 0, 0, 0]);
+    assert_eq!(library.names(), ["disk/a.wav", "disk/b.wav"]);
+}
+
 #[test]
 fn swaps_chains_and_copies() {
     let library = Library::with_files([("a.wav", 1), ("b.wav", 2), ("c.wav", 3), ("d.wav", 4)]);

@@ -144,6 +144,7 @@ impl Eq for Object {}
 mod tests {
     use std::fs;
 
+    use muscall_audio::FileComparison;
     use object_store::memory::InMemory;
 
     use super::*;
@@ -173,6 +174,21 @@ mod tests {
         bucket.runtime.block_on(store.delete(&"jazz/b.MP3".into())).unwrap();
         assert!(items[1].origin.local().is_err());
         assert_eq!(bucket.items("").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_object_is_known_by_its_etag() {
+        let store = Arc::new(InMemory::new());
+        let bucket = Bucket::new(store.clone(), "s3://music/").unwrap();
+        let put = |bytes: &'static [u8]| {
+            bucket.runtime.block_on(store.put(&"a.mp3".into(), bytes.into())).unwrap();
+            bucket.items("").unwrap().remove(0).state
+        };
+        let (before, after) = (put(b"one"), put(b"two"));
+        assert!(before.probe != 0 && before.probe != after.probe);
+        let after = FileState { modified_ns: before.modified_ns, ..after };
+        assert_eq!(before.compare(&before), FileComparison::Same);
+        assert_eq!(before.compare(&after), FileComparison::Different);
     }
 
     #[test]

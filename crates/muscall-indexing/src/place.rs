@@ -1,6 +1,6 @@
 //! Names of tracks as places on this machine.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
@@ -29,8 +29,10 @@ pub(crate) fn is_within(name: &str, place: &str) -> bool {
 pub(crate) enum Found {
     /// Nothing: it does not exist.
     Nothing,
-    /// This file, whatever other paths lead to it: links, or a file system that is mounted in two places.
+    /// This file, by the one name that it has in its file system, which may be mounted in several places.
     File(FileId),
+    /// A file with several names: a link is one of its own right.
+    Link,
     /// It cannot be looked at.
     Unknown,
 }
@@ -42,23 +44,27 @@ type FileId = PathBuf;
 
 impl Found {
     pub(crate) fn at(file: &Path) -> Self {
-        match file_id(file) {
-            Ok(id) => Self::File(id),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Self::Nothing,
-            Err(_) => Self::Unknown,
-        }
+        let look = || match fs::symlink_metadata(file)? {
+            // What it leads to may be missing.
+            link if link.is_symlink() => fs::metadata(file).map(|_| Self::Link),
+            metadata => Self::file(file, &metadata),
+        };
+        look().unwrap_or_else(|error: io::Error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Nothing,
+            _ => Self::Unknown,
+        })
     }
-}
 
-#[cfg(unix)]
-fn file_id(file: &Path) -> io::Result<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(file).map(|metadata| (metadata.dev(), metadata.ino()))
-}
+    #[cfg(unix)]
+    fn file(_: &Path, metadata: &Metadata) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Ok(if metadata.nlink() > 1 { Self::Link } else { Self::File((metadata.dev(), metadata.ino())) })
+    }
 
-#[cfg(not(unix))]
-fn file_id(file: &Path) -> io::Result<FileId> {
-    fs::canonicalize(file)
+    #[cfg(not(unix))]
+    fn file(file: &Path, _: &Metadata) -> io::Result<Self> {
+        fs::canonicalize(file).map(Self::File)
+    }
 }
 
 /// The path without links, `.` and `..`, which is the same however it is spelled. Of what is not there, the folder
@@ -68,13 +74,15 @@ pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
     let parts: Vec<Component<'_>> = path.components().collect();
     for known in (1..=parts.len()).rev() {
         let Ok(mut real) = fs::canonicalize(parts[..known].iter().collect::<PathBuf>()) else { continue };
-        for part in &parts[known..] {
+        let rest = &parts[known..];
+        for part in rest {
             match part {
                 Component::ParentDir => drop(real.pop()),
                 part => real.push(part),
             }
         }
-        return Ok(plain(real));
+        // Back from what is not there, it may lead to a link again.
+        return if rest.contains(&Component::ParentDir) { real_path(&real) } else { Ok(plain(real)) };
     }
     Ok(path)
 }
@@ -142,9 +150,14 @@ mod tests {
         assert_eq!(real_path(&root.join("link/none/b/../c")).unwrap(), root.join("real/none/c"));
         assert_eq!(real_file(&root.join("link/y.mp3")).unwrap(), root.join("real/y.mp3"));
         let found = |name: &str| Found::at(&root.join(name));
-        assert_eq!(found("link/y.mp3"), found("real/x.mp3"));
+        assert!(matches!(found("real/x.mp3"), Found::File(_)));
+        assert_eq!(found("link/x.mp3"), found("real/x.mp3"));
         fs::copy(root.join("real/x.mp3"), root.join("z.mp3")).unwrap();
         assert_ne!(found("z.mp3"), found("real/x.mp3"));
+        // A link is a name that somebody has given.
+        assert_eq!(found("real/y.mp3"), Found::Link);
+        fs::hard_link(root.join("z.mp3"), root.join("z2.mp3")).unwrap();
+        assert_eq!([found("z.mp3"), found("z2.mp3")], [Found::Link, Found::Link]);
     }
 
     #[test]

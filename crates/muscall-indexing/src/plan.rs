@@ -162,3 +162,49 @@ pub(crate) fn is_news(old: &TrackRecord, now: &FileState, tags: &[String]) -> bo
     let times = (old.modified_ns, old.changed_ns) != (now.modified_ns, now.changed_ns);
     times || (old.probe == 0 && now.probe != 0) || (!tags.is_empty() && old.tags != tags)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(state: FileState) -> Item {
+        Item { path: "/a".into(), origin: Origin::File("/a".into()), state, tags: Vec::new() }
+    }
+
+    /// A record of a file, as it was noted with these times, inode and probe.
+    fn noted([modified_ns, changed_ns, inode, probe]: [u64; 4]) -> TrackRecord {
+        TrackRecord { bytes: 9, modified_ns, changed_ns, inode, probe, ..TrackRecord::new("/a") }
+    }
+
+    #[test]
+    fn only_what_may_have_changed_is_opened() {
+        let now = FileState { bytes: 9, modified_ns: 1, changed_ns: 2, inode: 3, probe: 0 };
+        for (noted, expected) in [
+            (noted([1, 2, 3, 4]), Look::Nothing),
+            (noted([1, 5, 3, 4]), Look::Probe),
+            (noted([1, 2, 5, 4]), Look::Probe),
+            (noted([5, 2, 3, 4]), Look::Whole),
+            // By an older version.
+            (noted([1, 0, 0, 0]), Look::Whole),
+            (TrackRecord { bytes: 8, ..noted([1, 2, 3, 4]) }, Look::Whole),
+        ] {
+            assert_eq!(look(&noted, &item(now)), expected, "{noted:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_noted_anew_does_not_repeat() {
+        let now = FileState { bytes: 9, modified_ns: 1, changed_ns: 2, inode: 3, probe: 4 };
+        for (noted, expected) in [
+            (noted([1, 2, 3, 4]), false),
+            // Inodes that change with each mount.
+            (noted([1, 2, 5, 4]), false),
+            (noted([1, 5, 3, 4]), true),
+            (noted([5, 2, 3, 4]), true),
+            (noted([1, 2, 3, 0]), true),
+        ] {
+            assert_eq!(is_news(&noted, &now, &[]), expected, "{noted:?}");
+        }
+        assert!(is_news(&noted([1, 2, 3, 4]), &now, &["genre=jazz".into()]));
+    }
+}

@@ -28,7 +28,8 @@ impl Settler {
     /// The source of a file with this content, which `first` among others has.
     ///
     /// A file was moved if the name of a track of its content is free: no file of the list has it, and it is gone, or
-    /// leads nowhere, or to the file that has the new name. Otherwise it was copied.
+    /// leads nowhere, or to the very file of the new name (in another mount, or over a link to a folder). Otherwise it
+    /// was copied; so were links to files, hard or symbolic, since both names are meant.
     pub(crate) fn source(
         &mut self,
         index: &Index,
@@ -46,7 +47,7 @@ impl Settler {
                 let is_free = match found {
                     Found::Nothing => true,
                     Found::File(_) => own.as_ref() == Some(found),
-                    Found::Unknown => false,
+                    Found::Link | Found::Unknown => false,
                 };
                 if is_free && !self.left.contains(&track) {
                     free = Some(track);
