@@ -11,6 +11,7 @@ mod decode;
 mod error;
 mod folder;
 mod frontend;
+mod guard;
 mod repair;
 mod resample;
 mod setting;
@@ -24,6 +25,7 @@ pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, 
 pub use error::AudioError;
 pub use folder::{AudioFolder, audio_files, has_audio_extension};
 pub use frontend::*;
+pub use guard::guarded;
 pub use repair::Repair;
 pub use resample::*;
 pub use waveform::Waveform;
