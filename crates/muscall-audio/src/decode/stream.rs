@@ -70,6 +70,8 @@ pub(super) struct Stream {
     padding: Option<u64>,
     /// Where reading starts.
     position: i64,
+    /// Whether the next packet is the first of its stream.
+    is_at_start: bool,
     /// Since the last sound packet.
     errors: usize,
     repairs: Vec<Repair>,
@@ -112,15 +114,18 @@ impl Stream {
             packets.declared =
                 packets.declared.and_then(|frames| frames.checked_add_signed(-late)).filter(|&frames| frames > 0);
         }
-        // The length of FLAC is told by the numbers of its frames: the header may be that of the file it was cut from.
-        let is_sure = codec != CODEC_ID_FLAC || packets.flac.as_ref().is_some_and(Frames::is_whole);
+        // The header may be that of the file that this one was cut from. The numbers of its frames tell it of FLAC.
+        let is_sure = match codec {
+            CODEC_ID_FLAC => packets.flac.as_ref().is_some_and(Frames::is_whole),
+            _ => late == 0,
+        };
         let info = AudioInfo {
             codec: decoder.codec.clone(),
             sample_rate,
             channels: channels as u16,
             declared_frames: packets.declared.filter(|_| is_sure),
         };
-        Ok(Self { packets, decoder, info, padding, position: 0, errors: 0, repairs: Vec::new() })
+        Ok(Self { packets, decoder, info, padding, position: 0, is_at_start: true, errors: 0, repairs: Vec::new() })
     }
 
     /// Goes to a frame, or somewhat before it; false if the stream cannot.
@@ -172,8 +177,8 @@ impl Stream {
         let is_counted = [CODEC_ID_VORBIS, CODEC_ID_FLAC, CODEC_ID_ALAC].contains(&codec);
         let start = i64::try_from(sink.span.start).unwrap_or(i64::MAX);
         let end_of_span = sink.span.start.saturating_add(sink.span.frames);
-        // After a seek the decoder's first frames may be missing: the first ones that come tell where they belong.
-        let mut has_landed = self.position == 0;
+        // After a seek a decoder that needs those packets may leave out frames: the first that come tell where they belong.
+        let mut has_landed = self.position == 0 || is_counted;
         // Frames of packets that could not be decoded.
         let mut owed = 0;
         let (mut padding, mut is_empty) = (0, true);
@@ -185,9 +190,16 @@ impl Stream {
             }
             let Some(packet) = self.next(sink.next + owed)? else { break };
             padding = packet.padding;
-            if is_counted && sink.next.saturating_add(packet.length).saturating_add_unsigned(PREROLL) < start {
-                sink.next += self.packets.gap(&packet, sink.next)? + packet.length;
+            let is_first = std::mem::take(&mut self.is_at_start);
+            let gap = if has_landed { self.packets.gap(&packet, sink.next + owed)? } else { 0 };
+            let end = (sink.next + owed).saturating_add(gap).saturating_add(packet.length);
+            if is_counted && end.saturating_add_unsigned(PREROLL) < start {
+                (sink.next, owed) = (end, 0);
                 continue;
+            }
+            if is_vorbis && gap > 0 {
+                // It would blend the packet with the one before the gap.
+                self.decoder.reset()?;
             }
             match self.decoder.decode(&packet.packet)? {
                 Ok(block) => {
@@ -198,23 +210,22 @@ impl Stream {
                     }
                     if block.mono.is_empty() {
                         // The first packet that a Vorbis decoder sees gives nothing, but has its length.
-                        sink.next += if is_vorbis { packet.length } else { 0 };
+                        let length = if is_vorbis { packet.length } else { 0 };
+                        *(if is_first { &mut sink.next } else { &mut owed }) += gap + length;
                         continue;
                     }
                     self.packets.decoded(block.mono.len() as i64);
                     if has_landed {
-                        sink.fill(std::mem::take(&mut owed)).map_err(too_long)?;
-                        let gap = self.packets.gap(&packet, sink.next)?;
-                        sink.fill(gap).map_err(too_long)?;
+                        sink.fill(owed + gap).map_err(too_long)?;
                     } else {
-                        (sink.next, owed, has_landed) = (packet.place, 0, true);
+                        (sink.next, has_landed) = (packet.place, true);
                     }
-                    is_empty = false;
+                    (owed, is_empty) = (0, false);
                     sink.push(block.mono.into_iter()).map_err(too_long)?;
                 }
                 Err(Error::DecodeError(_) | Error::IoError(_)) if self.errors < MAX_ERRORS => {
                     self.errors += 1;
-                    owed += packet.length;
+                    owed = (owed + gap + packet.length).min(self.packets.max_gap());
                 }
                 Err(Error::ResetRequired) => self.decoder.reset()?,
                 Err(error) => {
@@ -226,7 +237,7 @@ impl Stream {
         // Damage at the end of a stream is filled, too, as far as its header knows of it.
         let end = sink.next + owed;
         let is_known = self.packets.declared.is_none_or(|declared| end <= declared as i64);
-        if owed > 0 && !is_empty && is_known && owed <= self.packets.max_gap() {
+        if !is_empty && is_known {
             sink.fill(owed).map_err(too_long)?;
         }
         if is_vorbis {
@@ -254,6 +265,7 @@ impl Stream {
         // The header of the first stream knows nothing of the second.
         self.info.declared_frames = None;
         self.packets.chain(&track, &parameters, at)?;
+        self.is_at_start = true;
         Ok(true)
     }
 

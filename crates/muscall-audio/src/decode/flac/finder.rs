@@ -10,8 +10,8 @@ use super::layout::Layout;
 const STEP: usize = 1 << 13;
 /// Headers within what seems to be one frame after which it counts as damaged: by chance hardly any frame has one.
 const MOST_HEADERS: usize = 8;
-/// What may follow the last frame of a file.
-const MARKERS: [&[u8]; 4] = [b"fLaC", b"ID3", b"APETAGEX", b"TAG"];
+/// What may follow the last frame of a file: another file, tags, and the zeros of a copy that stopped.
+const MARKERS: [&[u8]; 5] = [b"fLaC", b"ID3", b"APETAGEX", b"TAG", &[0; 8]];
 
 pub(super) struct Frame {
     /// Its first byte in the file.
@@ -142,11 +142,13 @@ fn syncs(bytes: &[u8], from: usize, to: usize) -> impl Iterator<Item = usize> {
     stretch.iter().enumerate().filter(|&(_, &byte)| byte == 0xff).map(move |(at, _)| from + at)
 }
 
-/// The length of a frame that a tag or another stream follows.
+/// The length of a frame that something known follows.
 fn before_a_marker(bytes: &[u8]) -> Option<usize> {
     let mut ends = (2..bytes.len()).filter(|&end| MARKERS.iter().any(|marker| bytes[end..].starts_with(marker)));
-    ends.by_ref().take(MOST_HEADERS).find(|&end| {
-        let (frame, stored) = bytes[..end].split_at(end - 2);
-        crc16(0, frame).to_be_bytes() == stored
+    let (mut sum, mut summed) = (0, 0);
+    ends.find(|&end| {
+        sum = crc16(sum, &bytes[summed..end - 2]);
+        summed = end - 2;
+        sum.to_be_bytes() == bytes[end - 2..end]
     })
 }

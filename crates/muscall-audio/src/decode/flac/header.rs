@@ -74,6 +74,12 @@ impl Header {
         Some(Self { number, is_variable: sync & 1 == 1, samples, sample_rate, channels, bits, bytes: rest.at })
     }
 
+    /// A header of which only the numbers matter.
+    #[cfg(test)]
+    pub(super) fn numbered(number: u64, is_variable: bool, samples: u32) -> Self {
+        Self { number, is_variable, samples, sample_rate: None, channels: 1, bits: None, bytes: 0 }
+    }
+
     /// Whether it can be a frame of a stream.
     pub(super) fn fits(&self, format: Format) -> bool {
         self.channels == format.channels

@@ -11,6 +11,7 @@ mod layout;
 mod numbering;
 mod whole;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 
@@ -26,13 +27,16 @@ use self::finder::{Finder, Frame};
 use self::numbering::Numbering;
 use self::whole::Whole;
 
+/// Frames that are looked at to confirm a gap.
+const CONFIRMED_BY: usize = 64;
+
 /// The frames of a file as packets, whose timestamps count samples: a timestamp that is later than the end of the
 /// packet before means that something was lost.
 pub(super) struct Frames {
     finder: Finder,
     numbering: Numbering,
     /// Read already, to confirm the number of the one before.
-    behind: Option<Frame>,
+    behind: VecDeque<Frame>,
     /// Timestamp of the next packet, if nothing is missing before it.
     position: u64,
     /// If the numbers say where a frame belongs.
@@ -53,7 +57,7 @@ impl Frames {
                 total: layout.total,
                 last: None,
             },
-            behind: None,
+            behind: VecDeque::new(),
             position: 0,
             whole,
             layout,
@@ -69,7 +73,7 @@ impl Frames {
 
     /// The next packet, of track 0.
     pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
-        let frame = match self.behind.take() {
+        let frame = match self.behind.pop_front() {
             Some(frame) => Some(frame),
             None => self.finder.next()?,
         };
@@ -77,8 +81,14 @@ impl Frames {
             let other_kind = Error::Unsupported("another stream of another kind follows");
             return if self.finder.at_other_kind { Err(other_kind) } else { Ok(None) };
         };
-        self.behind = self.finder.next()?;
-        let behind = self.behind.as_ref().map(|frame| &frame.header);
+        if !self.numbering.is_next(&header, after_damage) {
+            while self.behind.len() < CONFIRMED_BY
+                && let Some(frame) = self.finder.next()?
+            {
+                self.behind.push_back(frame);
+            }
+        }
+        let behind = self.behind.iter().map(|frame| &frame.header);
         let at = self.position + self.numbering.lost_before(&header, after_damage, behind);
         self.position = at + u64::from(header.samples);
         let timestamp = Timestamp::new(i64::try_from(at).unwrap_or(i64::MAX));
@@ -105,6 +115,7 @@ impl Frames {
     fn rewind(&mut self) {
         self.finder.at = self.layout.frames;
         self.finder.at_other_kind = false;
-        (self.numbering.last, self.behind, self.position) = (None, None, 0);
+        self.behind.clear();
+        (self.numbering.last, self.position) = (None, 0);
     }
 }

@@ -22,8 +22,22 @@ pub(super) struct Numbering {
 }
 
 impl Numbering {
-    /// Samples that were lost before a frame: its number is higher than expected, and the frame behind it confirms that.
-    pub(super) fn lost_before(&mut self, header: &Header, after_damage: bool, behind: Option<&Header>) -> u64 {
+    /// Whether a frame comes as expected, so that nothing was lost before it.
+    pub(super) fn is_next(&self, header: &Header, after_damage: bool) -> bool {
+        match &self.last {
+            Some((last, next)) => last.is_variable == header.is_variable && *next == header.number,
+            None => !after_damage,
+        }
+    }
+
+    /// Samples that were lost before a frame: its number is higher than expected, and the frames behind it, as many as
+    /// are looked at, confirm that.
+    pub(super) fn lost_before<'a>(
+        &mut self,
+        header: &Header,
+        after_damage: bool,
+        behind: impl Iterator<Item = &'a Header> + Clone,
+    ) -> u64 {
         let same_kind = |other: &Header| other.is_variable == header.is_variable;
         let last = self.last.filter(|(last, _)| same_kind(last));
         let expected = match last {
@@ -34,9 +48,9 @@ impl Numbering {
         };
         let block = last.map_or(*header, |(last, _)| last).samples;
         let missing = header.number.saturating_sub(expected) * samples_of_number(header, block);
-        let follows = |number: u64| behind.is_some_and(|behind| same_kind(behind) && behind.number == number);
-        let is_confirmed = match behind {
-            Some(_) => follows(header.next_number()),
+        let first = behind.clone().next();
+        let is_confirmed = match first {
+            Some(_) => behind.clone().all(|behind| same_kind(behind) && behind.number >= header.next_number()),
             None => after_damage || self.end_of(header, block) == self.total,
         };
         let most = match (self.is_whole, after_damage) {
@@ -46,7 +60,8 @@ impl Numbering {
         };
         // If the frame behind goes on with the old numbers, the one between has a wrong one.
         let old = expected + header.next_number() - header.number;
-        let next = if !is_confirmed && follows(old) { old } else { header.next_number() };
+        let is_wrong = !is_confirmed && first.is_some_and(|first| same_kind(first) && first.number == old);
+        let next = if is_wrong { old } else { header.next_number() };
         self.last = Some((*header, next));
         if is_confirmed && missing <= most { missing } else { 0 }
     }
@@ -64,4 +79,59 @@ pub(super) fn position(header: &Header, block: u32) -> u64 {
 
 fn samples_of_number(header: &Header, block: u32) -> u64 {
     if header.is_variable { 1 } else { u64::from(block) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u32 = 16_000;
+
+    /// Silence before each of some frames of 1000 samples: numbers, and which of them stand after damaged bytes.
+    fn lost(numbers: &[u64], after_damage: &[usize], is_whole: bool, is_variable: bool) -> Vec<u64> {
+        let header = |number: &u64| Header::numbered(if is_variable { number * 1000 } else { *number }, is_variable, 1000);
+        let headers: Vec<Header> = numbers.iter().map(header).collect();
+        let mut numbering = Numbering { sample_rate: RATE, is_whole, total: 1_000_000, last: None };
+        let before = headers.iter().enumerate().map(|(i, header)| {
+            numbering.lost_before(header, after_damage.contains(&i), headers[i + 1..].iter()) / 1000
+        });
+        before.collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_lost_where_the_frames_behind_agree() {
+        for variable in [false, true] {
+            assert_eq!(lost(&[0, 1, 2, 3], &[], true, variable), [0; 4]);
+            assert_eq!(lost(&[0, 1, 5, 6, 7], &[], false, variable), [0, 0, 3, 0, 0]);
+            // One frame between two losses.
+            assert_eq!(lost(&[0, 1, 5, 9, 10], &[], false, variable), [0, 0, 3, 3, 0]);
+            // One wrong number.
+            assert_eq!(lost(&[0, 1, 5, 3, 4], &[], true, variable), [0; 5]);
+            // The last frame, by the declared length or by the damage before it.
+            assert_eq!(lost(&[990, 999], &[], false, variable), [0, 8]);
+            assert_eq!(lost(&[0, 9], &[], false, variable), [0, 0]);
+            assert_eq!(lost(&[0, 9], &[1], false, variable), [0, 8]);
+        }
+    }
+
+    #[test]
+    fn a_late_start_and_a_new_one_are_no_loss() {
+        for variable in [false, true] {
+            assert_eq!(lost(&[500, 501, 502], &[], false, variable), [0; 3]);
+            assert_eq!(lost(&[5, 6, 0, 1, 5, 6], &[], false, variable), [0, 0, 0, 0, 3, 0]);
+            assert_eq!(lost(&[5, 6, 3, 4], &[], false, variable), [0; 4]);
+            // A damaged beginning is lost.
+            assert_eq!(lost(&[5, 6], &[0], false, variable), [5, 0]);
+        }
+    }
+
+    #[test]
+    fn long_gaps_need_more_evidence() {
+        // 1.1, 17 and 61 s: a joint, unless bytes are damaged or the numbers lead to the declared length.
+        assert_eq!(lost(&[0, 18, 19], &[], false, false), [0, 0, 0]);
+        assert_eq!(lost(&[0, 280, 281], &[], false, false), [0, 0, 0]);
+        assert_eq!(lost(&[0, 280, 281], &[1], false, false), [0, 279, 0]);
+        assert_eq!(lost(&[0, 980, 981], &[1], false, false), [0, 0, 0]);
+        assert_eq!(lost(&[0, 980, 981], &[], true, false), [0, 979, 0]);
+    }
 }

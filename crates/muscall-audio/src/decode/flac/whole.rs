@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::numbering::position;
 
 /// Up to this length all frames are looked at, in bytes.
-const WALKED: u64 = 1 << 18;
+const WALKED: u64 = 1 << 20;
 /// In a longer file the last frame is looked for in so many bytes, more than nearly all frames take.
 const TAIL: u64 = 1 << 18;
 /// And so many frames are looked at in between, at equal distances.
