@@ -48,8 +48,8 @@ pub enum AudioError {
         /// The codec and what is special about it.
         what: String,
     },
-    /// The library that reads such files panicked on this one; see [`guarded`](crate::guarded).
-    #[error("{path}: the reader panicked while {doing} ({reason}); the file is probably damaged: copy it again, or convert it to FLAC or WAV with another program")]
+    /// A library that reads such files panicked on this one; see [`guarded`](crate::guarded).
+    #[error("{path}: the reader panicked while {doing} ({reason}); the file is damaged, or unusual: copy it again, or write it anew with another program")]
     ReaderPanicked {
         /// The file.
         path: PathBuf,

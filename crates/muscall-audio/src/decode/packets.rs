@@ -7,11 +7,11 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_FLAC, CO
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::Track;
-use symphonia::core::formats::well_known::FORMAT_ID_ISOMP4;
+use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_OGG};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
-use super::flac::Frames;
+use super::flac::{Frames, Header, Numbering};
 use super::foreign::Demuxer;
 use super::length::Lengths;
 use super::timeline::Timeline;
@@ -52,6 +52,8 @@ pub(super) struct Packets {
     pub(super) longest: i64,
     /// What every packet of AAC decodes to.
     block: Option<i64>,
+    /// Of FLAC frames in Ogg or MP4.
+    numbering: Numbering,
     /// Length of the stream as its header says.
     pub(super) declared: Option<u64>,
 }
@@ -75,13 +77,14 @@ impl Packets {
             ahead: VecDeque::new(),
             longest: 0,
             block: None,
+            numbering: Numbering::new(sample_rate),
             declared: None,
         }
     }
 
-    /// Takes the first packet for frame 0 if its timestamp is later: the stream was cut out of another one. Gives by how
-    /// much it is. A reader that fails here fails again, and then says why.
-    pub(super) fn anchor(&mut self) -> Result<i64, AudioError> {
+    /// Takes the first packet for frame 0 if its timestamp is later: the stream was cut out of another one. A reader that
+    /// fails here fails again, and then says why.
+    pub(super) fn anchor(&mut self) -> Result<(), AudioError> {
         let is_vorbis = self.codec == CODEC_ID_VORBIS;
         let first = self.peek(0)?.as_ref().map_or(0, |packet| packet.place);
         let late = if is_vorbis || first > 0 && self.flac.is_none() { first } else { 0 };
@@ -89,7 +92,18 @@ impl Packets {
         for packet in self.ahead.iter_mut().flatten().flatten() {
             packet.place -= late;
         }
-        Ok(late)
+        Ok(())
+    }
+
+    /// Whether the first timestamp is late or early, so that the declared length is that of another stream.
+    pub(super) fn is_cut(&self) -> bool {
+        self.timeline.origin != 0
+    }
+
+    /// Declares a length. In Ogg it is where the last page ends, and the stream may start late.
+    pub(super) fn declare(&mut self, frames: Option<u64>) {
+        let late = if self.demuxer.container == FORMAT_ID_OGG { self.timeline.origin } else { 0 };
+        self.declared = frames.and_then(|frames| frames.checked_add_signed(-late)).filter(|&frames| frames > 0);
     }
 
     /// Goes on with the next stream of a chained file, whose frame 0 belongs to frame `at`.
@@ -99,6 +113,7 @@ impl Packets {
         self.lengths = Lengths::new(parameters);
         self.declared = None;
         self.ahead.clear();
+        self.numbering = Numbering::new(self.sample_rate);
         self.anchor()?;
         self.timeline.origin -= at;
         self.ahead.iter_mut().flatten().flatten().for_each(|packet| packet.place += at);
@@ -168,18 +183,19 @@ impl Packets {
         }
     }
 
-    /// Frames that were lost before a packet where `next` is expected.
+    /// Frames that were lost before a packet where `next` is expected. To be asked of each packet in turn.
     ///
-    /// Timestamps jitter by less than a block, forward and back, in files that were made from Ogg Vorbis. So
-    /// a gap is as long as a block at least, and the packets behind it are later by as much.
+    /// Timestamps jitter by less than a block, forward and back, in files that were made from Ogg Vorbis. So a gap is
+    /// nearly a block long at least, and the packets behind it are later by as much.
     pub(super) fn gap(&mut self, packet: &Placed, next: i64) -> Result<i64, AudioError> {
         let gap = packet.place.saturating_sub(next);
         if self.flac.is_some() {
             return Ok(gap.max(0));
         }
-        let is_vorbis = self.codec == CODEC_ID_VORBIS;
-        let block = self.longest.max(packet.length);
-        let least = if is_vorbis { VORBIS_JITTER } else { block.max(self.timeline.tolerance()).max(1) };
+        if let Some(lost) = self.gap_in_numbers(packet, next)? {
+            return Ok(lost);
+        }
+        let least = self.least_gap(packet);
         let (mut lost, mut end) = (gap, packet.place.saturating_add(packet.length));
         for index in 0..CONFIRMED_BY {
             if lost < least {
@@ -199,8 +215,43 @@ impl Packets {
         }
         // Packets are lost as a whole.
         let is_fixed = self.lengths.of_all(&packet.packet.data).is_some() || self.codec == CODEC_ID_AAC;
+        let block = self.longest.max(packet.length);
         let lost = if is_fixed { (lost + block / 2) / block * block } else { lost };
         Ok(if lost <= self.max_gap() { lost } else { 0 })
+    }
+
+    /// Shorter ones are jitter, by up to two thirds of a block, or rounded timestamps.
+    fn least_gap(&self, packet: &Placed) -> i64 {
+        if self.codec == CODEC_ID_VORBIS {
+            return VORBIS_JITTER;
+        }
+        let block = self.longest.max(packet.length);
+        (block - block / 4).max(self.timeline.tolerance()).max(1)
+    }
+
+    /// FLAC frames are numbered, but the numbers of a stream that was joined leave some out as well: what is lost is late
+    /// in time, too, at the latest from the next page on. None if the numbers tell of no loss.
+    fn gap_in_numbers(&mut self, packet: &Placed, next: i64) -> Result<Option<i64>, AudioError> {
+        let is_first = self.numbering.last.is_none();
+        let Some(header) = Header::parse(&packet.packet.data).filter(|_| self.codec == CODEC_ID_FLAC) else {
+            return Ok(None);
+        };
+        if is_first || self.numbering.is_next(&header, false) {
+            self.numbering.lost_before(&header, false, std::iter::empty());
+            return Ok(None);
+        }
+        self.peek(CONFIRMED_BY - 1)?;
+        let behind: Vec<&Placed> = self.ahead.iter().flatten().flatten().collect();
+        let headers: Vec<Header> = behind.iter().map_while(|packet| Header::parse(&packet.packet.data)).collect();
+        let lost = i64::try_from(self.numbering.lost_before(&header, true, headers.iter())).unwrap_or(i64::MAX);
+        let mut expected = next;
+        let mut late = std::iter::once(packet).chain(behind).map(|packet| {
+            let late = packet.place.saturating_sub(expected);
+            expected = expected.saturating_add(packet.length);
+            late
+        });
+        let least = lost.saturating_sub(self.least_gap(packet));
+        Ok((lost > 0 && late.any(|late| late > least)).then_some(lost))
     }
 
     /// Longest gap that is filled.
@@ -227,15 +278,17 @@ impl Packets {
         Ok(is_exact.then_some(position))
     }
 
-    /// Whether the last packet of an ALAC stream is where blocks of one length put it, so that its declared length is
-    /// that of its audio. To be asked before anything is read.
+    /// Whether the last packet of an ALAC stream is where blocks of one length put it and ends where the stream does, so
+    /// that the declared length is that of its audio. To be asked before anything is read.
     pub(super) fn ends_on_time(&mut self, declared: u64) -> Result<bool, AudioError> {
-        let on_time = self.seek(declared.saturating_sub(1))?.is_some();
-        let back = self.seek(0)?;
-        let lost = || AudioError::Io {
-            path: self.demuxer.path().to_owned(),
-            source: io::Error::other("its start cannot be found again"),
-        };
-        back.map(|_| on_time).ok_or_else(lost)
+        let last = self.seek(declared.saturating_sub(1))?;
+        let lengths = self.lengths;
+        let length = self.peek(0)?.and_then(|packet| lengths.of(&packet.packet.data));
+        let end = last.zip(length).and_then(|(last, length)| u64::try_from(last + i64::from(length)).ok());
+        if self.seek(0)?.is_none() {
+            let source = io::Error::other("its start cannot be found again");
+            return Err(AudioError::Io { path: self.demuxer.path().to_owned(), source });
+        }
+        Ok(end == Some(declared))
     }
 }

@@ -105,19 +105,16 @@ impl Stream {
         let layout = layout.filter(|_| demuxer.container == FORMAT_ID_FLAC && codec == CODEC_ID_FLAC);
         let flac = layout.map(|layout| Frames::open(file, end, layout)).transpose().map_err(io)?;
         let mut packets = Packets::new(demuxer, flac, &track, &parameters, sample_rate);
-        packets.declared = match declared {
+        let declared = match declared {
             Some(declared) if codec == CODEC_ID_ALAC && !packets.ends_on_time(declared)? => None,
             declared => declared,
         };
-        let late = packets.anchor()?;
-        if codec == CODEC_ID_VORBIS {
-            packets.declared =
-                packets.declared.and_then(|frames| frames.checked_add_signed(-late)).filter(|&frames| frames > 0);
-        }
-        // The header may be that of the file that this one was cut from. The numbers of its frames tell it of FLAC.
+        packets.anchor()?;
+        packets.declare(declared);
+        // The header may be that of the file that this one was cut from. Of FLAC, the numbers of its frames tell that.
         let is_sure = match codec {
             CODEC_ID_FLAC => packets.flac.as_ref().is_some_and(Frames::is_whole),
-            _ => late == 0,
+            _ => !packets.is_cut(),
         };
         let info = AudioInfo {
             codec: decoder.codec.clone(),

@@ -21,10 +21,10 @@ use symphonia::core::units::{Duration, Timestamp};
 
 pub(super) use self::header::Header;
 pub(super) use self::layout::Layout;
+pub(super) use self::numbering::Numbering;
 
 use self::bytes::Bytes;
 use self::finder::{Finder, Frame};
-use self::numbering::Numbering;
 use self::whole::Whole;
 
 /// Frames that are looked at to confirm a gap.
@@ -52,10 +52,9 @@ impl Frames {
         let mut frames = Self {
             finder,
             numbering: Numbering {
-                sample_rate: layout.format.sample_rate,
                 is_whole: whole.is_some(),
                 total: layout.total,
-                last: None,
+                ..Numbering::new(layout.format.sample_rate)
             },
             behind: VecDeque::new(),
             position: 0,

@@ -11,19 +11,24 @@ const DAMAGED_S: u64 = 60;
 /// Where there are none, and the numbers do not lead to the length that the file declares: longer ones are joints.
 const JOINED_S: u64 = 1;
 
-pub(super) struct Numbering {
+pub(in crate::decode) struct Numbering {
     pub(super) sample_rate: u32,
     /// Whether the numbers lead from 0 to the declared length, so that all that is missing is lost.
     pub(super) is_whole: bool,
     /// Declared length in samples, 0 if unknown.
     pub(super) total: u64,
     /// The last header, and the number that should follow.
-    pub(super) last: Option<(Header, u64)>,
+    pub(in crate::decode) last: Option<(Header, u64)>,
 }
 
 impl Numbering {
+    /// Of a stream of which only its rate is known, in Hz.
+    pub(in crate::decode) fn new(sample_rate: u32) -> Self {
+        Self { sample_rate, is_whole: false, total: 0, last: None }
+    }
+
     /// Whether a frame comes as expected, so that nothing was lost before it.
-    pub(super) fn is_next(&self, header: &Header, after_damage: bool) -> bool {
+    pub(in crate::decode) fn is_next(&self, header: &Header, after_damage: bool) -> bool {
         match &self.last {
             Some((last, next)) => last.is_variable == header.is_variable && *next == header.number,
             None => !after_damage,
@@ -32,7 +37,7 @@ impl Numbering {
 
     /// Samples that were lost before a frame: its number is higher than expected, and the frames behind it, as many as
     /// are looked at, confirm that.
-    pub(super) fn lost_before<'a>(
+    pub(in crate::decode) fn lost_before<'a>(
         &mut self,
         header: &Header,
         after_damage: bool,
