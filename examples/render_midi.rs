@@ -2,20 +2,20 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
+#[path = "render_midi/synth.rs"]
+mod synth;
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{BufReader, Cursor};
-use std::panic;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use rayon::prelude::*;
-use rustysynth::{MidiFile, MidiFileSequencer, SoundFont, Synthesizer, SynthesizerSettings};
 use serde_json::Value;
+
+use crate::synth::Instruments;
 
 /// Renders the MIDI files that a list names with a SoundFont, mono, to `rendered/` beside the list.
 /// What is there already is left alone, so that it can be stopped and started again.
@@ -46,13 +46,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.longest_s.is_nan() || arguments.longest_s <= 0.0 {
         return Err(format!("--longest-s: found {}, expected more than 0", arguments.longest_s).into());
     }
-    let at = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let list = fs::read_to_string(&arguments.list).map_err(|error| at(&arguments.list, &error))?;
+    let list =
+        fs::read_to_string(&arguments.list).map_err(|error| format!("{}: {error}", arguments.list.display()))?;
     let root = arguments.list.parent().unwrap_or(Path::new(""));
-    let file = File::open(&arguments.soundfont).map_err(|error| at(&arguments.soundfont, &error))?;
-    let soundfont = SoundFont::new(&mut BufReader::new(file))
-        .map_err(|error| format!("{}; expected a SoundFont 2 file (.sf2)", at(&arguments.soundfont, &error)))?;
-    let soundfont = Arc::new(soundfont);
+    let instruments = Instruments::read(&arguments.soundfont)?;
     let mut locations = Vec::new();
     for (i, line) in list.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let at = format!("{}: line {}", arguments.list.display(), i + 1);
@@ -68,15 +65,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let progress = console::Progress::files(locations.len(), "done");
     let render = |location: &String| {
         let (midi, out) = (root.join(location), root.join("rendered").join(location).with_extension("wav"));
-        let result = if out.exists() { Ok(()) } else { render_or_refuse(&midi, &out, &soundfont, arguments) };
+        let result = if out.exists() { Ok(()) } else { render(&midi, &out, &instruments, arguments) };
         progress.file();
-        result.err().map(|error| at(&midi, &error))
+        result.err().map(|error| error.to_string())
     };
-    // What panics is told below, with the file's name.
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
     let failed: Vec<String> = locations.par_iter().filter_map(render).collect();
-    panic::set_hook(hook);
     progress.finish();
     for error in &failed {
         eprintln!("left out: {error}");
@@ -93,37 +86,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The renderer panics over some files, such as one without tracks; they are no reason to lose the others.
-fn render_or_refuse(
-    midi: &Path,
-    out: &Path,
-    soundfont: &Arc<SoundFont>,
-    arguments: &Arguments,
-) -> Result<(), Box<dyn Error>> {
-    panic::catch_unwind(|| render(midi, out, soundfont, arguments)).unwrap_or_else(|panic| {
-        let reason = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        Err(format!("the renderer failed ({}); has it any tracks?", reason.unwrap_or("no reason given")).into())
-    })
+fn render(midi: &Path, out: &Path, instruments: &Instruments, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let samples = instruments.render(midi, arguments.sample_rate, arguments.longest_s)?;
+    write(out, &samples, arguments.sample_rate as u32)
+        .map_err(|error| format!("{}: {error}", out.display()).into())
 }
 
-fn render(midi: &Path, out: &Path, soundfont: &Arc<SoundFont>, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let piece = Arc::new(MidiFile::new(&mut Cursor::new(fs::read(midi)?))?);
-    let settings = SynthesizerSettings::new(arguments.sample_rate);
-    let mut sequencer = MidiFileSequencer::new(Synthesizer::new(soundfont, &settings)?);
-    sequencer.play(&piece, false);
-    // A second for the last notes to ring.
-    let seconds = (piece.get_length() + 1.0).min(arguments.longest_s);
-    let frames = (seconds * f64::from(arguments.sample_rate)) as usize;
-    let (mut left, mut right) = (vec![0.0_f32; frames], vec![0.0_f32; frames]);
-    sequencer.render(&mut left, &mut right);
+fn write(out: &Path, samples: &[f32], sample_rate: u32) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(out.parent().unwrap_or(Path::new("")))?;
-    let sample_rate = arguments.sample_rate as u32;
     let spec = WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
     // Under its name only when it is whole.
     let unfinished = out.with_extension("unfinished");
     let mut writer = WavWriter::create(&unfinished, spec)?;
-    for (l, r) in left.iter().zip(&right) {
-        let sample = (16_384.0 * (l + r)).clamp(-32_768.0, 32_767.0);
+    for sample in samples {
+        let sample = (16_384.0 * sample).clamp(-32_768.0, 32_767.0);
         writer.write_sample(sample as i16)?;
     }
     writer.finalize()?;

@@ -527,7 +527,7 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(text(&output).starts_with("1 of 3 pieces"), "{}", text(&output));
     let log = errors(&output);
-    assert!(log.contains("b.mid") && log.contains("lmd/c.mid: the renderer failed"), "{log}");
+    assert!(log.contains("b.mid") && log.contains("lmd/c.mid: the reader panicked while rendering"), "{log}");
     assert!(log.contains("3 of 3 files done\n") && !log.contains("panicked"), "{log}");
     let wav = at("rendered/lmd/a.wav");
     let heard = muscall::audio::decode(&wav, &muscall::audio::DecodeOptions::default()).unwrap().waveform;

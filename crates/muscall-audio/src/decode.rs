@@ -1,6 +1,12 @@
 //! Audio files to waveforms.
 
+mod flac;
+mod foreign;
+mod length;
 mod npy;
+mod packets;
+#[cfg(test)]
+mod panicking;
 mod scrub;
 mod sink;
 mod source;
@@ -14,6 +20,7 @@ use std::path::Path;
 
 pub use tags::file_tags;
 
+use self::foreign::Readers;
 use crate::{AudioError, Repair, Waveform};
 
 /// A part of a file, in frames of the file's own rate.
@@ -105,9 +112,13 @@ pub struct Decoded {
 /// # Errors
 /// [`AudioError`] with the path, what was found and what to do.
 pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioError> {
+    decode_with(path, options, Readers::SYMPHONIA)
+}
+
+fn decode_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
     let file = open(path)?;
     let mut decoded =
-        if is_npy(&file)? { npy::decode(path, file.file, options)? } else { stream::decode(path, file, options)? };
+        if is_npy(&file)? { npy::decode(path, file.file, options)? } else { stream::decode(file, options, readers)? };
     let is_span = options.span.is_some();
     if decoded.waveform.is_empty() && !is_span {
         let (path, codec) = (path.to_owned(), decoded.info.codec);
@@ -126,8 +137,12 @@ pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioErro
 /// # Errors
 /// As [`decode`], as far as the header shows.
 pub fn probe(path: &Path, options: &DecodeOptions) -> Result<AudioInfo, AudioError> {
+    probe_with(path, options, Readers::SYMPHONIA)
+}
+
+fn probe_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<AudioInfo, AudioError> {
     let file = open(path)?;
-    if is_npy(&file)? { npy::probe(path, file.file, options) } else { stream::probe(path, file) }
+    if is_npy(&file)? { npy::probe(path, file.file, options) } else { stream::probe(file, readers) }
 }
 
 /// The number of frames: declared where that can be relied on, else by going through the packets
@@ -136,9 +151,13 @@ pub fn probe(path: &Path, options: &DecodeOptions) -> Result<AudioInfo, AudioErr
 /// # Errors
 /// As [`probe`].
 pub fn count_frames(path: &Path, options: &DecodeOptions) -> Result<u64, AudioError> {
-    match probe(path, options)?.declared_frames {
+    count_with(path, options, Readers::SYMPHONIA)
+}
+
+fn count_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<u64, AudioError> {
+    match probe_with(path, options, readers)?.declared_frames {
         Some(frames) => Ok(frames),
-        None => stream::count(path, open(path)?),
+        None => stream::count(open(path)?, readers),
     }
 }
 

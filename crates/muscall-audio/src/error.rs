@@ -48,6 +48,16 @@ pub enum AudioError {
         /// The codec and what is special about it.
         what: String,
     },
+    /// A library that reads such files panicked on this one; see [`guarded`](crate::guarded).
+    #[error("{path}: the reader panicked while {doing} ({reason}); the file is damaged, or unusual: copy it again, or write it anew with another program")]
+    ReaderPanicked {
+        /// The file.
+        path: PathBuf,
+        /// What it was at, such as "decoding".
+        doing: &'static str,
+        /// What the panic said, and where it happened.
+        reason: String,
+    },
     /// The header names a sample rate that no audio has.
     #[error(
         "{path}: a sample rate of {found} Hz; rates from {min} to {max} Hz are read: the header is damaged, or set it right"

@@ -26,10 +26,14 @@ impl Sink {
         let length = frames.len() as u64;
         let start = i64::try_from(self.span.start).unwrap_or(i64::MAX);
         let skip = usize::try_from(start.saturating_sub(self.next)).unwrap_or(0);
-        let room = self.span.frames - self.samples.len() as u64;
-        self.samples.extend(frames.skip(skip).take(usize::try_from(room).unwrap_or(usize::MAX)));
+        let have = self.samples.len() as u64;
+        let wanted = (self.span.frames - have).min(length.saturating_sub(skip as u64));
+        if have.saturating_add(wanted) > self.limit {
+            return Err(TooLong);
+        }
+        self.samples.extend(frames.skip(skip).take(usize::try_from(wanted).unwrap_or(usize::MAX)));
         self.next = self.next.saturating_add_unsigned(length);
-        if self.samples.len() as u64 > self.limit { Err(TooLong) } else { Ok(()) }
+        Ok(())
     }
 
     /// Silence for frames that were lost.

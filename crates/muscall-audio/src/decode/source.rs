@@ -1,15 +1,21 @@
-//! The bytes of a file, with two defects mended that readers stumble over.
+//! The bytes of a file, with defects mended that readers stumble over.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
 
+use super::flac::Layout;
+
 /// A file without the ID3v1 tag at its end, in which some readers see audio and before which others
-/// lose some; and with the true size of a WAV's `data` chunk where its writer did not know it.
+/// lose some; with the true size of a WAV's `data` chunk where its writer did not know it; and with sizes of FLAC's
+/// blocks that no frame exceeds.
 pub(super) struct AudioFile {
     file: File,
-    bytes: u64,
+    /// Without the tag.
+    pub(super) bytes: u64,
+    /// If it is FLAC.
+    pub(super) flac: Option<Layout>,
     position: u64,
     patches: Vec<Patch>,
 }
@@ -33,9 +39,13 @@ impl AudioFile {
                 untagged = bytes - Self::TAG;
             }
         }
-        let patches = streamed_wav(&mut file, untagged)?;
+        let mut patches = streamed_wav(&mut file, untagged)?;
+        let flac = Layout::read(&mut file, 0)?;
+        if let Some(layout) = &flac {
+            patches.push(Patch { at: layout.block_sizes, bytes: layout.any_block_sizes(&mut file)? });
+        }
         file.rewind()?;
-        Ok(Self { file, bytes: untagged, position: 0, patches })
+        Ok(Self { file, bytes: untagged, flac, position: 0, patches })
     }
 }
 

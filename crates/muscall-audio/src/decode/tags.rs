@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use symphonia::core::formats::FormatReader;
-use symphonia::core::meta::{MetadataRevision, StandardTag};
+use symphonia::core::meta::{Metadata, MetadataRevision, StandardTag};
 
+use super::foreign::Readers;
 use super::stream::Stream;
 use super::{is_npy, open};
 use crate::AudioError;
@@ -18,17 +18,21 @@ const MAX_CHARS: usize = 200;
 /// # Errors
 /// As [`probe`](super::probe).
 pub fn file_tags(path: &Path) -> Result<Vec<String>, AudioError> {
+    file_tags_with(path, Readers::SYMPHONIA)
+}
+
+pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String>, AudioError> {
     let opened = open(path)?;
     if is_npy(&opened)? {
         return Ok(Vec::new());
     }
-    let mut stream = Stream::open(path, opened)?;
-    Ok(collect(&mut *stream.format))
+    let mut stream = Stream::open(opened, readers)?;
+    // A reader without tags has none to tell.
+    Ok(stream.packets.demuxer.tags(collect)?.unwrap_or_default())
 }
 
-fn collect(format: &mut dyn FormatReader) -> Vec<String> {
+fn collect(mut metadata: Metadata<'_>) -> Vec<String> {
     let mut tags = Vec::new();
-    let mut metadata = format.metadata();
     // An ID3 tag before the stream is a revision of its own.
     while let Some(revision) = metadata.pop() {
         add(&revision, &mut tags);

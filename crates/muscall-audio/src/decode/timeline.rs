@@ -23,12 +23,18 @@ impl Timeline {
         timeline
     }
 
+    /// The frame of a timestamp.
     pub(super) fn frame(&self, ticks: i64) -> i64 {
+        self.frames(ticks).saturating_sub(self.origin)
+    }
+
+    /// How many frames so many ticks are.
+    pub(super) fn frames(&self, ticks: i64) -> i64 {
         let frames = self.base.map_or(i128::from(ticks), |base| {
             let rate = i128::from(base.numer.get()) * i128::from(self.sample_rate);
             i128::from(ticks) * rate / i128::from(base.denom.get())
         });
-        i64::try_from(frames).unwrap_or(i64::MAX).saturating_sub(self.origin)
+        i64::try_from(frames).unwrap_or(i64::MAX)
     }
 
     pub(super) fn ticks(&self, frame: u64) -> i64 {
