@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     fn item(state: FileState) -> Item {
-        Item { path: "/a".into(), origin: Origin::File("/a".into()), state, tags: Vec::new() }
+        Item { path: "/a".into(), origin: Origin::File("/a".into()), part: None, state, tags: Vec::new() }
     }
 
     /// A record of a file, as it was noted with these times, inode and probe.
