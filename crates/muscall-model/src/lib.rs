@@ -19,6 +19,7 @@ mod muscall;
 mod precision;
 #[cfg(feature = "sentence")]
 pub mod sentence;
+mod space;
 pub mod text;
 pub mod weights;
 mod windows;
