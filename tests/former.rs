@@ -1,4 +1,4 @@
-//! What version 0.1 has indexed is gone on with, and nothing of it is embedded again.
+//! What an earlier version has indexed is gone on with, and nothing of it is embedded again.
 //!
 //! `golden/former` was made by that version (commit a223913): a bundle, an index of three clips of `demo/audio`, and
 //! the same as Parquet.
@@ -161,7 +161,7 @@ fn ten_thousand_old_tracks_are_not_embedded_again() {
     assert_eq!((writer.len(), report.unreadable.len()), (10_000, 0));
 }
 
-/// A job that began with version 0.1 and ends with this one.
+/// A job that an earlier version began and this one ends.
 #[test]
 fn shards_of_both_names_are_merged_once_one_version_has_finished_all() {
     let dir = tempfile::tempdir().unwrap();

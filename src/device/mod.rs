@@ -185,7 +185,9 @@ mod tests {
     #[cfg(feature = "flex")]
     #[test]
     fn the_cpu_is_always_there() {
-        assert!(muscall_model::is_cpu(&DeviceChoice::Cpu.open().unwrap()));
+        let cpu = DeviceChoice::Cpu.open().unwrap();
+        assert!(muscall_model::is_cpu(&cpu) && muscall_model::is_cpu(&cpu.clone().autodiff()));
+        assert!(!muscall_model::is_cuda(&cpu) && !muscall_model::is_cuda(&cpu.autodiff()));
         assert!(devices().iter().any(|found| found.choice == DeviceChoice::Cpu));
         assert_eq!(device_name(&DeviceChoice::Cpu.open().unwrap()), "CPU");
         assert_eq!(DeviceChoice::Cpu.open_several(3).unwrap().len(), 3);

@@ -172,7 +172,7 @@ impl Muscall {
     ///
     /// In it is what changes a vector: weights, frontend, the sizes of both encoders, windows, and the content of
     /// tokenizer, frozen encoder or word vectors. Dropout, temperature, what is frozen and other matters of training
-    /// are not. What was kept under the name that version 0.1 gave the same model is accepted.
+    /// are not. What was kept under a name that an earlier version gave the same model is accepted.
     pub fn fingerprint(&self) -> Fingerprint {
         name_of(&self.config, &state_of(&self.model), &self.text_frontend.fingerprint())
     }

@@ -1,6 +1,6 @@
 //! The name of a model's space: what moves it, what does not, and that what earlier versions wrote is known by it.
 //!
-//! `tests/golden/former` was made by version 0.1 (commit a223913).
+//! `tests/golden/former` was made by an earlier version (commit a223913).
 #![cfg(feature = "sentence")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -23,7 +23,7 @@ use muscall_model::weights::{StateDict, read_safetensors, state_of, with_state, 
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, Temperature, TextFrontend};
 use serde::Deserialize;
 
-/// A configuration, and the name that version 0.1 gave it with [`known_weights`].
+/// A configuration, and the name that it then had with [`known_weights`].
 #[derive(Deserialize)]
 struct Former<C> {
     config: C,
@@ -110,7 +110,7 @@ fn small_vectors() -> WordVectorsConfig {
 }
 
 #[test]
-fn names_of_version_0_1_are_known() {
+fn names_of_earlier_versions_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let Names { models, encoders } = names();
     assert!(models.len() >= 8 && encoders.len() >= 2);
@@ -203,7 +203,7 @@ fn every_weight_but_the_temperature_moves_the_name_of_its_side() {
     assert!(state.contains_key("logit_scale") && state.contains_key("text_projection.weight"));
 }
 
-/// Two models that differ in nothing but in what they read words with: at version 0.1 they shared a name.
+/// Two models that differ in nothing but in what they read words with: once they shared a name.
 #[test]
 fn what_is_frozen_is_a_part_of_the_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -301,7 +301,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn bundles_of_version_0_1_load_and_are_known() {
+fn bundles_of_earlier_versions_load_and_are_known() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["word_vectors", "frozen", "fine_tuned"] {
         let bundle = dir.path().join(name);
@@ -326,7 +326,7 @@ fn bundles_of_version_0_1_load_and_are_known() {
 }
 
 #[test]
-fn captions_that_version_0_1_has_embedded_are_known() {
+fn captions_that_an_earlier_version_has_embedded_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let mut encoder = SentenceEncoder::load(&sentence_folder(dir.path()), &Device::flex()).unwrap();
     let fresh = encoder.embed(&["calm piano", "brass band"]);

@@ -80,7 +80,7 @@ fn around(centre: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
     v
 }
 
-/// A file of what version 0.1 (commit a223913) has made of a small index.
+/// A file of what an earlier version (commit a223913) has made of a small index.
 pub fn former(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/former").join(name)
 }

@@ -190,7 +190,7 @@ fn searches_go_on_while_tables_change() {
     });
 }
 
-/// A table that version 0.1 filled, as `pg_dump --inserts` wrote it down.
+/// A table that an earlier version filled, as `pg_dump --inserts` wrote it down.
 #[test]
 fn a_table_under_a_former_name_is_searched() {
     let Some((mut server, mut client)) = start("muscall_former") else { return };

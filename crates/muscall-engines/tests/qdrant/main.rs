@@ -110,7 +110,7 @@ fn by_a_stand_in() {
     assert_eq!(server.pushed().unwrap().rows, 10);
 }
 
-/// A collection that version 0.1 filled.
+/// A collection that an earlier version filled.
 #[test]
 fn a_collection_under_a_former_name_is_searched() {
     let (url, state) = StandIn::start();

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::known::Known;
 use super::{MiniLm, MiniLmConfig, WordPiece};
 use crate::ModelError;
+use crate::bundle::replace;
 use crate::space::{Description, former};
 use crate::text::TokenBatch;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
@@ -87,14 +88,15 @@ impl SentenceEncoder {
         Ok(Self { config, tokenizer, model: model.valid(), device, known: Known::default(), fingerprint })
     }
 
-    /// Writes `model.safetensors`, with the published names, and `tokenizer.json`.
+    /// Writes `model.safetensors`, with the published names, and `tokenizer.json`, each as a whole or not at all.
     ///
     /// # Errors
     /// [`ModelError::Io`] with the file.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
-        write_safetensors(&dir.join(WEIGHTS), &to_published(state_of(&self.model)))?;
-        Ok(self.tokenizer.save(&dir.join(TOKENIZER))?)
+        let state = to_published(state_of(&self.model));
+        replace(&dir.join(WEIGHTS), |path| write_safetensors(path, &state))?;
+        replace(&dir.join(TOKENIZER), |path| Ok(self.tokenizer.save(path)?))
     }
 
     /// Sizes of the network.

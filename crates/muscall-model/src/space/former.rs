@@ -145,14 +145,14 @@ mod tests {
 
     use super::*;
 
-    /// Texts that version 0.1 wrote.
+    /// Texts that the compiler wrote then.
     fn names() -> Value {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/former/names.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
     #[test]
-    fn texts_are_those_of_version_0_1_byte_for_byte() {
+    fn texts_are_those_of_then_byte_for_byte() {
         for former in names()["models"].as_array().unwrap() {
             let Ok(config) = serde_json::from_value::<MuscallConfig>(former["config"].clone()) else {
                 assert!(cfg!(not(feature = "sentence")));
