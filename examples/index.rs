@@ -112,7 +112,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     writer = compact(writer)?;
     if shard.is_some() {
-        let (fingerprint, tracks) = (model.fingerprint(), writer.len());
+        let (fingerprint, tracks) = (model.fingerprint().into(), writer.len());
         Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;
     }
     #[cfg(feature = "ann")]

@@ -38,7 +38,7 @@ struct Health {
 
 async fn health(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Failure> {
     let health = shared.with_library(|library| {
-        let (index, model) = (library.index(), library.fingerprint().to_owned());
+        let (index, model) = (library.index(), library.fingerprint().to_string());
         Ok(Health { status: "ok", tracks: index.len(), segments: index.segments_len(), model })
     });
     Ok(Json(health.await?))

@@ -53,8 +53,7 @@ pub fn device_name(device: &Device) -> String {
     if let Some(identity) = device.identity() {
         return identity.name;
     }
-    let debug = format!("{device:?}");
-    if debug.contains("Flex") { "CPU".to_owned() } else { debug }
+    if muscall_model::is_cpu(device) { "CPU".to_owned() } else { format!("{device:?}") }
 }
 
 /// Devices that are reached the same way.

@@ -111,7 +111,8 @@ pub enum EngineError {
     },
     /// The vectors come from another model.
     #[error(
-        "{place}: made with the model {found}, not with {expected}; vectors of two models cannot be compared: push the index again"
+        "{place}: made with the model {found}, not with {expected}{}; vectors of two models cannot be compared: push the index again",
+        muscall_retrieval::Fingerprint::difference(found, expected)
     )]
     Fingerprint {
         /// The file, the table or the collection.

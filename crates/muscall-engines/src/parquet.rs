@@ -19,6 +19,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use muscall_retrieval::Fingerprint;
 
 use crate::files::{NewFile, io};
 use crate::{EngineError, Row, Rows, rows};
@@ -144,6 +145,19 @@ impl ParquetRows {
     /// [`EngineError::Io`], [`EngineError::Parquet`], or [`EngineError::Layout`] for other columns.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
         Ok(Self::read(path)?.0)
+    }
+
+    /// The same for a file that is to hold vectors of this space, under its name or a former one.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`EngineError::Fingerprint`] for another model.
+    pub fn open_for(path: &Path, space: impl Into<Fingerprint>) -> Result<Self, EngineError> {
+        let (rows, space) = (Self::open(path)?, space.into());
+        if space.accepts(&rows.fingerprint) {
+            return Ok(rows);
+        }
+        let place = path.display().to_string();
+        Err(EngineError::Fingerprint { place, found: rows.fingerprint, expected: space.into() })
     }
 
     /// Number of rows.

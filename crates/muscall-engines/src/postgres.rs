@@ -9,6 +9,7 @@ use ::postgres::binary_copy::BinaryCopyInWriter;
 use ::postgres::error::SqlState;
 use ::postgres::types::Type;
 use ::postgres::{Client, NoTls, Transaction};
+use muscall_retrieval::Fingerprint;
 use pgvector::Vector;
 
 use crate::search::check_name;
@@ -125,14 +126,15 @@ impl Postgres {
         open(&mut all, &self.table)
     }
 
-    /// The `k` rows most similar to a query of the model, best first.
+    /// The `k` rows most similar to a query of the model, best first. The rows may have been pushed under a former name
+    /// of the model's space.
     ///
     /// # Errors
     /// [`EngineError::Fingerprint`] for another model, [`EngineError::Limit`] for an `ef` or a `k` above
     /// 1,000 in an approximate search, and those of [`Self::pushed`].
     pub fn search(
         &mut self,
-        fingerprint: &str,
+        space: impl Into<Fingerprint>,
         query: &[f32],
         k: usize,
         how: Search,
@@ -145,7 +147,7 @@ impl Postgres {
             }
         };
         let mut all = self.client.transaction().map_err(failed("beginning"))?;
-        open(&mut all, &self.table)?.check(&self.table, fingerprint, query)?;
+        open(&mut all, &self.table)?.check(&self.table, &space.into(), query)?;
         all.batch_execute(&settings).map_err(failed("setting up the search"))?;
         let select = format!(
             "SELECT id, path, start_s, -(vector <#> $1) FROM \"{}\" ORDER BY vector <#> $1{then} LIMIT {k}",

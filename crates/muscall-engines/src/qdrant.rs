@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use muscall_retrieval::Fingerprint;
 use qdrant_client::qdrant::value::Kind;
 use qdrant_client::qdrant::{
     CountPointsBuilder, CreateAliasBuilder, CreateCollection, CreateCollectionBuilder, Distance, HnswConfigDiffBuilder,
@@ -24,8 +25,8 @@ const NAME: usize = 200;
 const BATCH: (usize, usize) = (1 << 20, 1000);
 /// How long an answer may take: an exact search looks at everything.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The model, in the metadata of a collection.
-const FINGERPRINT: &str = "muscall_fingerprint";
+/// The key of the model, in the metadata of a collection.
+const FINGERPRINT_KEY: &str = "muscall_fingerprint";
 /// Tries to find a collection that is being replaced.
 const TRIES: usize = 3;
 
@@ -103,13 +104,14 @@ impl Qdrant {
         self.there(|this, target| Ok(Pushed { rows: this.count(target)?, ..this.describe(target)? }))
     }
 
-    /// The `k` rows most similar to a query of the model, best first.
+    /// The `k` rows most similar to a query of the model, best first. The rows may have been pushed under a former name
+    /// of the model's space.
     ///
     /// # Errors
     /// [`EngineError::Fingerprint`] for another model, and those of [`Self::pushed`].
     pub fn search(
         &mut self,
-        fingerprint: &str,
+        space: impl Into<Fingerprint>,
         query: &[f32],
         k: usize,
         how: Search,
@@ -118,8 +120,9 @@ impl Qdrant {
             Search::Exact => SearchParamsBuilder::default().exact(true),
             Search::Approximate { ef } => SearchParamsBuilder::default().hnsw_ef(u64::from(ef).max(k as u64)),
         };
+        let space = space.into();
         self.there(|this, target| {
-            this.describe(target)?.check(&this.name, fingerprint, query)?;
+            this.describe(target)?.check(&this.name, &space, query)?;
             if k == 0 {
                 return Ok(Vec::new());
             }
@@ -140,7 +143,7 @@ impl Qdrant {
         };
         let vectors = VectorParamsBuilder::new(source.dim() as u64, Distance::Dot);
         let create = CreateCollectionBuilder::new(new).vectors_config(vectors).hnsw_config(graph).build();
-        let metadata = HashMap::from([(FINGERPRINT.to_owned(), Value::from(source.fingerprint()))]);
+        let metadata = HashMap::from([(FINGERPRINT_KEY.to_owned(), Value::from(source.fingerprint()))]);
         let create = CreateCollection { metadata, ..create };
         self.runtime.block_on(self.client.create_collection(create)).map_err(failed("making the collection"))?;
         self.describe(new)?;
@@ -196,7 +199,7 @@ impl Qdrant {
         let info = self.runtime.block_on(self.client.collection_info(collection)).map_err(failed("looking at it"))?;
         let info = info.result.unwrap_or_default();
         let (rows, config) = (info.points_count.unwrap_or(0), info.config);
-        let text = config.as_ref().and_then(|config| config.metadata.get(FINGERPRINT)?.kind.clone());
+        let text = config.as_ref().and_then(|config| config.metadata.get(FINGERPRINT_KEY)?.kind.clone());
         let Some(Kind::StringValue(fingerprint)) = text else {
             return Err(self.layout("the metadata do not name the model, as Qdrant 1.16 and later keep it"));
         };

@@ -20,7 +20,7 @@ pub trait Rows {
     /// Dimensions of every vector.
     fn dim(&self) -> usize;
 
-    /// The fingerprint of the model that made the vectors.
+    /// The fingerprint of the model that made the vectors: a name of its space, perhaps a former one.
     fn fingerprint(&self) -> &str;
 
     /// Hands the rows over, one after the other.

@@ -1,6 +1,9 @@
 //! What engines have in common: how their graph is built, how they are asked, what they answer.
 
 #[cfg(any(feature = "postgres", feature = "qdrant"))]
+use muscall_retrieval::Fingerprint;
+
+#[cfg(any(feature = "postgres", feature = "qdrant"))]
 use crate::EngineError;
 
 /// One answer.
@@ -57,9 +60,9 @@ pub struct Pushed {
 #[cfg(any(feature = "postgres", feature = "qdrant"))]
 impl Pushed {
     /// Whether a query of a model can be asked here.
-    pub(crate) fn check(&self, place: &str, fingerprint: &str, query: &[f32]) -> Result<(), EngineError> {
-        if self.fingerprint != fingerprint {
-            let (place, found, expected) = (place.to_owned(), self.fingerprint.clone(), fingerprint.to_owned());
+    pub(crate) fn check(&self, place: &str, space: &Fingerprint, query: &[f32]) -> Result<(), EngineError> {
+        if !space.accepts(&self.fingerprint) {
+            let (place, found, expected) = (place.to_owned(), self.fingerprint.clone(), space.to_string());
             return Err(EngineError::Fingerprint { place, found, expected });
         }
         if self.dim != query.len() {

@@ -125,6 +125,15 @@ pyarrow.parquet.write_table(pyarrow.concat_tables(tables), sys.argv[1])";
 }
 
 #[test]
+fn a_file_under_a_former_name_is_read() {
+    let path = common::former("music.parquet");
+    let rows = ParquetRows::open_for(&path, common::space()).unwrap();
+    assert_eq!((rows.dim(), rows.len(), told(&rows).len()), (8, 34, 34));
+    let error = ParquetRows::open_for(&path, "v2-1-2").map(|_| ()).unwrap_err();
+    assert!(matches!(&error, EngineError::Fingerprint { found, .. } if found == rows.fingerprint()), "{error}");
+}
+
+#[test]
 fn what_is_not_ours_is_refused() {
     let made = Made::new(300, 8, 6);
     let (dir, path) = written(&made);

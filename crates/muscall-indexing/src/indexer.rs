@@ -81,7 +81,7 @@ impl Indexer {
         listen: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Report, IndexingError> {
         let plan = Plan::new(writer.base(), items, scope, self.rehash)?;
-        let index = Index::open_for(writer.path(), &model.fingerprint())?;
+        let index = Index::open_for(writer.path(), model.fingerprint())?;
         let decoded = Decoded::default();
         let planned = Planned { plan: &plan, index: &index, decoded: &decoded };
         let mut run = Run::new((model, self), planned, writer, listen);

@@ -174,7 +174,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         }
         self.commit()?;
         let Planned { plan, decoded, .. } = self.planned;
-        let index = Index::open_for(self.writer.path(), &self.model.fingerprint())?;
+        let index = Index::open_for(self.writer.path(), self.model.fingerprint())?;
         for (number, identity) in std::mem::take(&mut self.twins) {
             let item = &plan.work[number].item;
             let first = decoded.before(number, identity.content).unwrap_or(number);

@@ -7,7 +7,8 @@ use burn::tensor::Device;
 use muscall_audio::{crop_or_pad, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::{
-    Answer, Centres, Embeddings, Index, Moment, Query, RetrievalError, Search, TrackRecord, mean_direction, mmr,
+    Answer, Centres, Embeddings, Fingerprint, Index, Moment, Query, RetrievalError, Search, TrackRecord,
+    mean_direction, mmr,
 };
 
 use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
@@ -19,7 +20,7 @@ const CANDIDATES: usize = 5;
 #[derive(Clone)]
 pub struct Library {
     model: Arc<Muscall>,
-    fingerprint: Arc<str>,
+    fingerprint: Arc<Fingerprint>,
     text_centre: Arc<[f32]>,
     index: Arc<Index>,
     #[cfg(feature = "ann")]
@@ -101,8 +102,8 @@ impl Library {
         &self.model
     }
 
-    /// Of the model, and so of the index.
-    pub fn fingerprint(&self) -> &str {
+    /// Of the model; the index was made under its name, or a former one.
+    pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
 

@@ -6,11 +6,13 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
+use muscall_retrieval::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::PackedEncoders;
+use crate::space::name_of;
 use crate::text::TextFrontend;
-use crate::weights::{StateDict, fingerprint, read_safetensors, state_of, with_state, write_safetensors};
+use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
 use crate::{DualEncoder, ModelError, MuscallConfig, OtherLengths, Precision, WindowPooling};
 
 const CONFIG: &str = "config.json";
@@ -53,6 +55,9 @@ struct BundleConfig {
     format: u32,
     /// Of the frontend that the weights were trained with.
     frontend_fingerprint: String,
+    /// Of what captions become before anything trained sees them; older bundles do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text_frontend_fingerprint: Option<String>,
     model: MuscallConfig,
 }
 
@@ -82,18 +87,19 @@ impl Muscall {
     ///
     /// # Errors
     /// [`ModelError::Bundle`] and others with the name of the file that is missing, damaged or does
-    /// not fit the rest; [`ModelError::Frontend`] if this version's frontend differs.
+    /// not fit the rest; [`ModelError::Frontend`] if this version's frontend differs; [`ModelError::Words`] if
+    /// tokenizer, sentence encoder or word vectors are not those that it was saved with.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         Self::read(dir.as_ref(), device).map_err(ModelError::in_bundle)
     }
 
     fn read(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let config = read_config(&dir.join(CONFIG))?;
+        let BundleConfig { model: config, text_frontend_fingerprint: words, .. } = read_config(&dir.join(CONFIG))?;
         let weights = dir.join(WEIGHTS);
         let device = device.clone().without_autodiff();
         let model = config.init(&device)?;
         let model = with_state(model, read_safetensors(&weights)?, &weights.display().to_string())?;
-        let text_frontend = TextFrontend::load(dir, &config.text, &device)?;
+        let text_frontend = TextFrontend::load(dir, &config.text, words.as_deref(), &device)?;
         Self::new(config, &model, text_frontend, &device)
     }
 
@@ -162,15 +168,17 @@ impl Muscall {
         &self.device
     }
 
-    /// Identifies this model's embedding space: embeddings with different fingerprints must not
-    /// be compared. 16 hexadecimal digits over configuration, frontend and weights.
-    pub fn fingerprint(&self) -> String {
-        let frontend = self.config.log_mel.fingerprint();
-        fingerprint(&state_of(&self.model), &format!("{frontend}{:?}", self.config))
+    /// Identifies this model's embedding space: embeddings with different fingerprints must not be compared.
+    ///
+    /// In it is what changes a vector: weights, frontend, the sizes of both encoders, windows, and the content of
+    /// tokenizer, frozen encoder or word vectors. Dropout, temperature, what is frozen and other matters of training
+    /// are not. What was kept under a name that an earlier version gave the same model is accepted.
+    pub fn fingerprint(&self) -> Fingerprint {
+        name_of(&self.config, &state_of(&self.model), &self.text_frontend.fingerprint())
     }
 }
 
-fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
+fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
     let bytes = fs::read(path).map_err(io(path))?;
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let bundle: BundleConfig = serde_json::from_slice(&bytes).map_err(parse)?;
@@ -187,7 +195,7 @@ fn read_config(path: &Path) -> Result<MuscallConfig, ModelError> {
         let (path, found) = (path.to_owned(), bundle.frontend_fingerprint);
         return Err(ModelError::Frontend { path, found, expected });
     }
-    Ok(bundle.model)
+    Ok(bundle)
 }
 
 /// Replaces the files of a bundle one by one, each as a whole or not at all. During a training run
@@ -201,8 +209,12 @@ fn save_bundle(
     text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(io(dir))?;
-    let bundle =
-        BundleConfig { format: FORMAT, frontend_fingerprint: config.log_mel.fingerprint(), model: config.clone() };
+    let bundle = BundleConfig {
+        format: FORMAT,
+        frontend_fingerprint: config.log_mel.fingerprint(),
+        text_frontend_fingerprint: Some(text_frontend.fingerprint().into()),
+        model: config.clone(),
+    };
     let path = dir.join(CONFIG);
     let parse = |source| ModelError::ConfigFile { path: path.clone(), source };
     let text = serde_json::to_string_pretty(&bundle).map_err(parse)? + "\n";

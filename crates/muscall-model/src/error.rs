@@ -79,6 +79,18 @@ pub enum ModelError {
         /// Fingerprint of the frontend that the configuration gives here.
         expected: String,
     },
+    /// What a bundle reads words with is not what it was saved with.
+    #[error(
+        "{path}: its content has the fingerprint {found}, but the bundle was saved with {expected}: it was replaced, or damaged; copy the whole bundle again, or save the model anew"
+    )]
+    Words {
+        /// The tokenizer, the word vectors, or the folder of the sentence encoder.
+        path: PathBuf,
+        /// Fingerprint of what is there.
+        found: String,
+        /// Fingerprint of what was saved.
+        expected: String,
+    },
     /// A pretrained sentence encoder is nowhere to be found.
     #[error(
         "the sentence encoder `{model}` was not found in {}; {reason}; give the folder with its model.safetensors and tokenizer.json, or run scripts/fetch_sentence_model.sh",

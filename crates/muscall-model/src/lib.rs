@@ -19,6 +19,7 @@ mod muscall;
 mod precision;
 #[cfg(feature = "sentence")]
 pub mod sentence;
+mod space;
 pub mod text;
 pub mod weights;
 mod windows;
@@ -35,10 +36,31 @@ pub use precision::Precision;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
 
-/// Whether a device is burn's own CPU backend. Its type is not there unless a program has compiled
-/// that backend in, but its name is.
+/// Whether a device is burn's own CPU backend.
 pub fn is_cpu(device: &burn::tensor::Device) -> bool {
-    format!("{device:?}").contains("Flex")
+    match cpu() {
+        // Whether it records gradients makes no difference.
+        Some(cpu) => *device == cpu,
+        // The backend's type is not there unless it is compiled in by us, but its name is, whoever has done so.
+        None => format!("{device:?}").contains("Flex"),
+    }
+}
+
+/// Whether a device is an NVIDIA GPU that is reached by CUDA, whose matrix products see 19 of 32 bits.
+pub fn is_cuda(device: &burn::tensor::Device) -> bool {
+    #[cfg(feature = "gpu")]
+    {
+        use burn::backend::{DispatchDevice, RuntimeId};
+
+        let device = device.as_dispatch().clone().inner();
+        matches!(device, DispatchDevice::Cube(cube) if cube.runtime() == RuntimeId::Cuda)
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        // Networks do not run on GPUs without that feature.
+        let _ = device;
+        false
+    }
 }
 
 /// burn's own CPU backend, if it is compiled in: what other devices are compared with.

@@ -82,7 +82,8 @@ pub enum RetrievalError {
     },
     /// The vectors of an index come from another model.
     #[error(
-        "{path}: made with the model {found}, not with {expected}; vectors of two models cannot be compared: make the index again"
+        "{path}: made with the model {found}, not with {expected}{}; vectors of two models cannot be compared: make the index again",
+        crate::Fingerprint::difference(found, expected)
     )]
     Fingerprint {
         /// The file.

@@ -11,6 +11,7 @@ mod comparison;
 mod diversity;
 mod duplicates;
 mod error;
+mod fingerprint;
 mod index;
 mod metrics;
 mod pairs;
@@ -32,6 +33,7 @@ pub use comparison::{Difference, PairedComparison, compare};
 pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
+pub use fingerprint::Fingerprint;
 pub use index::{
     Answer, Index, IndexConfig, IndexWriter, Moment, Search, Searcher, SegmentHit, Segments, Stages, TrackRecord,
 };

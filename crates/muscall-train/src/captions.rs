@@ -8,6 +8,7 @@ use muscall_model::TextFrontend;
 use muscall_model::sentence::{SentenceEncoder, find};
 use muscall_model::text::TextEncoderConfig;
 use muscall_model::weights::{StateDict, state_of};
+use muscall_retrieval::Fingerprint;
 
 use crate::TrainError;
 use crate::manifest::Manifest;
@@ -56,7 +57,7 @@ impl Captions {
         let mut frontend = TextFrontend::for_training(&recipe.model.text, captions.iter().copied(), device)?;
         let mut unsaved = None;
         let mut learn = |encoder: &mut SentenceEncoder| {
-            let file = vectors_file(manifests[0], encoder.fingerprint());
+            let file = vectors_file(&manifests[0].source, encoder.fingerprint());
             if let Err(error) = encoder.learn(&captions, &file, &mut progress) {
                 unsaved = Some(TrainError::from(error));
             }
@@ -83,15 +84,19 @@ impl Captions {
     }
 }
 
-/// `manifest.jsonl.captions-<encoder>.safetensors`, or the like within a folder.
-fn vectors_file(manifest: &Manifest, fingerprint: &str) -> PathBuf {
-    let source = &manifest.source;
-    let name = format!("captions-{fingerprint}.safetensors");
-    if source.is_dir() {
-        return source.join(name);
-    }
-    let own = source.file_name().unwrap_or_default().to_string_lossy();
-    source.parent().unwrap_or(Path::new("")).join(format!("{own}.{name}"))
+/// `manifest.jsonl.captions-<encoder>.safetensors`, or the like within a folder. One that an earlier version began
+/// under a former name of the encoder is gone on with.
+fn vectors_file(source: &Path, encoder: &Fingerprint) -> PathBuf {
+    let file = |encoder: &str| {
+        let name = format!("captions-{encoder}.safetensors");
+        if source.is_dir() {
+            return source.join(name);
+        }
+        let own = source.file_name().unwrap_or_default().to_string_lossy();
+        source.parent().unwrap_or(Path::new("")).join(format!("{own}.{name}"))
+    };
+    let there = encoder.names().map(file).find(|path| path.exists());
+    there.unwrap_or_else(|| file(encoder))
 }
 
 /// The weights that a fine-tuned text branch starts from, by the model's names.
@@ -106,5 +111,27 @@ pub(crate) fn pretrained_text(config: &TextEncoderConfig, device: &Device) -> Re
             Ok(renamed.map(|(name, data)| (format!("{PRETRAINED}{name}"), data)).collect())
         }
         _ => Ok(StateDict::new()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_that_an_earlier_version_began_are_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("music.jsonl");
+        let encoder = Fingerprint::new("new").with_former("old");
+        let file = |name: &str| dir.path().join(format!("music.jsonl.captions-{name}.safetensors"));
+        assert_eq!(vectors_file(&source, &encoder), file("new"));
+        std::fs::write(file("old"), "").unwrap();
+        assert_eq!(vectors_file(&source, &encoder), file("old"));
+        std::fs::write(file("new"), "").unwrap();
+        assert_eq!(vectors_file(&source, &encoder), file("new"));
+        let folder = dir.path().join("data");
+        std::fs::create_dir(&folder).unwrap();
+        assert_eq!(vectors_file(&folder, &encoder), folder.join("captions-new.safetensors"));
     }
 }

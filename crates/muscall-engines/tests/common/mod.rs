@@ -1,9 +1,12 @@
 //! Rows that were made up, and a search among them to compare with.
 #![allow(dead_code)]
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use muscall_engines::{EngineError, Row, Rows};
+use muscall_retrieval::Fingerprint;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -75,6 +78,17 @@ fn around(centre: &[f32], rng: &mut ChaCha8Rng) -> Vec<f32> {
     let norm = v.iter().map(|x| x * x).sum::<f32>().sqrt();
     v.iter_mut().for_each(|x| *x /= norm);
     v
+}
+
+/// A file of what an earlier version (commit a223913) has made of a small index.
+pub fn former(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/former").join(name)
+}
+
+/// A space that had the name under which those files are.
+pub fn space() -> Fingerprint {
+    let name = fs::read_to_string(former("frozen/name.txt")).unwrap();
+    Fingerprint::of_towers(1, 2).with_former(name.trim())
 }
 
 /// Runs a program of `python3` (or `MUSCALL_PYTHON`); `None` and a word if a module is not there.

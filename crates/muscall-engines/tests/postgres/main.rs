@@ -166,7 +166,7 @@ fn searches_go_on_while_tables_change() {
             let mut answers = [0, 0];
             while !done.load(Ordering::Relaxed) {
                 for (at, (fingerprint, ids)) in expected.iter().enumerate() {
-                    match server.search(fingerprint, &query, 5, Search::Exact) {
+                    match server.search(*fingerprint, &query, 5, Search::Exact) {
                         Ok(hits) => {
                             assert_eq!(&self::ids(&hits), ids);
                             answers[at] += 1;
@@ -188,6 +188,25 @@ fn searches_go_on_while_tables_change() {
         println!("{answers:?} answers during 20 pushes");
         assert!(answers.iter().sum::<u32>() > 0);
     });
+}
+
+/// A table that an earlier version filled, as `pg_dump --inserts` wrote it down.
+#[test]
+fn a_table_under_a_former_name_is_searched() {
+    let Some((mut server, mut client)) = start("muscall_former") else { return };
+    // With the extension, and without the table.
+    server.push(&Made::new(10, 8, 12), None).unwrap();
+    client.batch_execute("DROP TABLE muscall_former").unwrap();
+    client.batch_execute(&std::fs::read_to_string(common::former("postgres.sql")).unwrap()).unwrap();
+    let space = common::space();
+    let pushed = server.pushed().unwrap();
+    assert!((pushed.dim, pushed.rows) == (8, 34) && space.accepts(&pushed.fingerprint), "{pushed:?}");
+    let query = [0.5, -0.5, 0.5, -0.5, 0.0, 0.0, 0.0, 0.0];
+    let hits = server.search(&space, &query, 34, Search::Exact).unwrap();
+    assert_eq!((hits.len(), ids(&hits).into_iter().collect::<HashSet<_>>().len()), (34, 34));
+    assert!(hits.iter().all(|hit| hit.path.starts_with("demo/audio/")));
+    let error = server.search(space.name(), &query, 3, Search::Exact).unwrap_err();
+    assert!(matches!(error, EngineError::Fingerprint { .. }), "{error}");
 }
 
 #[test]

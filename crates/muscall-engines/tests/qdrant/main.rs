@@ -110,6 +110,25 @@ fn by_a_stand_in() {
     assert_eq!(server.pushed().unwrap().rows, 10);
 }
 
+/// A collection that an earlier version filled.
+#[test]
+fn a_collection_under_a_former_name_is_searched() {
+    let (url, state) = StandIn::start();
+    let json = std::fs::read_to_string(common::former("qdrant.json")).unwrap();
+    state.lock().unwrap().collections.insert("music-muscall-1".into(), stand_in::collection(&json));
+    state.lock().unwrap().aliases.insert("music".into(), "music-muscall-1".into());
+    let mut server = Qdrant::connect(&url, None, "music").unwrap();
+    let space = common::space();
+    let pushed = server.pushed().unwrap();
+    assert!((pushed.dim, pushed.rows) == (8, 34) && space.accepts(&pushed.fingerprint), "{pushed:?}");
+    let query = [0.5, -0.5, 0.5, -0.5, 0.0, 0.0, 0.0, 0.0];
+    let hits = server.search(&space, &query, 34, Search::Exact).unwrap();
+    assert_eq!(hits.len(), 34);
+    assert!(hits.iter().all(|hit| hit.path.starts_with("demo/audio/")));
+    let error = server.search(space.name(), &query, 3, Search::Exact).unwrap_err();
+    assert!(matches!(error, EngineError::Fingerprint { .. }), "{error}");
+}
+
 #[test]
 fn what_is_not_ours_is_left_alone() {
     let (url, state) = StandIn::start();

@@ -30,6 +30,31 @@ pub struct State {
     pub lose_answer_once: bool,
 }
 
+/// A collection that was written down: `{"metadata": {…}, "points": [{"id": …, "vector": […], "payload": {…}}, …]}`.
+pub fn collection(json: &str) -> Collection {
+    use serde_json::Value as Json;
+
+    let json: Json = serde_json::from_str(json).unwrap();
+    let values = |object: &Json| -> HashMap<String, Value> {
+        let value = |value: &Json| match value {
+            Json::String(text) => Value::from(text.as_str()),
+            number => Value::from(number.as_f64().unwrap()),
+        };
+        object.as_object().unwrap().iter().map(|(key, field)| (key.clone(), value(field))).collect()
+    };
+    let point = |point: &Json| {
+        let vector = point["vector"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
+        (point["id"].as_u64().unwrap(), (vector, values(&point["payload"])))
+    };
+    let points: BTreeMap<u64, (Vec<f32>, HashMap<String, Value>)> =
+        json["points"].as_array().unwrap().iter().map(point).collect();
+    let size = points.values().next().unwrap().0.len() as u64;
+    let vectors = VectorsConfig::from(VectorParamsBuilder::new(size, Distance::Dot).build());
+    let params = CollectionParams { vectors_config: Some(vectors), ..Default::default() };
+    let metadata = values(&json["metadata"]);
+    Collection { config: CollectionConfig { params: Some(params), metadata, ..Default::default() }, points }
+}
+
 impl State {
     fn find(&mut self, name: &str) -> Result<&mut Collection, Status> {
         let vanished = std::mem::take(&mut self.vanish_once);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::interpolation::interpolation;
 use crate::ModelError;
 use crate::layers::{BatchNorm, Gru};
+use crate::space::Description;
 
 /// Keeps the root of the pooling differentiable at zero.
 const SMALLEST: f64 = 1e-24;
@@ -45,6 +46,14 @@ impl CrnnConfig {
         ModelError::check(self.recurrent >= 1, "audio.recurrent", self.recurrent, "at least 1")?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "audio.dropout", self.dropout, "at least 0 and below 1")
+    }
+
+    /// Writes what decides a vector. Dropout does in training alone.
+    pub(super) fn describe(&self, space: &mut Description) {
+        let Self { channels, recurrent, dropout: _ } = self;
+        space.field("encoder", "crnn");
+        space.field("channels", *channels);
+        space.field("recurrent", *recurrent);
     }
 
     /// Builds the encoder for spectrograms of `n_mels` bands.

@@ -16,6 +16,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::space::Description;
 use crate::{Activations, ModelError, Precision};
 
 /// Which audio encoder, and how large.
@@ -65,6 +66,14 @@ impl AudioEncoderConfig {
         match self {
             Self::ResNet(_) => ResNet::MIN_FRAMES,
             Self::Crnn(_) => Crnn::MIN_FRAMES,
+        }
+    }
+
+    /// Writes what decides a vector.
+    pub(crate) fn describe(&self, space: &mut Description) {
+        match self {
+            Self::ResNet(config) => config.describe(space),
+            Self::Crnn(config) => config.describe(space),
         }
     }
 

@@ -8,6 +8,7 @@ use super::attention_pool::AttentionPool;
 use super::resnet::ResNet;
 use crate::layers::Linear;
 use crate::precision::{Precision, full};
+use crate::space::Description;
 use crate::{Activations, ModelError};
 
 /// How the positions of the last feature map become one vector.
@@ -74,6 +75,19 @@ impl ResNetConfig {
         ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
         let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(AttentionPool::HEADS);
         ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
+    }
+
+    /// Writes what decides a vector. Frozen norms do in training alone.
+    pub(super) fn describe(&self, space: &mut Description) {
+        let Self { width, hidden, pooling, frozen_norms: _ } = self;
+        space.field("encoder", "resnet");
+        space.field("width", *width);
+        space.field("hidden", *hidden);
+        let pooling = match pooling {
+            Pooling::Attention => "attention",
+            Pooling::Average => "average",
+        };
+        space.field("pooling", pooling);
     }
 
     /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames, which are

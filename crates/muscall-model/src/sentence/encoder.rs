@@ -6,11 +6,14 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use muscall_retrieval::Fingerprint;
 use serde::Deserialize;
 
 use super::known::Known;
 use super::{MiniLm, MiniLmConfig, WordPiece};
 use crate::ModelError;
+use crate::bundle::replace;
+use crate::space::{Description, former};
 use crate::text::TokenBatch;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
 
@@ -57,7 +60,7 @@ pub struct SentenceEncoder {
     model: MiniLm,
     device: Device,
     known: Known,
-    fingerprint: String,
+    fingerprint: Fingerprint,
 }
 
 impl SentenceEncoder {
@@ -81,18 +84,19 @@ impl SentenceEncoder {
         let state = from_published(read_safetensors(&weights)?);
         let model = with_state(config.init(&device)?, state, &weights.display().to_string())?;
         let tokenizer = WordPiece::from_file(&dir.join(TOKENIZER), config.vocabulary, config.context)?;
-        let fingerprint = crate::weights::fingerprint(&state_of(&model), &format!("{config:?}"));
+        let fingerprint = fingerprint(&config, &tokenizer, &state_of(&model));
         Ok(Self { config, tokenizer, model: model.valid(), device, known: Known::default(), fingerprint })
     }
 
-    /// Writes `model.safetensors`, with the published names, and `tokenizer.json`.
+    /// Writes `model.safetensors`, with the published names, and `tokenizer.json`, each as a whole or not at all.
     ///
     /// # Errors
     /// [`ModelError::Io`] with the file.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
         fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
-        write_safetensors(&dir.join(WEIGHTS), &to_published(state_of(&self.model)))?;
-        Ok(self.tokenizer.save(&dir.join(TOKENIZER))?)
+        let state = to_published(state_of(&self.model));
+        replace(&dir.join(WEIGHTS), |path| write_safetensors(path, &state))?;
+        replace(&dir.join(TOKENIZER), |path| Ok(self.tokenizer.save(path)?))
     }
 
     /// Sizes of the network.
@@ -169,10 +173,20 @@ impl SentenceEncoder {
         values
     }
 
-    /// Identifies the encoder, 16 hexadecimal digits over its weights.
-    pub fn fingerprint(&self) -> &str {
+    /// Identifies what captions become: a hash over weights, tokenizer, and what of the configuration decides a vector.
+    pub fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
+}
+
+fn fingerprint(config: &MiniLmConfig, tokenizer: &WordPiece, state: &StateDict) -> Fingerprint {
+    let mut space = Description::new("sentence encoder 1");
+    config.describe(&mut space);
+    space.field("tokenizer", format!("{:016x}", tokenizer.content()).as_str());
+    let fingerprint = Fingerprint::of(space.hash(state.iter())).with_former(former::sentence_encoder(config, state));
+    // The dropout was a part of former names, and a frozen encoder may have been given the usual one.
+    let usual = MiniLmConfig { dropout: MiniLmConfig::default().dropout, ..config.clone() };
+    if usual == *config { fingerprint } else { fingerprint.with_former(former::sentence_encoder(&usual, state)) }
 }
 
 fn published_config(path: &Path) -> Result<MiniLmConfig, ModelError> {

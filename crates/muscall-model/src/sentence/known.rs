@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
+use muscall_retrieval::Fingerprint;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -25,14 +26,14 @@ impl Known {
 
     /// What a file knows; nothing if it is absent, damaged or of another encoder, since it can be
     /// made again.
-    pub(super) fn read(path: &Path, fingerprint: &str) -> Self {
-        Self::try_read(path, fingerprint).unwrap_or_default()
+    pub(super) fn read(path: &Path, encoder: &Fingerprint) -> Self {
+        Self::try_read(path, encoder).unwrap_or_default()
     }
 
-    fn try_read(path: &Path, fingerprint: &str) -> Option<Self> {
+    fn try_read(path: &Path, encoder: &Fingerprint) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let (_, header) = SafeTensors::read_metadata(&bytes).ok()?;
-        if header.metadata().as_ref()?.get("encoder")? != fingerprint {
+        if !encoder.accepts(header.metadata().as_ref()?.get("encoder")?) {
             return None;
         }
         let file = SafeTensors::deserialize(&bytes).ok()?;
@@ -51,7 +52,7 @@ impl Known {
     }
 
     /// Writes a file, whole or not at all.
-    pub(super) fn write(&self, path: &Path, fingerprint: &str) -> Result<(), ModelError> {
+    pub(super) fn write(&self, path: &Path, encoder: &Fingerprint) -> Result<(), ModelError> {
         let sorted: BTreeMap<_, _> = self.0.iter().collect();
         let dim = sorted.values().next().map_or(0, |vector| vector.len());
         let keys: Vec<u8> = sorted.keys().flat_map(|key| key.to_le_bytes()).collect();
@@ -61,7 +62,7 @@ impl Known {
             ("captions", TensorView::new(Dtype::U64, vec![sorted.len()], &keys).map_err(weights)?),
             ("vectors", TensorView::new(Dtype::F32, vec![sorted.len(), dim], &values).map_err(weights)?),
         ];
-        let metadata = HashMap::from([("encoder".to_owned(), fingerprint.to_owned())]);
+        let metadata = HashMap::from([("encoder".to_owned(), encoder.to_string())]);
         let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(weights)?;
         replace(path, |path| fs::write(path, &bytes).map_err(|source| ModelError::Io { path: path.to_owned(), source }))
     }

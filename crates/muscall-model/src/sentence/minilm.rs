@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::layers::Linear;
+use crate::space::Description;
 use crate::text::TokenBatch;
 
 /// Configuration of [`MiniLm`]; the default is all-MiniLM-L6-v2.
@@ -60,6 +61,15 @@ impl MiniLmConfig {
         ModelError::check(fits, "text.encoder.context", self.context, "from 3 to text.encoder.positions")?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "text.encoder.dropout", self.dropout, "at least 0 and below 1")
+    }
+
+    /// Writes what decides a vector. Dropout does in training alone.
+    pub(crate) fn describe(&self, space: &mut Description) {
+        let Self { width, depth, heads, mlp, vocabulary, positions, context, dropout: _ } = self;
+        let sizes = [("width", width), ("depth", depth), ("heads", heads), ("mlp", mlp), ("vocabulary", vocabulary)];
+        sizes.into_iter().for_each(|(name, &size)| space.field(name, size));
+        space.field("positions", *positions);
+        space.field("context", *context);
     }
 
     /// Builds the network with random weights.

@@ -1,14 +1,21 @@
 //! BERT's word pieces.
 
+use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokenizers::{Tokenizer, TruncationParams};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::text::tokenizer::{TokenizerError, ids_needed};
 
 /// Captions to the word pieces of a `tokenizer.json`.
 #[derive(Debug, Clone)]
-pub struct WordPiece(Tokenizer);
+pub struct WordPiece {
+    tokenizer: Tokenizer,
+    /// The file itself: it is saved as it is, and the same in every version.
+    file: Arc<[u8]>,
+}
 
 impl WordPiece {
     /// Reads a `tokenizer.json`. How it pads does not matter; `context` is the most tokens of a
@@ -19,7 +26,8 @@ impl WordPiece {
     /// [`TokenizerError`] with the path.
     pub fn from_file(path: &Path, vocabulary: usize, context: usize) -> Result<Self, TokenizerError> {
         let file = |source| TokenizerError::File { path: path.to_owned(), source };
-        let mut tokenizer = Tokenizer::from_file(path).map_err(file)?;
+        let bytes = fs::read(path).map_err(|error| file(error.into()))?;
+        let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(file)?;
         let found = ids_needed(&tokenizer.get_vocab(true));
         if found > vocabulary {
             return Err(TokenizerError::Vocabulary { path: path.to_owned(), found, expected: vocabulary });
@@ -27,21 +35,27 @@ impl WordPiece {
         tokenizer.with_padding(None);
         let truncation = TruncationParams { max_length: context, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(file)?;
-        Ok(Self(tokenizer))
+        Ok(Self { tokenizer, file: bytes.into() })
     }
 
     /// Start, the caption's pieces, end.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         // The pipeline has no step that can fail on text.
-        self.0.encode_fast(text.trim(), true).map_or_else(|_| vec![0], |encoding| encoding.get_ids().to_vec())
+        let encoded = self.tokenizer.encode_fast(text.trim(), true);
+        encoded.map_or_else(|_| vec![0], |encoding| encoding.get_ids().to_vec())
     }
 
-    /// Writes the tokenizer as JSON.
+    /// Writes the file that it was read from.
     ///
     /// # Errors
     /// [`TokenizerError::File`] with the path.
     pub fn save(&self, path: &Path) -> Result<(), TokenizerError> {
-        let saved = self.0.save(path, false);
-        saved.map_err(|source| TokenizerError::File { path: path.to_owned(), source })
+        fs::write(path, &self.file)
+            .map_err(|error| TokenizerError::File { path: path.to_owned(), source: error.into() })
+    }
+
+    /// A hash of the file.
+    pub(crate) fn content(&self) -> u64 {
+        xxh3_64(&self.file)
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use muscall_retrieval::Fingerprint;
 
 use super::tokenizer::ClipTokenizer;
 use super::word_vectors::{WordVectors, words};
@@ -18,6 +19,9 @@ const TOKENIZER: &str = "tokenizer.json";
 const WORD_VECTORS: &str = "word_vectors.bin";
 #[cfg(feature = "sentence")]
 const SENTENCE: &str = "sentence";
+/// The name of the encoder that was written, in its folder.
+#[cfg(feature = "sentence")]
+const STAMP: &str = "fingerprint";
 
 /// Everything of the text branch that is not trained: a tokenizer, a frozen sentence encoder, or
 /// word vectors.
@@ -98,40 +102,82 @@ impl TextFrontend {
             #[cfg(feature = "sentence")]
             Self::Sentence(encoder) => {
                 let dir = dir.join(SENTENCE);
-                let stamp = dir.join("fingerprint");
-                let fingerprint = encoder.fingerprint();
-                if std::fs::read_to_string(&stamp).is_ok_and(|found| found == fingerprint) {
+                let stamp = dir.join(STAMP);
+                let name = encoder.fingerprint().name();
+                if std::fs::read_to_string(&stamp).is_ok_and(|found| found == name) {
                     return Ok(());
                 }
                 encoder.save(&dir)?;
                 replace(&stamp, |path| {
-                    std::fs::write(path, fingerprint).map_err(|source| ModelError::Io { path: path.to_owned(), source })
+                    std::fs::write(path, name).map_err(|source| ModelError::Io { path: path.to_owned(), source })
                 })
             }
             Self::WordVectors(vectors) => replace(&dir.join(WORD_VECTORS), |path| vectors.save(path)),
         }
     }
 
-    /// Reads its part of a bundle.
+    /// Identifies what captions become before anything trained sees them: by the content of tokenizer, encoder or word
+    /// vectors, wherever they are from.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Clip(tokenizer) => Fingerprint::of(tokenizer.content()),
+            #[cfg(feature = "sentence")]
+            Self::WordPiece(tokenizer) => Fingerprint::of(tokenizer.content()),
+            #[cfg(feature = "sentence")]
+            Self::Sentence(encoder) => encoder.fingerprint().clone(),
+            Self::WordVectors(vectors) => Fingerprint::of(vectors.content()),
+        }
+    }
+
+    /// Reads its part of a bundle, which was saved with the fingerprint `saved`, if that is known.
+    pub(crate) fn load(
+        dir: &Path,
+        config: &TextEncoderConfig,
+        saved: Option<&str>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let (frontend, place) = Self::read(dir, config, device)?;
+        let expected = saved.map(str::to_owned).or_else(|| frontend.stamp(dir));
+        let found = frontend.fingerprint();
+        match expected {
+            Some(expected) if !found.accepts(&expected) => {
+                Err(ModelError::Words { path: dir.join(place), found: found.into(), expected })
+            }
+            _ => Ok(frontend),
+        }
+    }
+
+    /// What older bundles know of their own: the fingerprint of a frozen sentence encoder, and nothing else.
+    fn stamp(&self, dir: &Path) -> Option<String> {
+        match self {
+            #[cfg(feature = "sentence")]
+            Self::Sentence(_) => std::fs::read_to_string(dir.join(SENTENCE).join(STAMP)).ok(),
+            _ => None,
+        }
+    }
+
+    /// From a bundle, with the name of the file or folder that it came from.
     #[cfg_attr(not(feature = "sentence"), allow(unused_variables))]
-    pub(crate) fn load(dir: &Path, config: &TextEncoderConfig, device: &Device) -> Result<Self, ModelError> {
+    fn read(dir: &Path, config: &TextEncoderConfig, device: &Device) -> Result<(Self, &'static str), ModelError> {
         match config {
-            TextEncoderConfig::Transformer(_) => Ok(ClipTokenizer::from_file(&dir.join(TOKENIZER))?.into()),
+            TextEncoderConfig::Transformer(_) => {
+                Ok((ClipTokenizer::from_file(&dir.join(TOKENIZER))?.into(), TOKENIZER))
+            }
             #[cfg(feature = "sentence")]
             TextEncoderConfig::Sentence(config) if config.fine_tune => {
                 let encoder = &config.encoder;
                 let tokenizer = WordPiece::from_file(&dir.join(TOKENIZER), encoder.vocabulary, encoder.context)?;
-                Ok(Self::WordPiece(Box::new(tokenizer)))
+                Ok((Self::WordPiece(Box::new(tokenizer)), TOKENIZER))
             }
             #[cfg(feature = "sentence")]
             TextEncoderConfig::Sentence(config) => {
                 let encoder = SentenceEncoder::with_config(&dir.join(SENTENCE), config.encoder.clone(), device)?;
-                Ok(Self::Sentence(Arc::new(encoder)))
+                Ok((Self::Sentence(Arc::new(encoder)), SENTENCE))
             }
             TextEncoderConfig::WordVectors(config) => {
                 let vectors = WordVectors::read(&dir.join(WORD_VECTORS), &HashSet::new(), usize::MAX)?;
                 check_dim(&vectors, config.dim)?;
-                Ok(Self::WordVectors(Arc::new(vectors)))
+                Ok((Self::WordVectors(Arc::new(vectors)), WORD_VECTORS))
             }
         }
     }

@@ -24,6 +24,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use self::tokenizer::ClipTokenizer;
+use crate::space::Description;
 use crate::{Activations, ModelError, Precision};
 
 /// Which text encoder, and how large.
@@ -92,6 +93,16 @@ impl TextEncoderConfig {
             #[cfg(feature = "sentence")]
             Self::Sentence(config) => config.output_dim(),
             Self::WordVectors(config) => config.dim,
+        }
+    }
+
+    /// Writes what decides a vector, but for what the text frontend holds.
+    pub(crate) fn describe(&self, space: &mut Description) {
+        match self {
+            Self::Transformer(config) => config.describe(space),
+            #[cfg(feature = "sentence")]
+            Self::Sentence(config) => config.describe(space),
+            Self::WordVectors(config) => config.describe(space),
         }
     }
 

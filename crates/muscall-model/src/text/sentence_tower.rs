@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Head, TokenBatch};
 use crate::ModelError;
 use crate::sentence::{DEFAULT_MODEL, MiniLm, MiniLmConfig};
+use crate::space::Description;
 
 /// Configuration of the text branch made of a sentence encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +60,18 @@ impl SentenceTowerConfig {
         let hidden = self.hidden.unwrap_or(1);
         ModelError::check(hidden >= 1, "text.hidden", hidden, "at least 1")?;
         self.encoder.validate()
+    }
+
+    /// Writes what decides a vector. A frozen encoder is a part of the text frontend, and so is its own name.
+    pub(super) fn describe(&self, space: &mut Description) {
+        let Self { model: _, fine_tune, hidden, encoder } = self;
+        if *fine_tune {
+            space.field("encoder", "sentence");
+            encoder.describe(space);
+        } else {
+            space.field("encoder", "vectors");
+        }
+        space.unless(0, "hidden", hidden.unwrap_or(0));
     }
 
     pub(super) fn output_dim(&self) -> usize {

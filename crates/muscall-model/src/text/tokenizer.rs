@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use ahash::AHashMap;
 use flate2::read::GzDecoder;
+use serde::Deserialize;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;
 use tokenizers::normalizers::replace::ReplacePattern;
@@ -14,6 +16,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreTokenizers;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
+use xxhash_rust::xxh3::Xxh3;
 
 /// The merges, as published with CLIP.
 const MERGES: &[u8] = include_bytes!("../../assets/bpe_simple_vocab_16e6.txt.gz");
@@ -64,6 +67,8 @@ pub struct ClipTokenizer {
     tokenizer: Tokenizer,
     /// Bytes of text that no [`CONTEXT`](Self::CONTEXT) tokens can exceed.
     enough: usize,
+    /// Hashed when it is first asked for, once for all clones.
+    content: Arc<OnceLock<u64>>,
 }
 
 impl ClipTokenizer {
@@ -146,7 +151,7 @@ impl ClipTokenizer {
         // A space may stand between any two tokens. Folding case can change a character's length
         // in bytes by a factor of three.
         let enough = 3 * Self::CONTEXT * (longest.unwrap_or(0) + 1);
-        Ok(Self { tokenizer, enough })
+        Ok(Self { tokenizer, enough, content: Arc::default() })
     }
 
     /// Writes the tokenizer as JSON, in the format of the crate `tokenizers`.
@@ -156,6 +161,28 @@ impl ClipTokenizer {
     pub fn save(&self, path: &Path) -> Result<(), TokenizerError> {
         let saved = self.tokenizer.save(path, false);
         saved.map_err(|source| TokenizerError::File { path: path.to_owned(), source })
+    }
+
+    /// A hash of what a file decides: vocabulary and merges, in the order of their numbers. It does not depend on how
+    /// a file is laid out.
+    pub(crate) fn content(&self) -> u64 {
+        *self.content.get_or_init(|| self.hash())
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        let mut add = |text: &str| {
+            hash.update(text.as_bytes());
+            hash.update(&[0]);
+        };
+        if let ModelWrapper::BPE(bpe) = self.tokenizer.get_model() {
+            add(bpe.continuing_subword_prefix.as_deref().unwrap_or_default());
+            let mut vocabulary: Vec<(String, u32)> = bpe.get_vocab().into_iter().collect();
+            vocabulary.sort_unstable_by(|(a, i), (b, j)| (i, a).cmp(&(j, b)));
+            vocabulary.iter().for_each(|(token, id)| add(&format!("{id} {token}")));
+            merges(bpe).iter().for_each(|(left, right)| add(&format!("{left} {right}")));
+        }
+        hash.digest()
     }
 
     /// Start, the caption's tokens, end; at most [`CONTEXT`](Self::CONTEXT) in all. A caption that
@@ -198,6 +225,17 @@ fn byte_symbols() -> Vec<char> {
     let others = (0..256).filter(|byte| !printable(byte)).count() as u32;
     let replaced = (256..256 + others).filter_map(char::from_u32);
     own.chain(replaced).collect()
+}
+
+/// The merges of a model, the first one first. It does not show them, but writes them.
+fn merges(bpe: &BPE) -> Vec<(String, String)> {
+    #[derive(Deserialize)]
+    struct Written {
+        merges: Vec<(String, String)>,
+    }
+    let written = serde_json::to_vec(bpe).and_then(|json| serde_json::from_slice::<Written>(&json));
+    // Writing to memory and reading what was written do not fail; a test has the hash of CLIP's.
+    written.map(|written| written.merges).unwrap_or_default()
 }
 
 /// How many embeddings the ids of a vocabulary need: a file may have fewer tokens than its largest id says.
@@ -253,6 +291,36 @@ mod tests {
         assert!(matches!(ClipTokenizer::from_file(&path), Err(TokenizerError::Vocabulary { .. })));
         std::fs::write(&path, "{}").unwrap();
         assert!(ClipTokenizer::from_file(&path).unwrap_err().to_string().contains("tokenizer.json"));
+    }
+
+    /// It is a part of the names of models.
+    #[test]
+    fn the_content_is_that_of_vocabulary_and_merges_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tokenizer.json");
+        let tokenizer = ClipTokenizer::new().unwrap();
+        assert_eq!(format!("{:016x}", tokenizer.content()), "0ae07f39a4e9054d");
+        let mut other = tokenizer.tokenizer.clone();
+        other.with_truncation(Some(TruncationParams { max_length: 9, ..TruncationParams::default() })).unwrap();
+        other.save(&path, true).unwrap();
+        assert_eq!(ClipTokenizer::from_file(&path).unwrap().content(), tokenizer.content());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let changed = |json: &serde_json::Value| {
+            std::fs::write(&path, json.to_string()).unwrap();
+            ClipTokenizer::from_file(&path).unwrap().content()
+        };
+        assert_eq!(changed(&json), tokenizer.content());
+        // Two words change their numbers.
+        let vocabulary = json["model"]["vocab"].as_object_mut().unwrap();
+        let ids = ["music</w>", "piano</w>"].map(|word| vocabulary[word].clone());
+        vocabulary["music</w>"] = ids[1].clone();
+        vocabulary["piano</w>"] = ids[0].clone();
+        assert_ne!(changed(&json), tokenizer.content());
+        // Two merges change places.
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["model"]["merges"].as_array_mut().unwrap().swap(0, 1);
+        assert_ne!(changed(&json), tokenizer.content());
     }
 
     #[test]

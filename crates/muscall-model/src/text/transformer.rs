@@ -10,6 +10,7 @@ use super::TokenBatch;
 use super::tokenizer::ClipTokenizer;
 use crate::layers::Linear;
 use crate::precision::{full, like};
+use crate::space::Description;
 use crate::{Activations, ModelError, Precision};
 
 /// Configuration of [`Transformer`].
@@ -83,6 +84,15 @@ impl TransformerConfig {
         ModelError::check(self.context >= 2, "text.context", self.context, "at least 2")?;
         let frozen = self.frozen_layers <= self.depth;
         ModelError::check(frozen, "text.frozen_layers", self.frozen_layers, "at most text.depth")
+    }
+
+    /// Writes what decides a vector. Dropout and which layers are frozen do in training alone.
+    pub(super) fn describe(&self, space: &mut Description) {
+        let Self { width, depth, heads, dropout: _, vocabulary, context, frozen_layers: _ } = self;
+        space.field("encoder", "transformer");
+        let sizes = [("width", width), ("depth", depth), ("heads", heads), ("vocabulary", vocabulary)];
+        sizes.into_iter().for_each(|(name, &size)| space.field(name, size));
+        space.field("context", *context);
     }
 
     /// # Errors

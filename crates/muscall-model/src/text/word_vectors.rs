@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::ModelError;
+use crate::space::Description;
 
 /// Longest word that a file may have, in bytes.
 const LONGEST_WORD: usize = 1 << 16;
@@ -50,6 +52,13 @@ impl WordVectorsConfig {
     /// [`ModelError::Config`] for a dimension of zero.
     pub fn validate(&self) -> Result<(), ModelError> {
         ModelError::check(self.dim >= 1, "text.dim", self.dim, "at least 1")
+    }
+
+    /// Writes what decides a vector. The vectors themselves are a part of the text frontend.
+    pub(super) fn describe(&self, space: &mut Description) {
+        let Self { file: _, dim, keep: _ } = self;
+        space.field("encoder", "vectors");
+        space.field("width", *dim);
     }
 }
 
@@ -170,13 +179,26 @@ impl WordVectors {
 
     /// A vector for a word that has none.
     fn unknown(&self, word: &str) -> Vec<f32> {
-        let mut rng = ChaCha8Rng::seed_from_u64(xxhash_rust::xxh3::xxh3_64(word.as_bytes()));
+        let mut rng = ChaCha8Rng::seed_from_u64(xxh3_64(word.as_bytes()));
         // Box and Muller.
         let mut normal = || {
             let (u, v): (f64, f64) = (rng.random(), rng.random());
             ((-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
         };
         self.mean.iter().zip(&self.deviation).map(|(mean, deviation)| mean + deviation * normal()).collect()
+    }
+
+    /// A hash of all words and their vectors.
+    pub(super) fn content(&self) -> u64 {
+        let mut hash = Xxh3::new();
+        hash.update(&(self.dim as u64).to_le_bytes());
+        for (word, row) in &self.rows {
+            hash.update(word.as_bytes());
+            hash.update(&[0]);
+            let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+            hash.update(&bytes);
+        }
+        hash.digest()
     }
 
     /// Writes the vectors in word2vec's binary format.

@@ -18,17 +18,6 @@ pub fn state_of<M: Module>(module: &M) -> StateDict {
     collector.0
 }
 
-/// Identifies tensors together with a text, 16 hexadecimal digits.
-pub(crate) fn fingerprint(state: &StateDict, text: &str) -> String {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    hash.update(text.as_bytes());
-    for (name, data) in state {
-        hash.update(name.as_bytes());
-        hash.update(data.as_bytes());
-    }
-    format!("{:016x}", hash.digest())
-}
-
 /// The module with the tensors of `state`, none missing and none left over.
 ///
 /// # Errors

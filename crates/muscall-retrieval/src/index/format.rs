@@ -142,7 +142,7 @@ impl Header {
         let fingerprint =
             String::from_utf8(fields.bytes(length)?.to_vec()).map_err(|_| "the fingerprint is not text")?;
         let dim = usize::try_from(dim).map_err(|_| OVERFLOW)?;
-        let config = IndexConfig { dim, fingerprint, window_s, hop_s };
+        let config = IndexConfig { dim, fingerprint: fingerprint.into(), window_s, hop_s };
         config.validate().map_err(|_| "the header holds a setting that cannot be")?;
         Ok(Self { version, file, config })
     }

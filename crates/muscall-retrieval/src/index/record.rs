@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, Fingerprint, RetrievalError};
 
 /// Longest fingerprint that fits the header.
 const FINGERPRINT_BYTES: usize = 1024;
@@ -13,8 +13,8 @@ const FINGERPRINT_BYTES: usize = 1024;
 pub struct IndexConfig {
     /// Dimensions of a vector.
     pub dim: usize,
-    /// Of the model and its frontend; vectors of two models are never mixed.
-    pub fingerprint: String,
+    /// Of the model's space; vectors of two spaces are never mixed. A file holds the name alone.
+    pub fingerprint: Fingerprint,
     /// Seconds of audio that a segment stands for; 0 if its end is that of the track.
     pub window_s: f64,
     /// Seconds from the start of a segment to that of the next.
@@ -23,7 +23,7 @@ pub struct IndexConfig {
 
 impl IndexConfig {
     /// For vectors of this model, each of a whole track.
-    pub fn new(dim: usize, fingerprint: impl Into<String>) -> Self {
+    pub fn new(dim: usize, fingerprint: impl Into<Fingerprint>) -> Self {
         Self { dim, fingerprint: fingerprint.into(), window_s: 0.0, hop_s: 0.0 }
     }
 

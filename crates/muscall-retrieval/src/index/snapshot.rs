@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::index::block::{Block, Checked, Rows};
 use crate::index::format::{Commit, HEADER_BYTES, Header};
 use crate::index::{IndexConfig, Segments, TrackRecord};
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, Fingerprint, RetrievalError};
 
 /// How often the header is read when a commit in it does not match: a writer may be at it.
 const READS: u32 = 20;
@@ -31,6 +31,8 @@ pub struct Index {
     removed: Vec<u64>,
     tracks: usize,
     segments: usize,
+    /// Names under which a newer state is of the same space.
+    space: Fingerprint,
 }
 
 impl Index {
@@ -51,23 +53,24 @@ impl Index {
         let blocks = read_blocks(&map, &commit, &header).map_err(corrupt)?;
         let removed = vec![0; (commit.tracks as usize).div_ceil(64)];
         let (tracks, segments) = (commit.tracks as usize, commit.segments as usize);
-        let mut index = Self { path: path.to_owned(), map, header, commit, blocks, removed, tracks, segments };
+        let space = header.config.fingerprint.clone();
+        let mut index = Self { path: path.to_owned(), map, header, commit, blocks, removed, tracks, segments, space };
         index.apply_removals().map_err(corrupt)?;
         Ok(index)
     }
 
-    /// Opens an index that was made with the model of this fingerprint.
+    /// Opens an index of the model's space, whether it was made under the space's name or a former one.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`RetrievalError::Fingerprint`].
-    pub fn open_for(path: &Path, fingerprint: &str) -> Result<Self, RetrievalError> {
-        let index = Self::open(path)?;
+    pub fn open_for(path: &Path, space: impl Into<Fingerprint>) -> Result<Self, RetrievalError> {
+        let (index, space) = (Self::open(path)?, space.into());
         let found = &index.config().fingerprint;
-        if found != fingerprint {
-            let (found, expected) = (found.clone(), fingerprint.to_owned());
+        if !space.accepts(found) {
+            let (found, expected) = (found.to_string(), space.into());
             return Err(RetrievalError::Fingerprint { path: path.to_owned(), found, expected });
         }
-        Ok(index)
+        Ok(Self { space, ..index })
     }
 
     /// The newest state of the file, if it is not this one.
@@ -80,7 +83,7 @@ impl Index {
         if (header.file, commit.sequence) == (self.header.file, self.commit.sequence) {
             return Ok(None);
         }
-        Self::open_for(&self.path, &self.config().fingerprint).map(Some)
+        Self::open_for(&self.path, &self.space).map(Some)
     }
 
     /// What its vectors have in common.

@@ -9,7 +9,7 @@ use crate::index::format::Version;
 use crate::index::lock::{io, lock, real_path};
 use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, Fingerprint, RetrievalError};
 
 /// Adds tracks to an index and removes them; what was committed stays, whatever happens.
 ///
@@ -59,16 +59,17 @@ impl IndexWriter {
         Self::locked(&path, &config.fingerprint, lock)
     }
 
-    /// An index that exists, for the model of this fingerprint. A file of an older version is put into the present
-    /// one first, as [`compact`](Self::compact) does.
+    /// An index that exists, of the model's space. One that was made under a former name keeps it. A file of an
+    /// older version is put into the present one first, as [`compact`](Self::compact) does.
     ///
     /// # Errors
     /// As [`Index::open_for`], and [`RetrievalError::Locked`] if another writer has it.
-    pub fn open(path: &Path, fingerprint: &str) -> Result<Self, RetrievalError> {
+    pub fn open(path: &Path, space: impl Into<Fingerprint>) -> Result<Self, RetrievalError> {
         let path = fs::canonicalize(path).map_err(|source| io(path, source))?;
+        let space = space.into();
         // No lock is left beside a file that is no index of this model.
-        Index::open_for(&path, fingerprint)?;
-        Self::locked(&path, fingerprint, lock(&path)?)
+        Index::open_for(&path, &space)?;
+        Self::locked(&path, &space, lock(&path)?)
     }
 
     /// The index, made if it is not there.
@@ -82,7 +83,7 @@ impl IndexWriter {
         }
         let writer = Self::open(path, &config.fingerprint)?;
         let found = writer.config();
-        if found != config {
+        if (found.dim, found.window_s, found.hop_s) != (config.dim, config.window_s, config.hop_s) {
             let found = format!("{} dimensions, windows of {} s every {} s", found.dim, found.window_s, found.hop_s);
             return Err(RetrievalError::Setting { setting: "index", found, expected: "those of the model at hand" });
         }
@@ -90,11 +91,11 @@ impl IndexWriter {
     }
 
     /// The index as it is now that nobody else can change or replace it; one of an older version is rewritten.
-    fn locked(path: &Path, fingerprint: &str, lock: File) -> Result<Self, RetrievalError> {
-        let mut base = Index::open_for(path, fingerprint)?;
+    fn locked(path: &Path, space: &Fingerprint, lock: File) -> Result<Self, RetrievalError> {
+        let mut base = Index::open_for(path, space)?;
         if base.header.version == Version::Two {
             super::compact::rewrite(&base)?;
-            base = Index::open_for(path, fingerprint)?;
+            base = Index::open_for(path, space)?;
         }
         let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| io(path, source))?;
         let (header, commit) = read_header(&mut file, path)?;
@@ -226,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("music.index");
         drop(IndexWriter::create(&path, &IndexConfig::new(2, "new")).unwrap());
-        let late = IndexWriter::locked(&path, "old", lock(&path).unwrap());
+        let late = IndexWriter::locked(&path, &"old".into(), lock(&path).unwrap());
         assert!(matches!(late, Err(RetrievalError::Fingerprint { .. })));
     }
 }

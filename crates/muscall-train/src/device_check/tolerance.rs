@@ -1,7 +1,7 @@
 //! How far from the CPU a device may be.
 
 use burn::tensor::Device;
-use muscall_model::Precision;
+use muscall_model::{Precision, is_cuda};
 
 use super::quantity::Quantity;
 
@@ -22,7 +22,7 @@ impl Numbers {
     /// What a device makes of a precision.
     pub fn of(precision: Precision, device: &Device) -> Self {
         match precision {
-            Precision::F32 if format!("{device:?}").contains("Cuda") => Self::TF32,
+            Precision::F32 if is_cuda(device) => Self::TF32,
             Precision::F32 => Self::F32,
             Precision::BF16 => Self::BF16,
             Precision::F16 => Self::F16,

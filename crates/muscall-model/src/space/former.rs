@@ -1,0 +1,193 @@
+//! The names that spaces had before names had versions.
+//!
+//! They were hashes of the `Debug` text of the configuration, as the compiler wrote it then. That text is written
+//! here by hand, and **never changes**: whatever happens to the structs, what was kept under such a name must go on
+//! being found. A field that was added since has had one value then, and is not in the text.
+
+use muscall_audio::{LogMelConfig, PowerScale};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::audio::{AudioEncoderConfig, CrnnConfig, Pooling, ResNetConfig};
+#[cfg(feature = "sentence")]
+use crate::sentence::MiniLmConfig;
+#[cfg(feature = "sentence")]
+use crate::text::SentenceTowerConfig;
+use crate::text::{TextEncoderConfig, TransformerConfig, WordVectorsConfig};
+use crate::weights::StateDict;
+use crate::{MuscallConfig, OtherLengths, Temperature, WindowPooling};
+
+/// Of a model. Neither tokenizer nor frozen encoder nor word vectors were in it.
+pub(crate) fn model(config: &MuscallConfig, state: &StateDict) -> String {
+    hash(&model_text(config), state)
+}
+
+/// Of a sentence encoder. Its tokenizer was not in it.
+#[cfg(feature = "sentence")]
+pub(crate) fn sentence_encoder(config: &MiniLmConfig, state: &StateDict) -> String {
+    hash(&minilm(config), state)
+}
+
+fn hash(text: &str, state: &StateDict) -> String {
+    let mut hash = Xxh3::new();
+    hash.update(text.as_bytes());
+    for (name, data) in state {
+        hash.update(name.as_bytes());
+        hash.update(data.as_bytes());
+    }
+    format!("{:016x}", hash.digest())
+}
+
+fn model_text(config: &MuscallConfig) -> String {
+    let MuscallConfig {
+        clip_s,
+        projection_dim,
+        project,
+        temperature,
+        log_mel,
+        audio,
+        text,
+        other_lengths,
+        segment_hop_s,
+    } = config;
+    let temperature = match temperature {
+        Temperature::Learned(tau) => format!("Learned({tau:?})"),
+        Temperature::Fixed(tau) => format!("Fixed({tau:?})"),
+    };
+    let other_lengths = match other_lengths {
+        OtherLengths::Interpolate => "Interpolate".to_owned(),
+        OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean } => {
+            format!("Windows {{ hop_s: {hop_s:?}, pooling: Mean }}")
+        }
+    };
+    let segment_hop_s = segment_hop_s.map_or("None".to_owned(), |hop_s| format!("Some({hop_s:?})"));
+    // The frontend's fingerprint stood before the configuration.
+    format!(
+        "{}MuscallConfig {{ clip_s: {clip_s:?}, projection_dim: {projection_dim}, project: {project}, \
+         temperature: {temperature}, log_mel: {}, audio: {}, text: {}, other_lengths: {other_lengths}, \
+         segment_hop_s: {segment_hop_s} }}",
+        log_mel.fingerprint(),
+        log_mel_text(log_mel),
+        audio_text(audio),
+        text_text(text),
+    )
+}
+
+fn log_mel_text(config: &LogMelConfig) -> String {
+    let LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, top_db, scale } = config;
+    let scale = match scale {
+        PowerScale::Decibel => "Decibel",
+        PowerScale::NaturalLog => "NaturalLog",
+    };
+    format!(
+        "LogMelConfig {{ sample_rate: {sample_rate}, n_fft: {n_fft}, hop: {hop}, n_mels: {n_mels}, f_min: {f_min:?}, \
+         f_max: {f_max:?}, top_db: {top_db:?}, scale: {scale} }}"
+    )
+}
+
+fn audio_text(config: &AudioEncoderConfig) -> String {
+    match config {
+        AudioEncoderConfig::ResNet(ResNetConfig { width, hidden, pooling, frozen_norms }) => {
+            let pooling = match pooling {
+                Pooling::Attention => "Attention",
+                Pooling::Average => "Average",
+            };
+            format!(
+                "ResNet(ResNetConfig {{ width: {width}, hidden: {hidden}, pooling: {pooling}, \
+                 frozen_norms: {frozen_norms} }})"
+            )
+        }
+        AudioEncoderConfig::Crnn(CrnnConfig { channels, recurrent, dropout }) => {
+            format!("Crnn(CrnnConfig {{ channels: {channels}, recurrent: {recurrent}, dropout: {dropout:?} }})")
+        }
+    }
+}
+
+fn text_text(config: &TextEncoderConfig) -> String {
+    match config {
+        TextEncoderConfig::Transformer(config) => {
+            let TransformerConfig { width, depth, heads, dropout, vocabulary, context, frozen_layers } = config;
+            format!(
+                "Transformer(TransformerConfig {{ width: {width}, depth: {depth}, heads: {heads}, \
+                 dropout: {dropout:?}, vocabulary: {vocabulary}, context: {context}, \
+                 frozen_layers: {frozen_layers} }})"
+            )
+        }
+        #[cfg(feature = "sentence")]
+        TextEncoderConfig::Sentence(SentenceTowerConfig { model, fine_tune, hidden, encoder }) => {
+            let hidden = hidden.map_or("None".to_owned(), |hidden| format!("Some({hidden})"));
+            format!(
+                "Sentence(SentenceTowerConfig {{ model: {model:?}, fine_tune: {fine_tune}, hidden: {hidden}, \
+                 encoder: {} }})",
+                minilm(encoder)
+            )
+        }
+        TextEncoderConfig::WordVectors(WordVectorsConfig { file, dim, keep }) => {
+            format!("WordVectors(WordVectorsConfig {{ file: {file:?}, dim: {dim}, keep: {keep} }})")
+        }
+    }
+}
+
+#[cfg(feature = "sentence")]
+fn minilm(config: &MiniLmConfig) -> String {
+    let MiniLmConfig { width, depth, heads, mlp, vocabulary, positions, context, dropout } = config;
+    format!(
+        "MiniLmConfig {{ width: {width}, depth: {depth}, heads: {heads}, mlp: {mlp}, vocabulary: {vocabulary}, \
+         positions: {positions}, context: {context}, dropout: {dropout:?} }}"
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Texts that the compiler wrote then.
+    fn names() -> Value {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/former/names.json");
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn texts_are_those_of_then_byte_for_byte() {
+        for former in names()["models"].as_array().unwrap() {
+            let Ok(config) = serde_json::from_value::<MuscallConfig>(former["config"].clone()) else {
+                assert!(cfg!(not(feature = "sentence")));
+                continue;
+            };
+            assert_eq!(model_text(&config), former["text"].as_str().unwrap(), "{}", former["what"]);
+        }
+        #[cfg(feature = "sentence")]
+        for former in names()["encoders"].as_array().unwrap() {
+            let config = serde_json::from_value(former["config"].clone()).unwrap();
+            assert_eq!(minilm(&config), former["text"].as_str().unwrap());
+        }
+    }
+
+    /// The texts above lean on how the library writes numbers and strings.
+    #[test]
+    fn numbers_and_strings_are_written_as_they_were() {
+        let numbers = [
+            (1.0, "1.0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e-5, "1e-5"),
+            (0.0001, "0.0001"),
+            (0.000_099, "9.9e-5"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e16"),
+            (-0.0, "-0.0"),
+            (1.0 / 3.0, "0.3333333333333333"),
+        ];
+        for (number, text) in numbers {
+            assert_eq!(format!("{number:?}"), text);
+        }
+        assert_eq!(format!("{:?} {:?} {:?}", 0.1_f32, 7999.9995_f32, 1e-7_f32), "0.1 7999.9995 1e-7");
+        let odd = "a \"b\" 'c' \\ \u{e4}\u{5c0f}\n\t\u{7f}\u{200b}\u{0}";
+        let written = r#""a \"b\" 'c' \\ ä小\n\t\u{7f}\u{200b}\0""#;
+        assert_eq!(format!("{odd:?}"), written);
+        assert_eq!(format!("{:?}", Path::new(odd)), written);
+    }
+}

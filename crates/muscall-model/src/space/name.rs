@@ -1,0 +1,187 @@
+//! The name of a whole model's space, from the descriptions and weights of its two towers.
+
+use muscall_retrieval::Fingerprint;
+
+use super::{Description, former};
+use crate::weights::StateDict;
+use crate::{MuscallConfig, OtherLengths, WindowPooling};
+
+/// Tensors of the audio tower; the others are the text tower's, but for the temperature.
+const AUDIO: [&str; 2] = ["audio", "audio_projection"];
+const TEXT: [&str; 2] = ["text", "text_projection"];
+
+/// The name of a model's space, and the one that it had before names had versions.
+///
+/// `words` identifies what of the text side is not trained: tokenizer, frozen encoder or word vectors.
+pub(crate) fn name_of(config: &MuscallConfig, state: &StateDict, words: &str) -> Fingerprint {
+    let (audio, text) = describe(config, words);
+    let of = |tower: [&'static str; 2]| {
+        state.iter().filter(move |(name, _)| tower.contains(&name.split('.').next().unwrap_or_default()))
+    };
+    Fingerprint::of_towers(audio.hash(of(AUDIO)), text.hash(of(TEXT))).with_former(former::model(config, state))
+}
+
+/// What decides the vectors of each tower besides its weights.
+fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
+    // Every field by name: whoever adds one decides here whether it changes a vector.
+    let MuscallConfig {
+        clip_s,
+        projection_dim,
+        project,
+        temperature: _, // scales similarities, never a vector
+        log_mel,
+        audio: hears,
+        text: reads,
+        other_lengths,
+        segment_hop_s: _, // as what it stands for, below
+    } = config;
+    let (mut audio, mut text) = (Description::new("audio tower 1"), Description::new("text tower 1"));
+    audio.field("clip_s", *clip_s);
+    audio.unless(clip_s / 2.0, "segment_hop_s", config.segment_hop_s());
+    match other_lengths {
+        OtherLengths::Interpolate => {}
+        OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean } => audio.field("window_hop_s", *hop_s),
+    }
+    // Itself a canonical text of all that changes a spectrogram.
+    audio.field("log_mel", log_mel.fingerprint().as_str());
+    hears.describe(&mut audio);
+    text.field("words", words);
+    reads.describe(&mut text);
+    for tower in [&mut audio, &mut text] {
+        tower.field("dim", *projection_dim);
+        tower.unless("linear", "head", if *project { "linear" } else { "none" });
+    }
+    (audio, text)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Fields that decide no vector, by their path in a configuration.
+    const TRAINING_ONLY: [&str; 7] =
+        ["temperature", "frozen_norms", "dropout", "frozen_layers", "text.model", "text.file", "text.keep"];
+
+    /// Every field of these is looked at, and every kind of encoder.
+    fn configs() -> Vec<Value> {
+        let log_mel = serde_json::json!({
+            "sample_rate": 16000, "n_fft": 1024, "hop": 512, "n_mels": 128, "f_min": 0.0, "f_max": 8000.0,
+            "top_db": 100.0, "scale": "decibel",
+        });
+        let resnet = serde_json::json!({
+            "kind": "resnet", "width": 4, "hidden": 16, "pooling": "attention", "frozen_norms": false,
+        });
+        let crnn = serde_json::json!({ "kind": "crnn", "channels": 4, "recurrent": 6, "dropout": 0.3 });
+        let transformer = serde_json::json!({
+            "kind": "transformer", "width": 16, "depth": 2, "heads": 2, "dropout": 0.2, "vocabulary": 49408,
+            "context": 77, "frozen_layers": 0,
+        });
+        let vectors = serde_json::json!({ "kind": "word_vectors", "file": "a.bin", "dim": 8, "keep": 3 });
+        #[allow(unused_mut)]
+        let mut texts = vec![transformer, vectors];
+        #[cfg(feature = "sentence")]
+        texts.push(serde_json::json!({
+            "kind": "sentence", "model": "a", "fine_tune": true, "hidden": 7, "encoder": {
+                "width": 16, "depth": 2, "heads": 2, "mlp": 32, "vocabulary": 64, "positions": 32, "context": 32,
+                "dropout": 0.1,
+            },
+        }));
+        let windows = serde_json::json!({ "kind": "windows", "hop_s": 0.5, "pooling": "mean" });
+        let config = |audio: &Value, text: &Value| {
+            serde_json::json!({
+                "clip_s": 2.0, "projection_dim": 8, "project": true, "temperature": { "learned": 0.07 },
+                "log_mel": log_mel, "audio": audio, "text": text, "other_lengths": windows, "segment_hop_s": 0.75,
+            })
+        };
+        texts.iter().flat_map(|text| [&resnet, &crnn].map(|audio| config(audio, text))).collect()
+    }
+
+    /// Paths of all values that hold no others.
+    fn leaves(value: &Value, path: &str, all: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    leaves(value, &format!("{path}/{name}"), all);
+                }
+            }
+            _ => all.push(path.to_owned()),
+        }
+    }
+
+    /// Another value of the same type; none where there is one alone, or another would be of another kind of encoder.
+    fn other(path: &str, value: &Value) -> Option<Value> {
+        Some(match value {
+            Value::Bool(value) => (!value).into(),
+            Value::Number(number) if number.is_u64() => (number.as_u64()? + 1).into(),
+            Value::Number(number) => (number.as_f64()? * 1.25 + 0.125).into(),
+            Value::String(value) => match (path.rsplit('/').next()?, value.as_str()) {
+                ("kind", _) | ("pooling", "mean") => return None,
+                ("pooling", "attention") => "average".into(),
+                ("scale", "decibel") => "natural_log".into(),
+                ("model" | "file", _) => "elsewhere".into(),
+                (name, value) => panic!("another value of `{name}` than {value}?"),
+            },
+            _ => panic!("{path}: {value}"),
+        })
+    }
+
+    fn hashes(config: &Value) -> (u64, u64) {
+        let config: MuscallConfig = serde_json::from_value(config.clone()).unwrap();
+        let (audio, text) = describe(&config, "words");
+        (audio.hash(std::iter::empty()), text.hash(std::iter::empty()))
+    }
+
+    #[test]
+    fn each_field_that_decides_a_vector_moves_the_name_and_no_other_does() {
+        for config in configs() {
+            // What is written is what there is: a field that is added is missing above.
+            let whole: MuscallConfig = serde_json::from_value(config.clone()).unwrap();
+            let (mut paths, mut written) = (Vec::new(), Vec::new());
+            leaves(&config, "", &mut paths);
+            leaves(&serde_json::to_value(&whole).unwrap(), "", &mut written);
+            paths.sort();
+            written.sort();
+            assert_eq!(paths, written);
+            let before = hashes(&config);
+            for path in paths {
+                let mut changed = config.clone();
+                let field = changed.pointer_mut(&path).unwrap();
+                let Some(value) = other(&path, field) else { continue };
+                *field = value;
+                let after = hashes(&changed);
+                let name = path.trim_start_matches('/').replace('/', ".");
+                let silent = TRAINING_ONLY.iter().any(|field| name.starts_with(field) || name.ends_with(field));
+                // The sides share the joint space alone.
+                let both = name.starts_with("project");
+                let moved = (before.0 != after.0, before.1 != after.1);
+                let expected = match silent {
+                    true => (false, false),
+                    false => (both || !name.starts_with("text"), both || name.starts_with("text")),
+                };
+                assert_eq!(moved, expected, "{name}: {:?}", changed.pointer(&path));
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_of_encoders_have_different_names() {
+        let all: Vec<(u64, u64)> = configs().iter().map(hashes).collect();
+        for (i, one) in all.iter().enumerate() {
+            assert!(all[..i].iter().all(|other| other != one));
+        }
+    }
+
+    #[test]
+    fn a_hop_that_is_written_down_is_the_same_as_the_usual_one() {
+        let mut config = configs().remove(0);
+        config["segment_hop_s"] = Value::Null;
+        let before = hashes(&config);
+        config["segment_hop_s"] = 1.0.into();
+        assert_eq!(hashes(&config), before);
+        config["segment_hop_s"] = 0.75.into();
+        assert_ne!(hashes(&config), before);
+    }
+}
