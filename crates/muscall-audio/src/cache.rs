@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ const HEADER: usize = 128;
 #[derive(Debug, Clone)]
 pub struct AudioCache {
     dir: PathBuf,
+    /// Of all clones.
+    write_failure: Arc<OnceLock<AudioError>>,
 }
 
 /// What stands beside the samples.
@@ -47,13 +50,13 @@ impl AudioCache {
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, AudioError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(io(&dir))?;
-        Ok(Self { dir })
+        Ok(Self { dir, write_failure: Arc::default() })
     }
 
     /// As [`load_clip`], with the same samples. `repairs` are those of the whole file.
     ///
     /// # Errors
-    /// As [`load_clip`], and [`AudioError::Io`] if the cache cannot be written.
+    /// As [`load_clip`]. That the cache cannot be written is none: see [`write_failure`](Self::write_failure).
     pub fn load_clip(&self, path: &Path, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
             return load_clip(path, position, config);
@@ -62,7 +65,12 @@ impl AudioCache {
         let (entry, mut file) = match open(&place) {
             Some(found) => found,
             None => {
-                self.add(path, config, &place)?;
+                let source = ClipSource::read(path, config)?;
+                if let Err(error) = self.add(path, &source, &place) {
+                    // Whoever is first tells; the others say the same.
+                    let _ = self.write_failure.set(error);
+                    return source.clip(position, config);
+                }
                 open(&place).ok_or_else(|| io(&place)(std::io::Error::other("it was removed while it was read")))?
             }
         };
@@ -76,9 +84,15 @@ impl AudioCache {
         Ok(Clip::padded(samples, start, entry.repairs, config))
     }
 
-    /// Decodes a file. Others see both of its parts or none: the second comes last, each whole.
-    fn add(&self, path: &Path, config: &ClipConfig, place: &Path) -> Result<(), AudioError> {
-        let ClipSource { samples, sample_rate, declared, repairs } = ClipSource::read(path, config)?;
+    /// Why a file could not be written, the first time; files are decoded each time then.
+    pub fn write_failure(&self) -> Option<&AudioError> {
+        self.write_failure.get()
+    }
+
+    /// Adds a decoded file. Others see both of its parts or none: the second comes last, each whole.
+    fn add(&self, path: &Path, source: &ClipSource, place: &Path) -> Result<(), AudioError> {
+        let ClipSource { samples, sample_rate, declared, repairs } = source;
+        let (sample_rate, declared, repairs) = (*sample_rate, *declared, repairs.clone());
         let entry = Entry { source: path.to_owned(), sample_rate, declared, samples: samples.len(), repairs };
         let mut bytes = header(samples.len());
         bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));

@@ -3,6 +3,7 @@
 mod best;
 mod check;
 mod devices;
+mod files;
 mod report;
 mod run;
 mod skip;
@@ -85,6 +86,7 @@ pub struct Learner {
     communicator: Arc<dyn Communicator>,
     check_device: CheckDevice,
     late_reports: Option<bool>,
+    leaves_out_missing: bool,
 }
 
 impl Learner {
@@ -103,6 +105,7 @@ impl Learner {
             communicator: Arc::new(Alone),
             check_device: CheckDevice::default(),
             late_reports: None,
+            leaves_out_missing: false,
         })
     }
 
@@ -134,6 +137,14 @@ impl Learner {
     #[must_use]
     pub fn with_on_existing(mut self, on_existing: OnExisting) -> Self {
         self.on_existing = on_existing;
+        self
+    }
+
+    /// Whether files that were there when the run began and are gone now are left out from here on, as those are that
+    /// never were there. Otherwise a step that needs them ends the run: their disk may only be away.
+    #[must_use]
+    pub fn with_missing_left_out(mut self, leaves_out_missing: bool) -> Self {
+        self.leaves_out_missing = leaves_out_missing;
         self
     }
 
