@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::manifest::Manifest;
 
-/// Between one try and the next, for a disk that is back at once.
-const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+/// Before the second try; each later pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Other files that tell whether one is gone alone: on each side of it in the order of paths, where its own folder
 /// is, and all over the manifest.
 const NEIGHBOURS: usize = 16;
@@ -44,7 +44,8 @@ pub(crate) struct Presence {
     by_path: Vec<usize>,
     /// Rows that were not there, or have been found to be gone alone since.
     absent: Mutex<BTreeSet<usize>>,
-    pauses: Vec<Duration>,
+    /// How long a file that is away is waited for.
+    patience: Duration,
 }
 
 /// Why something could not be read.
@@ -68,11 +69,11 @@ impl Unread {
 
 impl Presence {
     /// Of a manifest of which it is known what was absent.
-    pub(crate) fn new(manifest: &Manifest, absent: BTreeSet<usize>) -> Self {
+    pub(crate) fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
         let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.audio.clone()).collect();
         let mut by_path: Vec<usize> = (0..files.len()).collect();
         by_path.sort_by(|&a, &b| files[a].cmp(&files[b]));
-        Self { files, by_path, absent: Mutex::new(absent), pauses: PAUSES.to_vec() }
+        Self { files, by_path, absent: Mutex::new(absent), patience }
     }
 
     /// The rows of a manifest that cannot be opened now.
@@ -95,11 +96,6 @@ impl Presence {
         self.absent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a row that was there when the run began failed in a way that may pass.
-    pub(crate) fn may_be_away(&self, row: usize, error: &TrainError) -> bool {
-        is_of_the_system(error) && !self.lock().contains(&row)
-    }
-
     /// Reads again what could not be read, if it may be a matter of time. A file that is gone alone, while others
     /// of the manifest can be read, is a bad one from then on.
     pub(crate) fn read_again<T>(
@@ -108,17 +104,23 @@ impl Presence {
         mut error: TrainError,
         read: impl Fn() -> Result<T, TrainError>,
     ) -> Result<T, Unread> {
-        if !self.may_be_away(row, &error) {
+        if !is_of_the_system(&error) || self.lock().contains(&row) {
             return Err(Unread::Bad(error));
         }
-        for pause in std::iter::once(Duration::ZERO).chain(self.pauses.iter().copied()) {
-            sleep(pause);
+        let (mut pause, mut left) = (FIRST_PAUSE, self.patience);
+        loop {
             match read() {
                 Err(again) if is_of_the_system(&again) => error = again,
                 other => return other.map_err(Unread::Bad),
             }
+            if left.is_zero() {
+                break;
+            }
+            sleep(pause.min(left));
+            (pause, left) = (pause * 2, left.saturating_sub(pause));
         }
-        // The others are there before and after this one is looked for: all of it came back in no moment between.
+        // The others must be there before and after this one is looked for once more: a disk that is back in between, or
+        // goes again, is no reason to leave a file out.
         let mut gone = self.first_gone_beside(row);
         if gone.is_none() {
             match read() {
@@ -188,4 +190,107 @@ fn look_into(path: &Path) -> io::Result<()> {
         file.read_exact(&mut [0])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::manifest::Row;
+
+    /// Files of four folders, ten in each, and the last one named twice.
+    fn manifest() -> (TempDir, Manifest) {
+        let dir = tempfile::tempdir().unwrap();
+        let row = |number: usize| {
+            let number = number.min(39);
+            let audio = dir.path().join(format!("{}/{number}.wav", number / 10));
+            fs::create_dir_all(audio.parent().unwrap()).unwrap();
+            fs::write(&audio, "sound").unwrap();
+            Row { id: number.to_string(), audio, captions: vec!["a sound".to_owned()], label: None }
+        };
+        let manifest = Manifest { rows: (0..=40).map(row).collect(), source: dir.path().join("manifest.jsonl") };
+        (dir, manifest)
+    }
+
+    /// As a decoder does: text is no audio.
+    fn read(manifest: &Manifest, row: usize) -> Result<(), TrainError> {
+        let path = &manifest.rows[row].audio;
+        let io = |source| AudioError::Io { path: path.clone(), source };
+        let (file, _) = match fs::metadata(path) {
+            Ok(metadata) if metadata.len() == 0 => return Err(AudioError::EmptyFile { path: path.clone() }.into()),
+            _ => open(path).map_err(io)?,
+        };
+        match io::read_to_string(file).map_err(io)?.as_str() {
+            "sound" => Ok(()),
+            _ => Err(AudioError::UnknownFormat { path: path.clone(), reason: "no sound".to_owned() }.into()),
+        }
+    }
+
+    fn presence(manifest: &Manifest) -> Presence {
+        Presence::new(manifest, Presence::absent_from(manifest), Duration::ZERO)
+    }
+
+    fn verdict(presence: &Presence, manifest: &Manifest, row: usize) -> Result<(), Unread> {
+        presence.read_again(row, read(manifest, row).unwrap_err(), || read(manifest, row))
+    }
+
+    #[test]
+    fn a_file_that_is_gone_alone_is_gone_and_with_others_away() {
+        let (_dir, manifest) = manifest();
+        let presence = presence(&manifest);
+        let remove = |row: usize| fs::remove_file(&manifest.rows[row].audio).unwrap();
+        remove(4);
+        assert!(matches!(verdict(&presence, &manifest, 4), Err(Unread::Gone(_))));
+        // Known from now on, and no witness against others.
+        assert_eq!(presence.absent(), [4].into());
+        assert!(matches!(verdict(&presence, &manifest, 4), Err(Unread::Bad(_))));
+        remove(5);
+        assert!(matches!(verdict(&presence, &manifest, 5), Err(Unread::Gone(_))));
+        // Two rows of one file are gone together, and alone all the same.
+        remove(40);
+        assert!(matches!(verdict(&presence, &manifest, 39), Err(Unread::Gone(_))));
+        assert!(matches!(verdict(&presence, &manifest, 40), Err(Unread::Gone(_))));
+        let before = presence.absent();
+        (20..30).for_each(remove);
+        let Err(Unread::Away(TrainError::AudioAway { path, reason, other })) = verdict(&presence, &manifest, 25) else {
+            panic!("the whole folder is gone");
+        };
+        assert_eq!(path, manifest.rows[25].audio);
+        assert!(other != path && other.parent() == path.parent() && reason.contains("os error 2"), "{reason}");
+        assert_eq!(presence.absent(), before);
+    }
+
+    #[test]
+    fn an_empty_file_in_the_place_of_a_full_one_is_one_that_is_gone() {
+        let (_dir, manifest) = manifest();
+        fs::write(&manifest.rows[0].audio, "").unwrap();
+        let presence = presence(&manifest);
+        assert!(matches!(verdict(&presence, &manifest, 0), Err(Unread::Bad(_))));
+        (30..40).for_each(|row| fs::write(&manifest.rows[row].audio, "").unwrap());
+        assert!(matches!(verdict(&presence, &manifest, 31), Err(Unread::Away(_))));
+    }
+
+    #[test]
+    fn what_is_back_is_read_and_what_is_no_audio_is_not_waited_for() {
+        let (dir, manifest) = manifest();
+        let presence = presence(&manifest);
+        let tries = Cell::new(0);
+        let away = dir.path().join("away");
+        fs::rename(dir.path().join("2"), &away).unwrap();
+        let found = presence.read_again(22, read(&manifest, 22).unwrap_err(), || {
+            tries.set(tries.get() + 1);
+            let found = read(&manifest, 22);
+            fs::rename(&away, dir.path().join("2")).ok();
+            found
+        });
+        assert!(found.is_ok() && tries.get() == 2, "{found:?}, {} tries", tries.get());
+        fs::write(&manifest.rows[7].audio, "text").unwrap();
+        let error = read(&manifest, 7).unwrap_err();
+        assert!(matches!(presence.read_again(7, error, || -> Result<(), _> { panic!() }), Err(Unread::Bad(_))));
+        assert!(presence.absent().is_empty());
+    }
 }

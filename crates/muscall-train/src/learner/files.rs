@@ -5,6 +5,7 @@ use std::sync::Arc;
 use muscall_audio::{AudioError, CropPosition, load_clip};
 use muscall_model::Muscall;
 
+use super::Learner;
 use super::run::{Listener, Run};
 use crate::TrainError;
 use crate::checkpoint::Progress;
@@ -33,8 +34,9 @@ impl RunFiles {
         progress: &Progress,
         train: &Manifest,
         validation: Option<&Manifest>,
-        leaves_out_missing: bool,
+        learner: &Learner,
     ) -> Result<Self, TrainError> {
+        let Learner { leaves_out_missing, patience, .. } = *learner;
         let known = progress.absent.as_ref().filter(|_| progress.step > 0);
         let looks = ranks.share(Ok(known.is_none() || leaves_out_missing))?;
         let mut absent = known.map(|known| known.train.clone()).unwrap_or_default();
@@ -51,9 +53,9 @@ impl RunFiles {
             if known.is_none() || leaves_out_missing {
                 absent.extend(Presence::absent_from(manifest));
             }
-            Presence::new(manifest, absent)
+            Presence::new(manifest, absent, patience)
         });
-        let train = Arc::new(Presence::new(train, absent));
+        let train = Arc::new(Presence::new(train, absent, patience));
         Ok(Self { train, validation: validated, validation_fingerprint })
     }
 

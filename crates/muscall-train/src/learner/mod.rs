@@ -14,6 +14,7 @@ mod validation;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use muscall_model::Muscall;
@@ -26,6 +27,8 @@ use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 
 use run::Run;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to do when the run's directory holds a run already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -87,6 +90,7 @@ pub struct Learner {
     check_device: CheckDevice,
     late_reports: Option<bool>,
     leaves_out_missing: bool,
+    patience: Duration,
 }
 
 impl Learner {
@@ -106,6 +110,7 @@ impl Learner {
             check_device: CheckDevice::default(),
             late_reports: None,
             leaves_out_missing: false,
+            patience: PATIENCE,
         })
     }
 
@@ -145,6 +150,14 @@ impl Learner {
     #[must_use]
     pub fn with_missing_left_out(mut self, leaves_out_missing: bool) -> Self {
         self.leaves_out_missing = leaves_out_missing;
+        self
+    }
+
+    /// Replaces how long a step waits for files that are away before it ends the run: ten seconds, for a server that is
+    /// back at once.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 

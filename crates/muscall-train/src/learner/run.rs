@@ -181,7 +181,9 @@ impl Run {
             return earlier;
         }
         // A checkpoint that cannot be written leaves the one before, from which the run goes on as well.
-        if self.ranks.is_first() && let Ok(path) = self.write_checkpoint() {
+        if self.ranks.is_first()
+            && let Ok(path) = self.write_checkpoint()
+        {
             let _ = listener(Event::CheckpointSaved(&path));
         }
         error

@@ -112,7 +112,7 @@ impl Run {
         let (frontend, cache) = ranks.agree(prepared())?;
         let gallery = recipe.validation.gallery;
         let validation = validation.map(|manifest| subset(&manifest, gallery, recipe.seed));
-        let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), learner.leaves_out_missing)?;
+        let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), learner)?;
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
             clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
