@@ -1,4 +1,4 @@
-//! The training program as a cluster treats it: told to stop, or killed, before it has taken a step.
+//! The training programs as a cluster treats them: told to stop or killed before a step, and music away between two runs.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -14,6 +14,14 @@ use muscall::{Device, Muscall, MuscallConfig, Recipe};
 const RECIPE: &str = "epochs = 2\nbatch_size = 4\nmax_steps = 6\nlearning_rate = 1e-3\nvalidation.gallery = 4\n[model]\n\
                       preset = \"tiny\"\nclip_s = 1\n[model.audio]\nwidth = 2\nhidden = 16\n[model.text]\nwidth = 16\n\
                       heads = 2\ndropout = 0.2\n";
+
+/// The programs are built beside the tests.
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let mut command = Command::new(test.ancestors().nth(2).unwrap().join("examples").join(name));
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
 
 struct Place(tempfile::TempDir);
 
@@ -33,11 +41,9 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// The program that is built beside the tests.
     fn train(&self, out: &str, arguments: &[&Path]) -> Command {
-        let test = std::env::current_exe().unwrap();
-        let mut command = Command::new(test.ancestors().nth(2).unwrap().join("examples/train"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--recipe").arg(self.at("recipe.toml"));
+        let mut command = example("train");
+        command.arg("--recipe").arg(self.at("recipe.toml"));
         command.args(["--data", "demo/manifest.jsonl", "--no-check-device", "--resume", "--out"]).arg(self.at(out));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -98,4 +104,36 @@ fn a_job_that_is_killed_at_any_time_goes_on() {
     }
     told(&place.train("run", &[]).output().unwrap());
     assert!(place.result("run") == place.result("whole"));
+}
+
+#[test]
+fn a_table_has_no_runs_that_were_tested_on_other_tracks() {
+    let place = Place::new();
+    let demo = fs::read_to_string("demo/manifest.jsonl").unwrap();
+    let mut manifest = String::new();
+    for (number, line) in demo.lines().take(12).enumerate() {
+        let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let name = row["audio"].as_str().unwrap().to_owned();
+        let file = format!("{}/{number}.ogg", if number == 11 { "disk" } else { "music" });
+        fs::create_dir_all(place.at(&file).parent().unwrap()).unwrap();
+        fs::copy(Path::new("demo").join(name), place.at(&file)).unwrap();
+        row["audio"] = file.into();
+        row["split"] = ["train", "val", "test"][number / 4].into();
+        manifest += &format!("{row}\n");
+    }
+    fs::write(place.at("manifest.jsonl"), manifest).unwrap();
+    let ablate = |seeds: &str| {
+        let mut command = example("ablate");
+        command.arg("--recipes").arg(place.at("recipe.toml")).arg("--data").arg(place.at("manifest.jsonl"));
+        command.args(["--seeds", seeds, "--set", "max_steps=1", "--out"]).arg(place.at("out")).output().unwrap()
+    };
+    told(&ablate("0"));
+    fs::rename(place.at("disk"), place.at("away")).unwrap();
+    let partly = ablate("0,1");
+    let errors = String::from_utf8_lossy(&partly.stderr);
+    assert!(partly.status.code() == Some(2) && errors.contains("tested on 3 tracks, others on 4"), "{errors}");
+    assert!(errors.contains("disk/11.ogg") && errors.contains("seed-1/result.json"), "{errors}");
+    fs::rename(place.at("away"), place.at("disk")).unwrap();
+    fs::remove_file(place.at("out/recipe/seed-1/result.json")).unwrap();
+    told(&ablate("0,1"));
 }
