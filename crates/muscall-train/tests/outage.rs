@@ -53,9 +53,9 @@ fn life(place: &Place, recipe: &Recipe, ranks: usize, folder: &str, after: u64) 
     outcome.map(|outcome| outcome.steps)
 }
 
-/// Lives that a folder is taken from after these steps, and one in which it stays.
-fn disturbed(place: &Place, recipe: &Recipe, ranks: usize, folder: &str, after: &[u64]) {
-    for &after in after {
+/// Lives that folders are taken from after these steps, and one in which they stay.
+fn disturbed(place: &Place, recipe: &Recipe, ranks: usize, outages: &[(u64, &str)]) {
+    for &(after, folder) in outages {
         let error = life(place, recipe, ranks, folder, after).unwrap_err();
         let message = error.to_string();
         let names_it = message.contains(&place.at(folder).display().to_string()) && message.contains("os error");
@@ -71,16 +71,16 @@ fn disturbed(place: &Place, recipe: &Recipe, ranks: usize, folder: &str, after: 
         let name = checkpoint(&place.at("run")).file_name().unwrap().to_str().unwrap().to_owned();
         assert!(told >= after && name.starts_with(&format!("step-{told:09}-")), "{told} steps, {name}");
     }
-    assert_eq!(life(place, recipe, ranks, folder, u64::MAX).unwrap(), 12);
+    assert_eq!(life(place, recipe, ranks, "music", u64::MAX).unwrap(), 12);
     assert_same(&place.at("run"), &place.at("whole"));
 }
 
 #[test]
 fn a_music_folder_that_is_away_costs_no_step() {
-    let recipe = Recipe { ema: Some(EmaRecipe { decay: 0.9 }), ..recipe() };
+    let recipe = Recipe { ema: Some(EmaRecipe { decay: 0.9 }), batch_size: 2, epochs: 4, ..recipe() };
     let place = Place::new(&recipe, 1);
-    // Within an epoch, and at the end of one, where a validation is to come.
-    disturbed(&place, &recipe, 1, "music", &[1, 4, 7]);
+    // Within an epoch of three steps, and at the end of one, where a validation is to come.
+    disturbed(&place, &recipe, 1, &[(1, "music/train"), (4, "music"), (6, "music"), (10, "music/train")]);
 }
 
 #[test]
@@ -88,25 +88,25 @@ fn a_step_is_not_taken_with_those_of_its_files_that_are_there() {
     // Two batches are loaded for a step, and a checkpoint could be written after each.
     let recipe = Recipe { checkpoint_steps: Some(1), accumulate: 2, epochs: 12, ..recipe() };
     let place = Place::new(&recipe, 1);
-    disturbed(&place, &recipe, 1, "music/two", &[1, 5]);
+    disturbed(&place, &recipe, 1, &[(1, "music/train/two"), (5, "music/train/two")]);
 }
 
 #[test]
 fn ranks_agree_on_what_is_away() {
     let recipe = Recipe { micro_batch: Some(1), ..recipe() };
     let place = Place::new(&recipe, 2);
-    disturbed(&place, &recipe, 2, "music/two", &[1, 6]);
+    disturbed(&place, &recipe, 2, &[(1, "music/train/two"), (6, "music/train/two")]);
 }
 
 #[test]
 fn a_gallery_of_which_a_part_is_away_gives_no_score() {
     let place = Place::new(&recipe(), 1);
     let lines = |name: &str| fs::read_to_string(place.at(name)).map_or(0, |text| text.lines().count());
-    let error = life(&place, &recipe(), 1, "music/four", 4).unwrap_err();
+    let error = life(&place, &recipe(), 1, "music/val/four", 4).unwrap_err();
     assert!(matches!(error, TrainError::AudioAway { .. }), "{error}");
     assert!(error.to_string().contains("four/8.wav"), "{error}");
     assert_eq!(lines("run/validation.csv"), 1 + 1);
-    disturbed(&place, &recipe(), 1, "music/four", &[7]);
+    disturbed(&place, &recipe(), 1, &[(7, "music/val/four")]);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn an_epoch_without_a_step_leaves_the_checkpoint_before_it() {
         if let Event::EpochEnded { epoch: 1, .. } = event {
             (0..7).for_each(|clip| {
                 let folder = if clip < 5 { "one" } else { "two" };
-                fs::write(place.at(&format!("music/{folder}/{clip}.wav")), "<html>404</html>").unwrap();
+                fs::write(place.at(&format!("music/train/{folder}/{clip}.wav")), "<html>404</html>").unwrap();
             });
         }
         ControlFlow::Continue(())
@@ -153,7 +153,7 @@ fn left_out(place: &Place, until: u64, mut then: impl FnMut(u64)) -> (Result<u64
 fn a_file_that_goes_alone_is_left_out_by_name() {
     let place = Place(tempfile::tempdir().unwrap());
     write_data(place.path());
-    let gone = place.at("music/two/5.wav");
+    let gone = place.at("music/train/two/5.wav");
     let (steps, named) = left_out(&place, 8, |step| {
         if step == 1 {
             fs::remove_file(&gone).unwrap();
@@ -162,7 +162,7 @@ fn a_file_that_goes_alone_is_left_out_by_name() {
     assert_eq!(steps.unwrap(), 8);
     assert!(!named.is_empty() && named.iter().all(|name| name.contains("two/5.wav")), "{named:?}");
     // A second one is alone as well, also for a process that has not seen the first one go.
-    fs::remove_file(place.at("music/two/6.wav")).unwrap();
+    fs::remove_file(place.at("music/train/two/6.wav")).unwrap();
     let (steps, named) = left_out(&place, u64::MAX, |_| ());
     assert_eq!(steps.unwrap(), 12);
     assert!(named.iter().any(|name| name.contains("two/6.wav")), "{named:?}");
@@ -172,11 +172,11 @@ fn a_file_that_goes_alone_is_left_out_by_name() {
 fn a_folder_that_never_was_there_is_left_out_by_name() {
     let place = Place(tempfile::tempdir().unwrap());
     write_data(place.path());
-    fs::remove_dir_all(place.at("music/two")).unwrap();
+    fs::remove_dir_all(place.at("music/train/two")).unwrap();
     for until in [3, u64::MAX] {
         let (steps, named) = left_out(&place, until, |_| ());
         assert!(steps.unwrap() >= until.min(12));
-        assert!(named.iter().any(|name| name.contains("music/two")), "{named:?}");
+        assert!(named.iter().any(|name| name.contains("music/train/two")), "{named:?}");
     }
 }
 
@@ -186,7 +186,7 @@ fn what_is_gone_for_good_is_left_out_when_that_is_asked_for() {
     write_data(place.path());
     let (steps, named) = left_out(&place, 2, |_| ());
     assert!(matches!((steps, named.len()), (Ok(2), 0)));
-    fs::remove_dir_all(place.at("music/two")).unwrap();
+    fs::remove_dir_all(place.at("music/train/two")).unwrap();
     let (steps, _) = left_out(&place, u64::MAX, |_| ());
     assert!(matches!(steps, Err(TrainError::AudioAway { .. })), "{steps:?}");
     let mut named = 0;

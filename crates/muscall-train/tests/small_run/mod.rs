@@ -25,10 +25,10 @@ pub fn write_data(dir: &Path) {
     let mut manifest = String::new();
     for clip in 0..10 {
         let (folder, split) = match clip {
-            0..5 => ("music/one", "train"),
-            5..7 => ("music/two", "train"),
-            7 => ("music/three", "val"),
-            _ => ("music/four", "val"),
+            0..5 => ("music/train/one", "train"),
+            5..7 => ("music/train/two", "train"),
+            7 => ("music/val/three", "val"),
+            _ => ("music/val/four", "val"),
         };
         fs::create_dir_all(dir.join(folder)).unwrap();
         let hz = 110.0 * f64::from(clip + 2);
