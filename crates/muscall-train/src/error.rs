@@ -318,7 +318,7 @@ pub enum TrainError {
     },
     /// There was nothing to learn from in a whole epoch.
     #[error(
-        "{path}: in a whole epoch no batch had two tracks that could be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
+        "{path}: in a whole epoch no batch has two tracks that can be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
     )]
     NothingToTrainOn {
         /// The manifest.

@@ -189,6 +189,12 @@ fn what_is_gone_for_good_is_left_out_when_that_is_asked_for() {
     fs::remove_dir_all(place.at("music/train/two")).unwrap();
     let (steps, _) = left_out(&place, u64::MAX, |_| ());
     assert!(matches!(steps, Err(TrainError::AudioAway { .. })), "{steps:?}");
+    // Not even that leaves out everything.
+    fs::rename(place.at("music"), place.at("away")).unwrap();
+    let without = learner(&recipe(), &place.at("run")).with_missing_left_out(true);
+    let nothing = fit(&without, place.path(), 1, &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(nothing, Err(TrainError::NothingToTrainOn { .. })), "{nothing:?}");
+    fs::rename(place.at("away"), place.at("music")).unwrap();
     let mut named = 0;
     let without = learner(&recipe(), &place.at("run")).with_missing_left_out(true);
     let outcome = fit(&without, place.path(), 1, &mut |event| match event {

@@ -45,6 +45,11 @@ impl RunFiles {
             let ((), all) = ranks.gather(Ok(()), |()| Presence::absent_from(train))?;
             absent.extend(all.into_iter().flatten());
         }
+        // Before the first step the steps themselves say so, file by file.
+        if let Some(first) = train.rows.first().filter(|_| progress.step > 0 && absent.len() == train.rows.len()) {
+            let (path, reason) = (train.source.clone(), format!("{} and all others are gone", first.audio.display()));
+            return Err(TrainError::NothingToTrainOn { path, reason });
+        }
         let validation = validation.filter(|_| ranks.is_first());
         let validation_fingerprint = validation.map(Manifest::fingerprint).unwrap_or_default();
         let validated = validation.map(|manifest| {

@@ -72,7 +72,10 @@ pub struct Outcome {
 ///
 /// A run lives in a directory: the bundle of the best model so far, `checkpoints/`, `recipe.toml`
 /// and the logs. A run that was stopped, or killed, goes on from its last checkpoint and ends with
-/// the same weights as if it had not been, bit for bit on a CPU.
+/// the same weights as if it had not been, bit for bit on a CPU; the first checkpoint comes before the first step.
+///
+/// Files that were not there when the run began, and those that are no audio, are left out by name. One that was there
+/// and is away, as others are, ends the run before the step that needs it; it goes on when they are back.
 ///
 /// Dropout draws from a random state that a process has once a backend, and which is set at each step: several
 /// runs or devices in one process take turns in their forward passes.
