@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{BothDirections, Spread};
+use muscall::train::Evaluation;
 use muscall::{Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ struct RunResult {
     /// Fingerprints of what was trained on, chosen by and tested on.
     data: [String; 3],
     steps: u64,
+    /// That were ranked. Older versions did not say.
+    #[serde(default)]
+    tracks: Option<usize>,
     metrics: BothDirections,
 }
 
@@ -79,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
     let device = arguments.device.open()?;
     let mut rows: Vec<(String, Vec<BothDirections>)> = Vec::new();
+    let mut tested: Option<usize> = None;
     let mut console = console::TrainingConsole::new(10)?;
     for (name, recipe) in &recipes {
         rows.push((name.clone(), Vec::new()));
@@ -98,10 +103,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                         println!("Stopped; the same command goes on.");
                         return Ok(());
                     }
-                    let metrics = evaluate(&outcome.model, &test)?.metrics;
-                    let result =
-                        RunResult { recipe: recipe.clone(), data: data.clone(), steps: outcome.steps, metrics };
-                    fs::write(&file, serde_json::to_string_pretty(&result)?)?;
+                    let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&outcome.model, &test)?;
+                    unreadable.iter().for_each(|error| eprintln!("left out of the test: {error}"));
+                    let (recipe, data, steps) = (recipe.clone(), data.clone(), outcome.steps);
+                    let result = RunResult { recipe, data, steps, tracks: Some(tracks), metrics };
+                    let new = file.with_extension("new");
+                    fs::write(&new, serde_json::to_string_pretty(&result)?)?;
+                    fs::rename(&new, &file)?;
                     result
                 }
             };
@@ -110,6 +118,13 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             }
             if result.data != data {
                 return Err(format!("{}: that run had other data; choose another --out", file.display()).into());
+            }
+            if let Some(tracks) = result.tracks
+                && *tested.get_or_insert(tracks) != tracks
+            {
+                let all = tested.unwrap_or_default();
+                let path = file.display();
+                return Err(format!("{path}: tested on {tracks} tracks, others on {all}; see that all files are there, and remove the result of those with fewer").into());
             }
             rows.last_mut().expect("a row was pushed").1.push(result.metrics);
             write_tables(&arguments.out, split, &rows)?;

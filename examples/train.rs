@@ -40,6 +40,10 @@ struct Arguments {
     /// Go on from the last checkpoint in --out.
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
+    /// With --resume: leave out files that are gone since the run began. Without it a step that needs them ends
+    /// the run, since their disk may only be away.
+    #[arg(long, requires = "resume")]
+    leave_out_missing: bool,
     /// Remove the run in --out and start anew.
     #[arg(long)]
     replace: bool,
@@ -84,7 +88,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let mut learner = Learner::new(recipe, &arguments.out, &arguments.device.open()?)?.with_on_existing(on_existing);
+    let mut learner = Learner::new(recipe, &arguments.out, &arguments.device.open()?)?
+        .with_on_existing(on_existing)
+        .with_missing_left_out(arguments.leave_out_missing);
     if arguments.no_check_device {
         learner = learner.with_check_device(CheckDevice::Never);
     }

@@ -14,6 +14,7 @@ use super::{Progress, stop_on_ctrl_c};
 pub struct TrainingConsole {
     progress: Progress,
     stop: Arc<AtomicBool>,
+    has_said_so: bool,
     validation: String,
     every: u64,
 }
@@ -24,7 +25,7 @@ impl TrainingConsole {
         let stop = stop_on_ctrl_c()?;
         let progress = Progress::new("{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left");
         let validation = String::new();
-        Ok(Self { progress, stop, validation, every })
+        Ok(Self { progress, stop, has_said_so: false, validation, every })
     }
 
     pub fn listen(&mut self, event: &Event<'_>) -> ControlFlow<()> {
@@ -99,7 +100,9 @@ impl TrainingConsole {
             _ => {}
         }
         if self.stop.load(Ordering::SeqCst) {
-            self.line("stopping: the run is saved and can be resumed");
+            if !std::mem::replace(&mut self.has_said_so, true) {
+                self.line("stopping after this step: what there is of the run is saved and can be resumed");
+            }
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -94,9 +94,7 @@ impl AudioCache {
         {
             let _ = self.failure.set(AudioError::Io { path, source });
         }
-        let resampler = Resampler::new(whole.sample_rate, config.sample_rate)?;
-        let (start, samples) = cut_from(position, config, &resampler, whole.declared, whole.samples.len());
-        Ok(Clip::padded(whole.samples[samples].to_vec(), start, whole.repairs, config))
+        whole.clip(position, config)
     }
 
     /// Keeps a source. Others see both of its files or none: the second comes last, each whole.

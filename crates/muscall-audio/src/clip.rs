@@ -131,6 +131,13 @@ impl ClipSource {
         let declared = frames.map_or(samples.len(), |frames| output_samples(frames.end - frames.start, &resampler));
         Ok(Self { samples, sample_rate, declared, repairs })
     }
+
+    /// The clip that a cache would give.
+    pub(crate) fn clip(self, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
+        let resampler = Resampler::new(self.sample_rate, config.sample_rate)?;
+        let (start, range) = cut_from(position, config, &resampler, self.declared, self.samples.len());
+        Ok(Clip::padded(self.samples[range].to_vec(), start, self.repairs, config))
+    }
 }
 
 /// Where a clip starts in a file of `found` samples that declares `declared` of them, and which of

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::dataset::{Dataset, item_seed};
 use crate::doctor::ClipFault;
+use crate::presence::{Presence, Unread};
 
 /// What to do with a file that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub struct RawBatch {
     pub places: Vec<usize>,
     /// Files that were left out.
     pub skipped: Vec<TrainError>,
+    /// Rows of those files that were there when the run began, and now are not, while others still are.
+    pub gone: Vec<usize>,
 }
 
 /// An item, ready for the network.
@@ -81,6 +84,8 @@ type Made = (usize, Result<Result<LoadedItem, TrainError>, Panic>);
 /// The batches of one epoch, in an order drawn from the seed and the epoch.
 #[derive(Debug)]
 pub struct EpochLoader {
+    maker: Arc<ItemMaker>,
+    presence: Option<Arc<Presence>>,
     order: Vec<usize>,
     config: LoaderConfig,
     places: Option<Vec<usize>>,
@@ -123,10 +128,11 @@ impl EpochLoader {
         let (done, made) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let stop = Arc::new(AtomicBool::new(false));
+        let maker = Arc::new(ItemMaker { dataset, frontend, epoch });
         let spawn = |_| {
-            let (dataset, frontend, stop) = (dataset.clone(), frontend.clone(), stop.clone());
+            let (maker, stop) = (maker.clone(), stop.clone());
             let (queue, done) = (queue.clone(), done.clone());
-            thread::spawn(move || work(&dataset, &frontend, epoch, &queue, &done, &stop))
+            thread::spawn(move || work(&maker, &queue, &done, &stop))
         };
         Ok(Self {
             threads: (0..config.threads).map(spawn).collect(),
@@ -136,6 +142,8 @@ impl EpochLoader {
             waiting: BTreeMap::new(),
             waited: Duration::ZERO,
             places: None,
+            presence: None,
+            maker,
             order,
             config,
             made,
@@ -147,6 +155,13 @@ impl EpochLoader {
     #[must_use]
     pub fn with_places(mut self, places: Vec<usize>) -> Self {
         self.places = Some(places);
+        self
+    }
+
+    /// Tells files that are away for a while, with which no batch is made, from bad ones.
+    #[must_use]
+    pub(crate) fn with_presence(mut self, presence: Arc<Presence>) -> Self {
+        self.presence = Some(presence);
         self
     }
 
@@ -168,7 +183,24 @@ impl EpochLoader {
     }
 
     /// The item at a place of the order, waiting for it if need be.
-    fn take(&mut self, position: usize) -> Result<LoadedItem, TrainError> {
+    fn take(&mut self, position: usize) -> Result<LoadedItem, Unread> {
+        let error = match self.made(position) {
+            Ok(item) => return Ok(item),
+            Err(error) => error,
+        };
+        let Some(presence) = &self.presence else {
+            return Err(Unread::Bad(error));
+        };
+        // It was made ahead: by now the file may be there again.
+        let start = Instant::now();
+        let index = self.order[position];
+        let item = presence.read_again(index, error, || self.maker.make(index));
+        self.waited += start.elapsed();
+        item
+    }
+
+    /// What a thread has made of a place of the order.
+    fn made(&mut self, position: usize) -> Result<LoadedItem, TrainError> {
         loop {
             if let Some(item) = self.waiting.remove(&position) {
                 return item;
@@ -203,6 +235,7 @@ impl Iterator for EpochLoader {
             items: Vec::with_capacity(positions.len()),
             places: Vec::with_capacity(positions.len()),
             skipped: Vec::new(),
+            gone: Vec::new(),
         };
         for position in positions {
             let Some(place) = self.place(position) else { continue };
@@ -211,12 +244,16 @@ impl Iterator for EpochLoader {
                     batch.items.push(item);
                     batch.places.push(place);
                 }
-                Err(error) if self.config.on_bad_file == OnBadFile::Stop => {
+                Err(Unread::Bad(error)) if self.config.on_bad_file == OnBadFile::Skip => batch.skipped.push(error),
+                Err(Unread::Gone(error)) if self.config.on_bad_file == OnBadFile::Skip => {
+                    batch.gone.push(self.order[position]);
+                    batch.skipped.push(error);
+                }
+                Err(unread) => {
                     // Items of this batch are used up: another call would wait for them for ever.
                     self.order.clear();
-                    return Some(Err(error));
+                    return Some(Err(unread.into_error()));
                 }
-                Err(error) => batch.skipped.push(error),
             }
         }
         self.step += 1;
@@ -235,14 +272,36 @@ impl Drop for EpochLoader {
     }
 }
 
-fn work(
-    dataset: &Dataset,
-    frontend: &LogMelExtractor,
+/// Makes the items of an epoch.
+#[derive(Debug)]
+struct ItemMaker {
+    dataset: Arc<Dataset>,
+    frontend: Arc<LogMelExtractor>,
     epoch: u64,
-    queue: &Mutex<Receiver<(usize, usize)>>,
-    done: &Sender<Made>,
-    stop: &AtomicBool,
-) {
+}
+
+impl ItemMaker {
+    fn make(&self, index: usize) -> Result<LoadedItem, TrainError> {
+        let Self { dataset, frontend, epoch } = self;
+        let item = dataset.train_item(*epoch, index)?;
+        let mel = |audio: &[f32]| frontend.extract(audio).map(muscall_audio::LogMel::into_values);
+        let views = match &item.views {
+            Some([first, second]) => Some([mel(first)?, mel(second)?]),
+            None => None,
+        };
+        let valid_frames = frontend.config().frames(item.valid);
+        Ok(LoadedItem {
+            index,
+            mel: mel(&item.audio)?,
+            valid_frames,
+            views,
+            captions: item.captions,
+            faults: item.faults,
+        })
+    }
+}
+
+fn work(maker: &ItemMaker, queue: &Mutex<Receiver<(usize, usize)>>, done: &Sender<Made>, stop: &AtomicBool) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((position, index)) = job else {
@@ -251,24 +310,7 @@ fn work(
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let load = || -> Result<LoadedItem, TrainError> {
-            let item = dataset.train_item(epoch, index)?;
-            let mel = |audio: &[f32]| frontend.extract(audio).map(muscall_audio::LogMel::into_values);
-            let views = match &item.views {
-                Some([first, second]) => Some([mel(first)?, mel(second)?]),
-                None => None,
-            };
-            let valid_frames = frontend.config().frames(item.valid);
-            Ok(LoadedItem {
-                index,
-                mel: mel(&item.audio)?,
-                valid_frames,
-                views,
-                captions: item.captions,
-                faults: item.faults,
-            })
-        };
-        if done.send((position, catch_unwind(AssertUnwindSafe(load)))).is_err() {
+        if done.send((position, catch_unwind(AssertUnwindSafe(|| maker.make(index))))).is_err() {
             return;
         }
     }

@@ -1,5 +1,6 @@
 //! All that a run needs to go on as if it had never stopped.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::loss_scale::LossScale;
+use crate::presence::AbsentRows;
 use crate::recipe::Recipe;
 use crate::schedule::PlateauState;
 
@@ -16,6 +18,10 @@ const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const EMA: &str = "ema.safetensors";
 const PROGRESS: &str = "progress.json";
+/// What is under this name may be half of something.
+const UNFINISHED: &str = "unfinished";
+/// A checkpoint under this name is whole, and is that of a run which is about to replace the others.
+const BEGINNING: &str = "beginning";
 
 /// How far a run is. Random states are not stored: every draw is a function of the recipe's seed
 /// and of these numbers.
@@ -48,13 +54,16 @@ pub struct Progress {
     pub recipe: Recipe,
     /// Identifies the training rows and their captions.
     pub data_fingerprint: String,
+    /// Whose audio was not there when the run began. A checkpoint of an older version does not know.
+    #[serde(default)]
+    pub absent: Option<AbsentRows>,
 }
 
 impl Progress {
     /// Of the checkpoint's directory. An epoch ends after its last step, hence both numbers; in
     /// alphabetical order the newest comes last.
     fn name(&self) -> String {
-        format!("step-{:09}-epoch-{:06}", self.step, self.epoch)
+        format!("{}epoch-{:06}", step_prefix(self.step), self.epoch)
     }
 }
 
@@ -78,11 +87,57 @@ impl Checkpoint {
     /// [`TrainError::Io`] with the path; older checkpoints are then still there.
     pub fn save(&self, dir: &Path) -> Result<PathBuf, TrainError> {
         let place = dir.join(self.progress.name());
-        if place.exists() {
+        if place.try_exists().map_err(io(&place))? {
             // A run is a function of its progress: what stands there is this checkpoint.
             return Ok(place);
         }
-        let new = dir.join("unfinished");
+        self.write(dir, &place)?;
+        for older in steps(dir)?.into_iter().filter(|path| *path != place) {
+            remove(&older)?;
+        }
+        Ok(place)
+    }
+
+    /// The checkpoint of a run that begins in the place of whatever stands there: from here on it is the
+    /// [latest](Self::latest), and stays so until [`settle`](Self::settle) has removed the others.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] with the path.
+    pub(crate) fn begin(&self, dir: &Path) -> Result<(), TrainError> {
+        let place = dir.join(BEGINNING);
+        if Self::begins(dir)? {
+            // The others have been given up already, and must not come back when this one goes.
+            steps(dir)?.iter().try_for_each(|step| remove(step))?;
+            // Half removed it would still have its name.
+            let unfinished = dir.join(UNFINISHED);
+            remove(&unfinished)?;
+            fs::rename(&place, &unfinished).map_err(io(&place))?;
+        }
+        self.write(dir, &place)
+    }
+
+    /// Whether a run was cut short between [`begin`](Self::begin) and [`settle`](Self::settle).
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] with the path.
+    pub(crate) fn begins(dir: &Path) -> Result<bool, TrainError> {
+        let place = dir.join(BEGINNING);
+        place.try_exists().map_err(io(&place))
+    }
+
+    /// Removes all checkpoints but the one of [`begin`](Self::begin), which gets its name.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] with the path.
+    pub(crate) fn settle(&self, dir: &Path) -> Result<(), TrainError> {
+        steps(dir)?.iter().try_for_each(|step| remove(step))?;
+        let (beginning, place) = (dir.join(BEGINNING), dir.join(self.progress.name()));
+        fs::rename(&beginning, &place).and_then(|()| sync(dir)).map_err(io(&place))
+    }
+
+    /// Writes it under another name first.
+    fn write(&self, dir: &Path, place: &Path) -> Result<(), TrainError> {
+        let new = dir.join(UNFINISHED);
         remove(&new)?;
         fs::create_dir_all(&new).map_err(io(&new))?;
         write_safetensors(&new.join(MODEL), &self.model)?;
@@ -94,21 +149,17 @@ impl Checkpoint {
         let text = serde_json::to_string_pretty(&self.progress)
             .map_err(|source| TrainError::Json { path: path.clone(), source })?;
         fs::write(&path, text).map_err(io(&path))?;
-        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(io(&path))?;
-        fs::rename(&new, &place).map_err(io(&place))?;
-        fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
-        for older in steps(dir)?.into_iter().filter(|path| *path != place) {
-            remove(&older)?;
-        }
-        Ok(place)
+        sync(&path).and_then(|()| sync(&new)).map_err(io(&path))?;
+        fs::rename(&new, place).and_then(|()| sync(dir)).map_err(io(place))
     }
 
-    /// Whether there is one under `dir`, readable or not.
+    /// Whether there is one under `dir`, readable or not, of a run that has taken a step.
     ///
     /// # Errors
     /// [`TrainError::Io`] if `dir` cannot be listed.
-    pub fn is_in(dir: &Path) -> Result<bool, TrainError> {
-        Ok(!steps(dir)?.is_empty())
+    pub fn has_steps(dir: &Path) -> Result<bool, TrainError> {
+        let has_begun = |path: &PathBuf| !path.file_name().is_some_and(|name| is_of_step(name, 0));
+        Ok(steps(dir)?.iter().any(has_begun))
     }
 
     /// Reads the newest checkpoint under `dir`; none if there is none.
@@ -116,7 +167,8 @@ impl Checkpoint {
     /// # Errors
     /// With the name of the file that cannot be read. One half written is never looked at.
     pub fn latest(dir: &Path) -> Result<Option<Self>, TrainError> {
-        let Some(place) = steps(dir)?.pop() else {
+        let place = if Self::begins(dir)? { Some(dir.join(BEGINNING)) } else { steps(dir)?.pop() };
+        let Some(place) = place else {
             return Ok(None);
         };
         let path = place.join(PROGRESS);
@@ -125,7 +177,7 @@ impl Checkpoint {
         let ema = place.join(EMA);
         Ok(Some(Self {
             progress,
-            ema: ema.exists().then(|| read_safetensors(&ema)).transpose()?,
+            ema: ema.try_exists().map_err(io(&ema))?.then(|| read_safetensors(&ema)).transpose()?,
             model: read_safetensors(&place.join(MODEL))?,
             optimizer: read_safetensors(&place.join(OPTIMIZER))?,
         }))
@@ -139,11 +191,26 @@ fn steps(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(io(dir)(error)),
     };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let is_step = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
-    let mut steps: Vec<PathBuf> = paths.filter(is_step).collect();
+    // A list that breaks off must not hide the newest one.
+    let entries: Vec<fs::DirEntry> = entries.collect::<Result<_, _>>().map_err(io(dir))?;
+    let is_step = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
+    let mut steps: Vec<PathBuf> = entries.iter().filter(|entry| is_step(entry)).map(fs::DirEntry::path).collect();
     steps.sort();
     Ok(steps)
+}
+
+/// Whether the name of a checkpoint is that of a step.
+fn is_of_step(name: &OsStr, step: u64) -> bool {
+    name.to_string_lossy().starts_with(&step_prefix(step))
+}
+
+fn step_prefix(step: u64) -> String {
+    format!("step-{step:09}-")
+}
+
+/// Makes durable what a file says, or which names a folder has.
+fn sync(path: &Path) -> std::io::Result<()> {
+    fs::File::open(path)?.sync_all()
 }
 
 fn remove(dir: &Path) -> Result<(), TrainError> {

@@ -1,7 +1,8 @@
 //! What can go wrong between a manifest and a trained model.
 
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+mod checks;
+
+use std::path::PathBuf;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -343,12 +344,35 @@ pub enum TrainError {
     },
     /// There was nothing to learn from in a whole epoch.
     #[error(
-        "{path}: in a whole epoch no batch had two tracks that could be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
+        "{path}: in a whole epoch no batch has two tracks that can be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
     )]
     NothingToTrainOn {
         /// The manifest.
         path: PathBuf,
         /// Why the first file was left out.
+        reason: String,
+    },
+    /// A file that was there when the run began cannot be read, and neither can others: their disk, folder or network is
+    /// away. The step that needs it is not taken.
+    #[error(
+        "{path}: it was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back, and `--resume` goes on here; if they are gone for good, leave them out with `--resume --leave-out-missing`"
+    )]
+    AudioAway {
+        /// The first file that the step needs.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+        /// The first other file of the manifest that cannot be read; the same one if it has no other.
+        other: PathBuf,
+    },
+    /// The cache of decoded audio takes no more files; a run goes on without it.
+    #[error(
+        "{path}: {reason}; files that are not in the cache yet are decoded each time: free some space, or set `data.cache` to another folder"
+    )]
+    CacheNotWritten {
+        /// The file that could not be written.
+        path: PathBuf,
+        /// Why.
         reason: String,
     },
     /// Another rank has failed.
@@ -388,32 +412,4 @@ pub enum TrainError {
     /// MPI can be started once a process.
     #[error("MPI was started in this process before; keep what was started then")]
     MpiStarted,
-}
-
-impl TrainError {
-    /// Of a CSV file: what helps depends on whether it is the disk, the encoding or the commas.
-    pub(crate) fn csv(path: &Path, source: csv::Error) -> Self {
-        let path = path.to_owned();
-        match source.kind() {
-            csv::ErrorKind::Utf8 { pos, .. } => {
-                let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
-                Self::NotUtf8 { path, line }
-            }
-            csv::ErrorKind::Io(_) => Self::Io { path, source: source.into() },
-            _ => Self::Csv { path, source },
-        }
-    }
-
-    pub(crate) fn check(
-        valid: bool,
-        field: &'static str,
-        found: impl Display,
-        expected: &'static str,
-    ) -> Result<(), Self> {
-        if valid {
-            return Ok(());
-        }
-        let found = found.to_string();
-        Err(Self::Recipe { field, found, expected })
-    }
 }

@@ -31,7 +31,8 @@ impl InitialWeights {
     /// [`TrainError::Model`] with the file that cannot be read.
     pub fn read(bundle: &Path) -> Result<Self, TrainError> {
         let (weights, optimizer) = (bundle.join(WEIGHTS), bundle.join(OPTIMIZER));
-        let moments = if optimizer.exists() {
+        let is_there = optimizer.try_exists().map_err(|source| TrainError::Io { path: optimizer.clone(), source })?;
+        let moments = if is_there {
             let mut state = read_safetensors(&optimizer).map_err(ModelError::in_bundle)?;
             let steps = state.remove(STEPS).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
             // Exact up to 2^24 steps, in which a bias correction has long become one.

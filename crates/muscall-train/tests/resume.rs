@@ -76,7 +76,7 @@ fn train_and_report(
     let manifest = data.join("manifest.jsonl");
     let (train, val) = (Manifest::read(&manifest, Split::Train)?, Manifest::read(&manifest, Split::Val)?);
     let learner = Learner::new(recipe.clone(), run, &Device::flex())?;
-    let learner = learner.with_on_existing(OnExisting::Resume).with_late_reports(late);
+    let learner = learner.with_on_existing(OnExisting::Resume).with_late_reports(late).with_patience(Duration::ZERO);
     learner.fit(train, Some(val), &mut |event| match event {
         Event::Step(step) if stops(step.step) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),

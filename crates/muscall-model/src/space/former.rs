@@ -155,7 +155,10 @@ mod tests {
     fn texts_are_those_of_then_byte_for_byte() {
         for former in names()["models"].as_array().unwrap() {
             let Ok(config) = serde_json::from_value::<MuscallConfig>(former["config"].clone()) else {
-                assert!(cfg!(not(feature = "sentence")));
+                // Without the feature there are no such text towers.
+                if cfg!(feature = "sentence") {
+                    panic!("{}: the configuration is not read", former["what"]);
+                }
                 continue;
             };
             assert_eq!(model_text(&config), former["text"].as_str().unwrap(), "{}", former["what"]);

@@ -14,6 +14,10 @@ pub(crate) struct ShareNote {
     pub(crate) items: Vec<ItemNote>,
     /// Why files were left out.
     pub(crate) skipped: Vec<String>,
+    /// Rows whose files are gone since the run began.
+    pub(crate) gone: Vec<usize>,
+    /// The file that the cache could not write, and why.
+    pub(crate) cache_failure: Option<[String; 2]>,
 }
 
 /// All of an item but its audio.
@@ -26,7 +30,7 @@ pub(crate) struct ItemNote {
 }
 
 impl ShareNote {
-    pub(crate) fn of(loaded: &RawBatch) -> Self {
+    pub(crate) fn of(loaded: &RawBatch, cache_failure: Option<[String; 2]>) -> Self {
         let note = |(item, &place): (&crate::batcher::LoadedItem, &usize)| ItemNote {
             place,
             index: item.index,
@@ -36,6 +40,8 @@ impl ShareNote {
         Self {
             items: loaded.items.iter().zip(&loaded.places).map(note).collect(),
             skipped: loaded.skipped.iter().map(ToString::to_string).collect(),
+            gone: loaded.gone.clone(),
+            cache_failure,
         }
     }
 }

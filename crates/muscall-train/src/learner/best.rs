@@ -7,9 +7,12 @@ use super::run::Run;
 use crate::TrainError;
 
 impl Run {
-    /// The best model and the averaged one, as the directory has them.
+    /// The best model and the averaged one, as the directory has them. Before the first step it has none.
     pub(super) fn best(&self) -> Result<(Muscall, Option<Muscall>), TrainError> {
         let read = self.ranks.first(|| {
+            if self.progress.step == 0 {
+                return Ok((self.muscall(&self.trainee.model)?, self.averaged()?));
+            }
             let ema_dir = self.dir.join("ema");
             // Without a validation the last model is the best one.
             if self.progress.best.is_none() {

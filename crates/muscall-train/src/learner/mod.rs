@@ -3,6 +3,7 @@
 mod best;
 mod check;
 mod devices;
+mod files;
 mod report;
 mod run;
 mod skip;
@@ -13,6 +14,7 @@ mod validation;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use muscall_model::Muscall;
@@ -25,6 +27,8 @@ use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 
 use run::Run;
+
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to do when the run's directory holds a run already.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,7 +72,10 @@ pub struct Outcome {
 ///
 /// A run lives in a directory: the bundle of the best model so far, `checkpoints/`, `recipe.toml`
 /// and the logs. A run that was stopped, or killed, goes on from its last checkpoint and ends with
-/// the same weights as if it had not been, bit for bit on a CPU.
+/// the same weights as if it had not been, bit for bit on a CPU; the first checkpoint comes before the first step.
+///
+/// Files that were not there when the run began, and those that are no audio, are left out by name. One that was there
+/// and is away, as others are, ends the run before the step that needs it; it goes on when they are back.
 ///
 /// Dropout draws from a random state that a process has once a backend, and which is set at each step: several
 /// runs or devices in one process take turns in their forward passes.
@@ -85,6 +92,8 @@ pub struct Learner {
     communicator: Arc<dyn Communicator>,
     check_device: CheckDevice,
     late_reports: Option<bool>,
+    leaves_out_missing: bool,
+    patience: Duration,
 }
 
 impl Learner {
@@ -103,6 +112,8 @@ impl Learner {
             communicator: Arc::new(Alone),
             check_device: CheckDevice::default(),
             late_reports: None,
+            leaves_out_missing: false,
+            patience: PATIENCE,
         })
     }
 
@@ -134,6 +145,22 @@ impl Learner {
     #[must_use]
     pub fn with_on_existing(mut self, on_existing: OnExisting) -> Self {
         self.on_existing = on_existing;
+        self
+    }
+
+    /// Whether files that were there when the run began and are gone now are left out from here on, as those are that
+    /// never were there. Otherwise a step that needs them ends the run: their disk may only be away.
+    #[must_use]
+    pub fn with_missing_left_out(mut self, leaves_out_missing: bool) -> Self {
+        self.leaves_out_missing = leaves_out_missing;
+        self
+    }
+
+    /// Replaces how long a step waits for files that are away before it ends the run: ten seconds, for a server that is
+    /// back at once.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 

@@ -7,16 +7,17 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use muscall_audio::LogMelExtractor;
+use muscall_audio::{AudioCache, LogMelExtractor};
 
 use super::Outcome;
+use super::files::RunFiles;
 use super::report::Underway;
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::captions::Captions;
 use crate::checkpoint::Progress;
 use crate::dataset::Dataset;
-use crate::distributed::{Division, Ranks, ShareNote, SharedNorms};
+use crate::distributed::{Division, Ranks, ShareNote, SharedBatch, SharedNorms};
 use crate::doctor::{FaultCounts, TrainingDoctor};
 use crate::ema::Ema;
 use crate::event::Event;
@@ -38,6 +39,10 @@ pub(super) struct Run {
     pub(super) dir: PathBuf,
     pub(super) device: Device,
     pub(super) dataset: Arc<Dataset>,
+    pub(super) files: RunFiles,
+    pub(super) cache: Option<AudioCache>,
+    /// A cache that cannot be written is told of once.
+    pub(super) has_told_of_cache: bool,
     pub(super) validation: Option<Manifest>,
     pub(super) frontend: Arc<LogMelExtractor>,
     pub(super) captions: Captions,
@@ -46,6 +51,8 @@ pub(super) struct Run {
     pub(super) ema: Option<Ema>,
     pub(super) optimizer: AdamW,
     pub(super) progress: Progress,
+    /// Where a checkpoint goes on.
+    pub(super) learned: Position,
     /// Of rank 0, once the directory is its own.
     pub(super) log: Option<RunLog>,
     pub(super) doctor: TrainingDoctor,
@@ -58,6 +65,24 @@ pub(super) struct Run {
     pub(super) underway: Option<Underway>,
     /// When the last step had been computed.
     pub(super) clock: Instant,
+}
+
+/// A place between two steps.
+///
+/// A step that has nothing to learn from moves the schedule on, but not what a checkpoint goes on from: it is gone
+/// through again, and where whole epochs are like that nothing is written over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    pub(super) step: u64,
+    pub(super) epoch: u64,
+    pub(super) step_in_epoch: usize,
+}
+
+impl Position {
+    pub(super) fn of(progress: &Progress) -> Self {
+        let Progress { step, epoch, step_in_epoch, .. } = *progress;
+        Self { step, epoch, step_in_epoch }
+    }
 }
 
 impl Run {
@@ -98,7 +123,8 @@ impl Run {
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
         let loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch);
-        let mut loader = self.ranks.agree(loader)?.with_places(self.division.own_places(self.recipe.accumulate));
+        let places = self.division.own_places(self.recipe.accumulate);
+        let mut loader = self.ranks.agree(loader)?.with_places(places).with_presence(self.files.train.clone());
         let exchanged = self.ranks.exchanged();
         let started = Instant::now();
         self.clock = started;
@@ -106,23 +132,21 @@ impl Run {
         let mut pairs = LoadedPairs { some: self.progress.step_in_epoch > 0, reason: None };
         while self.progress.step < self.steps {
             let Some(loaded) = loader.next() else { break };
-            let (loaded, notes) = self.ranks.gather(loaded, ShareNote::of)?;
-            for error in &loaded.skipped {
-                let _ = listener(Event::Skipped(error));
-            }
-            for (rank, note) in notes.iter().enumerate().skip(1) {
-                for message in &note.skipped {
-                    let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
-                }
-            }
-            pairs.add(&notes);
+            let gathered = self.ranks.gather(loaded, |loaded| ShareNote::of(loaded, self.cache_failure()));
+            let (loaded, notes) = gathered.map_err(|error| self.keep_before(error, listener))?;
+            self.note_files(&loaded.skipped, &notes, listener);
+            let has_pairs = !SharedBatch::all(&notes, self.recipe.batch_size, self.recipe.accumulate).is_empty();
+            pairs.add(has_pairs, &notes);
             // A pair needs a negative; the schedule goes on all the same.
             let report = self.step(&loaded, notes, listener);
             self.progress.step += 1;
             self.progress.step_in_epoch += 1;
+            if has_pairs {
+                self.learned = Position::of(&self.progress);
+            }
             let told = report.and_then(|report| self.tell(report, listener));
             let mut stops = self.ranks.share(told)?;
-            let every = self.recipe.checkpoint_steps;
+            let every = self.recipe.checkpoint_steps.filter(|_| has_pairs);
             let is_due = every.is_some_and(|every| self.progress.step.is_multiple_of(every));
             if stops || is_due {
                 stops |= self.catch_up(listener)?;
@@ -146,7 +170,23 @@ impl Run {
         let verdict = if self.ranks.is_first() { self.end_epoch(ended, listener) } else { Ok(false) };
         let stop = self.ranks.share(verdict)?;
         self.progress = self.ranks.share(Ok(self.progress.clone()))?;
+        self.learned = Position::of(&self.progress);
         Ok(if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Files that a step needs cannot be loaded: it is not taken, and those before it are in a checkpoint. The error
+    /// that ends the run.
+    fn keep_before(&mut self, error: TrainError, listener: &mut Listener<'_>) -> TrainError {
+        if let Err(earlier) = self.catch_up(listener) {
+            return earlier;
+        }
+        // A checkpoint that cannot be written leaves the one before, from which the run goes on as well.
+        if self.ranks.is_first()
+            && let Ok(path) = self.write_checkpoint()
+        {
+            let _ = listener(Event::CheckpointSaved(&path));
+        }
+        error
     }
 
     /// Validates and moves on to the next epoch; whether the listener wants to stop. If that fails, the steps of the
@@ -189,8 +229,8 @@ struct LoadedPairs {
 
 impl LoadedPairs {
     /// Takes a step of all ranks into account.
-    fn add(&mut self, notes: &[ShareNote]) {
-        self.some |= notes.iter().map(|note| note.items.len()).sum::<usize>() >= 2;
+    fn add(&mut self, has_pairs: bool, notes: &[ShareNote]) {
+        self.some |= has_pairs;
         self.reason = self.reason.take().or_else(|| notes.iter().find_map(|note| note.skipped.first().cloned()));
     }
 

@@ -7,7 +7,8 @@ use muscall_audio::{AudioCache, ClipConfig};
 use muscall_model::weights::{StateDict, with_state};
 use muscall_model::{Temperature, is_cpu};
 
-use super::run::{Listener, Run};
+use super::files::RunFiles;
+use super::run::{Listener, Position, Run};
 use super::step::MAX_SCALE;
 use super::{Learner, OnExisting};
 use crate::TrainError;
@@ -55,6 +56,7 @@ impl Run {
             loss_scale: LossScale::of(recipe.precision),
             recipe: recipe.clone(),
             data_fingerprint: train.fingerprint(),
+            absent: None,
         };
         let own = toml::to_string(&recipe).map_err(|source| TrainError::RecipeText { source });
         ranks.check_same("recipe", &ranks.agree(own)?)?;
@@ -108,10 +110,13 @@ impl Run {
             Ok((frontend, cache))
         };
         let (frontend, cache) = ranks.agree(prepared())?;
+        let gallery = recipe.validation.gallery;
+        let validation = validation.map(|manifest| subset(&manifest, gallery, recipe.seed));
+        let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), learner)?;
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
             clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
-            cache,
+            cache: cache.clone(),
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
             captions_per_track: recipe.data.captions_per_track,
@@ -119,7 +124,6 @@ impl Run {
             seed: recipe.seed,
         };
         let dataset = Arc::new(ranks.agree(Dataset::new(train, data))?);
-        let gallery = recipe.validation.gallery;
         let warm_up = match recipe.schedule {
             Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
             _ => 0,
@@ -128,9 +132,13 @@ impl Run {
         let may_wait = ranks.size() == 1 && progress.loss_scale.is_none() && recipe.on_not_finite == OnNotFinite::Stop;
         Ok(Self {
             reports_late: may_wait && learner.late_reports.unwrap_or_else(|| !is_cpu(&learner.device)),
-            validation: validation.map(|manifest| subset(&manifest, gallery, recipe.seed)),
+            learned: Position::of(&progress),
             frontend: Arc::new(frontend),
+            validation,
             dataset,
+            files,
+            cache,
+            has_told_of_cache: false,
             division: Division::new(recipe.batch_size, recipe.micro_batch, ranks.rank(), ranks.size()),
             norms: (recipe.sync_batch_norm && ranks.size() > 1).then(|| Arc::new(SharedNorms::new(ranks.clone()))),
             doctor: TrainingDoctor::new(warm_up, f64::from(MAX_SCALE)),
@@ -152,15 +160,16 @@ impl Run {
         })
     }
 
-    /// Makes the directory the run's own. It comes last: a run that cannot start leaves it as it was.
+    /// Makes the directory the run's own. It comes last: a run that cannot start leaves it as it was. From here on
+    /// there is a checkpoint to go on from.
     pub(super) fn claim(&mut self, on_existing: OnExisting) -> Result<(), TrainError> {
-        let Self { dir, progress, recipe, .. } = self;
-        self.log = self.ranks.first(|| {
+        let (ranks, dir) = (self.ranks.clone(), self.dir.clone());
+        self.log = ranks.first(|| {
             // One that goes on has claimed it already.
-            if progress.step == 0 {
-                run_dir::claim(dir, on_existing, recipe)?;
+            if self.progress.step == 0 {
+                self.with_checkpoint(|first| run_dir::claim(&dir, on_existing, first))?;
             }
-            RunLog::open(dir, progress)
+            RunLog::open(&dir, &self.progress)
         })?;
         Ok(())
     }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall};
 
-use super::run::{Listener, Run};
+use super::run::{Listener, Position, Run};
 use crate::TrainError;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Progress};
 use crate::ema::Ema;
-use crate::evaluate::{Evaluation, evaluate};
+use crate::evaluate::Evaluation;
 use crate::event::{Event, ValidationReport};
 use crate::recipe::BestBy;
 use crate::step::CaptionSource;
@@ -23,7 +23,7 @@ impl Run {
         let mut first = None;
         for (model, is_ema) in [(Some(self.muscall(&self.trainee.model)?), false), (self.averaged()?, true)] {
             let Some(model) = model else { continue };
-            let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&model, &manifest)?;
+            let Evaluation { metrics, tracks, unreadable, .. } = self.files.evaluate(&model, &manifest)?;
             if !is_ema {
                 for error in &unreadable {
                     let _ = listener(Event::Skipped(error));
@@ -66,16 +66,27 @@ impl Run {
     }
 
     pub(super) fn write_checkpoint(&mut self) -> Result<PathBuf, TrainError> {
+        let dir = self.dir.join("checkpoints");
+        self.with_checkpoint(|checkpoint| checkpoint.save(&dir))
+    }
+
+    /// What the run is after the last step that it has learned from.
+    pub(super) fn with_checkpoint<T>(
+        &mut self,
+        work: impl FnOnce(&Checkpoint) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let Position { step, epoch, step_in_epoch } = self.learned;
+        let absent = Some(self.files.absent());
         let checkpoint = Checkpoint {
-            progress: self.progress.clone(),
+            progress: Progress { step, epoch, step_in_epoch, absent, ..self.progress.clone() },
             model: self.trainee.state(),
             // Moments are twice as large as the model: they are lent, not copied.
             optimizer: self.optimizer.take_state(),
             ema: self.ema.as_ref().map(Ema::state),
         };
-        let saved = checkpoint.save(&self.dir.join("checkpoints"));
+        let done = work(&checkpoint);
         self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
-        saved
+        done
     }
 
     pub(super) fn muscall(&self, model: &DualEncoder) -> Result<Muscall, TrainError> {

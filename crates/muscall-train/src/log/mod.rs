@@ -134,7 +134,14 @@ impl Writer {
             Err(error) => return Err(io(error)),
         }
         let new = path.with_extension("new");
-        fs::write(&new, kept).and_then(|()| fs::rename(&new, &path)).map_err(io)?;
+        // Without this a machine that fails may leave the new name and none of the lines.
+        let write = || {
+            let mut file = File::create(&new)?;
+            file.write_all(kept.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        };
+        write().map_err(io)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
         Ok(Self { path, file })
     }

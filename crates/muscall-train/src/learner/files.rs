@@ -1,0 +1,142 @@
+//! Which of a run's files were there when it began, on all ranks.
+
+use std::sync::Arc;
+
+use muscall_audio::{AudioError, CropPosition, load_clip};
+use muscall_model::Muscall;
+
+use super::Learner;
+use super::run::{Listener, Run};
+use crate::TrainError;
+use crate::checkpoint::Progress;
+use crate::distributed::{Ranks, ShareNote};
+use crate::evaluate::{Evaluation, evaluate};
+use crate::event::Event;
+use crate::manifest::Manifest;
+use crate::presence::{AbsentRows, Presence, Unread};
+
+/// How often a validation begins again because files have come back during it.
+const VALIDATIONS: usize = 3;
+
+/// What is known of the files of a run.
+pub(super) struct RunFiles {
+    pub(super) train: Arc<Presence>,
+    /// Of rank 0, which validates.
+    pub(super) validation: Option<Presence>,
+    validation_fingerprint: String,
+}
+
+impl RunFiles {
+    /// As the run's checkpoint has it. Before the first step, or where it is asked for, what is not there now is
+    /// absent as well.
+    pub(super) fn look(
+        ranks: &Ranks,
+        progress: &Progress,
+        train: &Manifest,
+        validation: Option<&Manifest>,
+        learner: &Learner,
+    ) -> Result<Self, TrainError> {
+        let Learner { leaves_out_missing, patience, .. } = *learner;
+        let known = progress.absent.as_ref().filter(|_| progress.step > 0);
+        let looks = ranks.share(Ok(known.is_none() || leaves_out_missing))?;
+        let mut absent = known.map(|known| known.train.clone()).unwrap_or_default();
+        if looks {
+            // A file may be missing on one machine only.
+            let ((), all) = ranks.gather(Ok(()), |()| Presence::absent_from(train))?;
+            absent.extend(all.into_iter().flatten());
+        }
+        // Before the first step the steps themselves say so, file by file.
+        if let Some(first) = train.rows.first().filter(|_| progress.step > 0 && absent.len() == train.rows.len()) {
+            let (path, reason) = (train.source.clone(), format!("{} and all others are gone", first.audio.display()));
+            return Err(TrainError::NothingToTrainOn { path, reason });
+        }
+        let validation = validation.filter(|_| ranks.is_first());
+        let validation_fingerprint = validation.map(Manifest::fingerprint).unwrap_or_default();
+        let validated = validation.map(|manifest| {
+            let known = known.filter(|known| known.validation_fingerprint == validation_fingerprint);
+            let mut absent = known.map(|known| known.validation.clone()).unwrap_or_default();
+            if known.is_none() || leaves_out_missing {
+                absent.extend(Presence::absent_from(manifest));
+            }
+            Presence::new(manifest, absent, patience)
+        });
+        let train = Arc::new(Presence::new(train, absent, patience));
+        Ok(Self { train, validation: validated, validation_fingerprint })
+    }
+
+    /// For a checkpoint.
+    pub(super) fn absent(&self) -> AbsentRows {
+        AbsentRows {
+            train: self.train.absent(),
+            validation: self.validation.as_ref().map(Presence::absent).unwrap_or_default(),
+            validation_fingerprint: self.validation_fingerprint.clone(),
+        }
+    }
+
+    /// Evaluates on the validation rows. What is away for a moment is waited for: a score over the rest of them would
+    /// be that of another gallery.
+    ///
+    /// # Errors
+    /// As [`evaluate`], and [`TrainError::AudioAway`].
+    pub(super) fn evaluate(&self, model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
+        let Some(presence) = &self.validation else {
+            return evaluate(model, manifest);
+        };
+        let config = model.clip_config();
+        let read = |row: usize| match load_clip(&manifest.rows[row].audio, CropPosition::Central, &config) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(TrainError::from(error)),
+        };
+        let mut back = None;
+        for _ in 0..VALIDATIONS {
+            let found = evaluate(model, manifest);
+            let unread: Vec<usize> = match &found {
+                Ok(found) => (0..manifest.rows.len()).filter(|row| found.rows().binary_search(row).is_err()).collect(),
+                Err(TrainError::NothingToEvaluate { .. }) => (0..manifest.rows.len()).collect(),
+                Err(_) => return found,
+            };
+            back = None;
+            for row in unread {
+                match read(row).or_else(|error| presence.read_again(row, error, || read(row))) {
+                    Ok(()) => back = Some(row),
+                    Err(Unread::Away(error)) => return found.and(Err(error)),
+                    Err(Unread::Bad(_) | Unread::Gone(_)) => {}
+                }
+            }
+            if back.is_none() {
+                return found;
+            }
+        }
+        let path = manifest.rows[back.unwrap_or_default()].audio.clone();
+        Err(TrainError::AudioAway { reason: "it comes and goes".to_owned(), other: path.clone(), path })
+    }
+}
+
+impl Run {
+    /// Tells what could not be loaded for a step on any rank, and takes note of it.
+    pub(super) fn note_files(&mut self, skipped: &[TrainError], notes: &[ShareNote], listener: &mut Listener<'_>) {
+        for error in skipped {
+            let _ = listener(Event::Skipped(error));
+        }
+        for (rank, note) in notes.iter().enumerate().skip(1) {
+            for message in &note.skipped {
+                let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
+            }
+        }
+        self.files.train.leave_out(notes.iter().flat_map(|note| note.gone.iter().copied()));
+        let failure = notes.iter().find_map(|note| note.cache_failure.clone());
+        if let Some([path, reason]) = failure.filter(|_| !self.has_told_of_cache) {
+            self.has_told_of_cache = true;
+            let _ = listener(Event::Warning(&TrainError::CacheNotWritten { path: path.into(), reason }));
+        }
+    }
+
+    /// The file that the cache of this rank could not write, and why.
+    pub(super) fn cache_failure(&self) -> Option<[String; 2]> {
+        let dir = self.recipe.data.cache.as_ref()?;
+        Some(match self.cache.as_ref()?.write_failure()? {
+            AudioError::Io { path, source } => [path.display().to_string(), source.to_string()],
+            other => [dir.display().to_string(), other.to_string()],
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! Which audio files could be opened when a run began. One that cannot be read later is a bad file, or away with its
+//! disk: the first is left out, the second must not be, since the run would learn something else.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
+
+use muscall_audio::AudioError;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::manifest::Manifest;
+
+/// Before the second try; each later pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Other files that tell whether one is gone alone: on each side of it in the order of paths, where its own folder
+/// is, and all over the manifest.
+const NEIGHBOURS: usize = 16;
+const SPREAD: usize = 32;
+
+/// Rows whose audio is left out when it cannot be read, as a checkpoint keeps them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbsentRows {
+    /// Of the training manifest, from 0.
+    pub train: BTreeSet<usize>,
+    /// Of the rows that are validated on.
+    pub validation: BTreeSet<usize>,
+    /// Of those rows: with others the numbers mean nothing.
+    pub validation_fingerprint: String,
+}
+
+/// The audio of a manifest, as it was when a run began.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    /// By row.
+    files: Vec<PathBuf>,
+    /// Rows in the order of their paths.
+    by_path: Vec<usize>,
+    /// Rows that were not there, or have been found to be gone alone since.
+    absent: Mutex<BTreeSet<usize>>,
+    /// How long a file that is away is waited for.
+    patience: Duration,
+}
+
+/// Why something could not be read.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// The file is none that can be read, or was not there when the run began.
+    Bad(TrainError),
+    /// The file is gone, and others of the manifest are not.
+    Gone(TrainError),
+    /// It is the disk, the folder or the network: [`TrainError::AudioAway`].
+    Away(TrainError),
+}
+
+impl Unread {
+    pub(crate) fn into_error(self) -> TrainError {
+        match self {
+            Self::Bad(error) | Self::Gone(error) | Self::Away(error) => error,
+        }
+    }
+}
+
+impl Presence {
+    /// Of a manifest of which it is known what was absent.
+    pub(crate) fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
+        let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.audio.clone()).collect();
+        let mut by_path: Vec<usize> = (0..files.len()).collect();
+        by_path.sort_by(|&a, &b| files[a].cmp(&files[b]));
+        Self { files, by_path, absent: Mutex::new(absent), patience }
+    }
+
+    /// The rows of a manifest that cannot be opened now.
+    pub(crate) fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
+        manifest.rows.par_iter().enumerate().filter(|(_, row)| open(&row.audio).is_err()).map(|(row, _)| row).collect()
+    }
+
+    /// Rows that are left out when they cannot be read.
+    pub(crate) fn absent(&self) -> BTreeSet<usize> {
+        self.lock().clone()
+    }
+
+    /// Leaves rows out that another rank has found to be gone alone.
+    pub(crate) fn leave_out(&self, rows: impl IntoIterator<Item = usize>) {
+        self.lock().extend(rows);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        // A set is whole between two calls.
+        self.absent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads again what could not be read, if it may be a matter of time. A file that is gone alone, while others
+    /// of the manifest can be read, is a bad one from then on.
+    pub(crate) fn read_again<T>(
+        &self,
+        row: usize,
+        mut error: TrainError,
+        read: impl Fn() -> Result<T, TrainError>,
+    ) -> Result<T, Unread> {
+        if !is_of_the_system(&error) || self.lock().contains(&row) {
+            return Err(Unread::Bad(error));
+        }
+        let (mut pause, mut left) = (FIRST_PAUSE, self.patience);
+        loop {
+            match read() {
+                Err(again) if is_of_the_system(&again) => error = again,
+                other => return other.map_err(Unread::Bad),
+            }
+            if left.is_zero() {
+                break;
+            }
+            sleep(pause.min(left));
+            (pause, left) = (pause * 2, left.saturating_sub(pause));
+        }
+        // The others must be there before and after this one is looked for once more: a disk that is back in between, or
+        // goes again, is no reason to leave a file out.
+        let mut gone = self.first_gone_beside(row);
+        if gone.is_none() {
+            match read() {
+                Err(again) if is_of_the_system(&again) => error = again,
+                other => return other.map_err(Unread::Bad),
+            }
+            gone = self.first_gone_beside(row);
+        }
+        match gone {
+            None => {
+                self.lock().insert(row);
+                Err(Unread::Gone(error))
+            }
+            Some(other) => {
+                let reason = match &error {
+                    TrainError::Audio(AudioError::Io { source, .. }) => source.to_string(),
+                    error => error.to_string(),
+                };
+                Err(Unread::Away(TrainError::AudioAway { path: self.files[row].clone(), reason, other }))
+            }
+        }
+    }
+
+    /// The first of other files that cannot be read either; the file itself if there is no other.
+    fn first_gone_beside(&self, row: usize) -> Option<PathBuf> {
+        let own = &self.files[row];
+        let others: BTreeSet<&Path> = {
+            let absent = self.lock();
+            let is_other = |other: &&usize| !absent.contains(other) && self.files[**other] != *own;
+            let place = self.by_path.partition_point(|&other| self.files[other] < *own);
+            let (before, after) = self.by_path.split_at(place);
+            let before = before.iter().rev().filter(is_other).take(NEIGHBOURS);
+            let after = after.iter().filter(is_other).take(NEIGHBOURS);
+            let step = self.by_path.len().div_ceil(SPREAD);
+            let spread = self.by_path.iter().step_by(step).filter(is_other);
+            before.chain(after).chain(spread).map(|&other| self.files[other].as_path()).collect()
+        };
+        if others.is_empty() {
+            return Some(own.clone());
+        }
+        others.into_iter().find(|path| look_into(path).is_err()).map(Path::to_owned)
+    }
+}
+
+/// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
+/// the run began and is now none, or empty, counts, too.
+fn is_of_the_system(error: &TrainError) -> bool {
+    use AudioError::{EmptyFile, Io, NotAFile};
+    matches!(error, TrainError::Audio(Io { .. } | EmptyFile { .. } | NotAFile { .. }))
+}
+
+/// Opens a file that has something in it, and says how much.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let metadata = fs::metadata(path)?;
+    // Opening a pipe could wait for ever.
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Err(ErrorKind::InvalidData.into());
+    }
+    Ok((File::open(path)?, metadata.len()))
+}
+
+/// Reads the first, the middle and the last byte: some of a disk that is gone may still be in memory.
+fn look_into(path: &Path) -> io::Result<()> {
+    let (mut file, bytes) = open(path)?;
+    for at in [0, bytes / 2, bytes - 1] {
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::cell::Cell;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::manifest::Row;
+
+    /// Files of four folders, ten in each, and the last one named twice.
+    fn manifest() -> (TempDir, Manifest) {
+        let dir = tempfile::tempdir().unwrap();
+        let row = |number: usize| {
+            let number = number.min(39);
+            let audio = dir.path().join(format!("{}/{number}.wav", number / 10));
+            fs::create_dir_all(audio.parent().unwrap()).unwrap();
+            fs::write(&audio, "sound").unwrap();
+            Row::new(number.to_string(), audio, vec!["a sound".to_owned()])
+        };
+        let manifest = Manifest { rows: (0..=40).map(row).collect(), source: dir.path().join("manifest.jsonl") };
+        (dir, manifest)
+    }
+
+    /// As a decoder does: text is no audio.
+    fn read(manifest: &Manifest, row: usize) -> Result<(), TrainError> {
+        let path = &manifest.rows[row].audio;
+        let io = |source| AudioError::Io { path: path.clone(), source };
+        let (file, _) = match fs::metadata(path) {
+            Ok(metadata) if metadata.len() == 0 => return Err(AudioError::EmptyFile { path: path.clone() }.into()),
+            _ => open(path).map_err(io)?,
+        };
+        match io::read_to_string(file).map_err(io)?.as_str() {
+            "sound" => Ok(()),
+            _ => Err(AudioError::UnknownFormat { path: path.clone(), reason: "no sound".to_owned() }.into()),
+        }
+    }
+
+    fn presence(manifest: &Manifest) -> Presence {
+        Presence::new(manifest, Presence::absent_from(manifest), Duration::ZERO)
+    }
+
+    fn verdict(presence: &Presence, manifest: &Manifest, row: usize) -> Result<(), Unread> {
+        presence.read_again(row, read(manifest, row).unwrap_err(), || read(manifest, row))
+    }
+
+    #[test]
+    fn a_file_that_is_gone_alone_is_gone_and_with_others_away() {
+        let (_dir, manifest) = manifest();
+        let presence = presence(&manifest);
+        let remove = |row: usize| fs::remove_file(&manifest.rows[row].audio).unwrap();
+        remove(4);
+        assert!(matches!(verdict(&presence, &manifest, 4), Err(Unread::Gone(_))));
+        // Known from now on, and no witness against others.
+        assert_eq!(presence.absent(), [4].into());
+        assert!(matches!(verdict(&presence, &manifest, 4), Err(Unread::Bad(_))));
+        remove(5);
+        assert!(matches!(verdict(&presence, &manifest, 5), Err(Unread::Gone(_))));
+        // Two rows of one file are gone together, and alone all the same.
+        remove(40);
+        assert!(matches!(verdict(&presence, &manifest, 39), Err(Unread::Gone(_))));
+        assert!(matches!(verdict(&presence, &manifest, 40), Err(Unread::Gone(_))));
+        let before = presence.absent();
+        (20..30).for_each(remove);
+        let Err(Unread::Away(TrainError::AudioAway { path, reason, other })) = verdict(&presence, &manifest, 25) else {
+            panic!("the whole folder is gone");
+        };
+        assert_eq!(path, manifest.rows[25].audio);
+        assert!(other != path && other.parent() == path.parent() && reason.contains("os error 2"), "{reason}");
+        assert_eq!(presence.absent(), before);
+    }
+
+    #[test]
+    fn an_empty_file_in_the_place_of_a_full_one_is_one_that_is_gone() {
+        let (_dir, manifest) = manifest();
+        fs::write(&manifest.rows[0].audio, "").unwrap();
+        let presence = presence(&manifest);
+        assert!(matches!(verdict(&presence, &manifest, 0), Err(Unread::Bad(_))));
+        (30..40).for_each(|row| fs::write(&manifest.rows[row].audio, "").unwrap());
+        assert!(matches!(verdict(&presence, &manifest, 31), Err(Unread::Away(_))));
+    }
+
+    #[test]
+    fn what_is_back_is_read_and_what_is_no_audio_is_not_waited_for() {
+        let (dir, manifest) = manifest();
+        let presence = presence(&manifest);
+        let tries = Cell::new(0);
+        let away = dir.path().join("away");
+        fs::rename(dir.path().join("2"), &away).unwrap();
+        let found = presence.read_again(22, read(&manifest, 22).unwrap_err(), || {
+            tries.set(tries.get() + 1);
+            let found = read(&manifest, 22);
+            fs::rename(&away, dir.path().join("2")).ok();
+            found
+        });
+        assert!(found.is_ok() && tries.get() == 2, "{found:?}, {} tries", tries.get());
+        fs::write(&manifest.rows[7].audio, "text").unwrap();
+        let error = read(&manifest, 7).unwrap_err();
+        assert!(matches!(presence.read_again(7, error, || -> Result<(), _> { panic!() }), Err(Unread::Bad(_))));
+        assert!(presence.absent().is_empty());
+    }
+}
