@@ -46,8 +46,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.longest_s.is_nan() || arguments.longest_s <= 0.0 {
         return Err(format!("--longest-s: found {}, expected more than 0", arguments.longest_s).into());
     }
-    let list =
-        fs::read_to_string(&arguments.list).map_err(|error| format!("{}: {error}", arguments.list.display()))?;
+    let list = fs::read_to_string(&arguments.list).map_err(|error| format!("{}: {error}", arguments.list.display()))?;
     let root = arguments.list.parent().unwrap_or(Path::new(""));
     let instruments = Instruments::read(&arguments.soundfont)?;
     let mut locations = Vec::new();
@@ -88,8 +87,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn render(midi: &Path, out: &Path, instruments: &Instruments, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let samples = instruments.render(midi, arguments.sample_rate, arguments.longest_s)?;
-    write(out, &samples, arguments.sample_rate as u32)
-        .map_err(|error| format!("{}: {error}", out.display()).into())
+    write(out, &samples, arguments.sample_rate as u32).map_err(|error| format!("{}: {error}", out.display()).into())
 }
 
 fn write(out: &Path, samples: &[f32], sample_rate: u32) -> Result<(), Box<dyn Error>> {

@@ -49,7 +49,9 @@ pub enum AudioError {
         what: String,
     },
     /// A library that reads such files panicked on this one; see [`guarded`](crate::guarded).
-    #[error("{path}: the reader panicked while {doing} ({reason}); the file is damaged, or unusual: copy it again, or write it anew with another program")]
+    #[error(
+        "{path}: the reader panicked while {doing} ({reason}); the file is damaged, or unusual: copy it again, or write it anew with another program"
+    )]
     ReaderPanicked {
         /// The file.
         path: PathBuf,

@@ -17,7 +17,8 @@ const CALLS: [&str; 8] = [
 ];
 const DECODING: &str = "crates/muscall-audio/src/decode/";
 /// The door to symphonia, and the readers that try it.
-const TO_SYMPHONIA: [&str; 2] = ["crates/muscall-audio/src/decode/foreign.rs", "crates/muscall-audio/src/decode/panicking.rs"];
+const TO_SYMPHONIA: [&str; 2] =
+    ["crates/muscall-audio/src/decode/foreign.rs", "crates/muscall-audio/src/decode/panicking.rs"];
 const TO_RUSTYSYNTH: [&str; 1] = ["examples/render_midi/synth.rs"];
 
 /// Every file of Rust below a folder, without what was built.
@@ -49,7 +50,11 @@ fn foreign_readers_are_called_behind_the_guard() {
         if code.contains("symphonia::") {
             assert!(name.starts_with(DECODING), "{name}: symphonia is read in {DECODING} alone");
             let call = CALLS.iter().find(|call| code.contains(**call));
-            assert!(TO_SYMPHONIA.contains(&&*name) || call.is_none(), "{name}: {} belongs into {TO_SYMPHONIA:?}", call.unwrap());
+            assert!(
+                TO_SYMPHONIA.contains(&&*name) || call.is_none(),
+                "{name}: {} belongs into {TO_SYMPHONIA:?}",
+                call.unwrap()
+            );
             seen += 1;
         }
         if code.contains("rustysynth::") {

@@ -39,7 +39,8 @@ impl Track {
     /// `late[i]` is by how much packet `i` is late; the last one, by how much the end is.
     fn file(&self, late: &[i64]) -> Made {
         let lengths = (0..self.packets.len()).map(|i| self.block.min(self.sound.len() - i * self.block) as i64);
-        let ticks: Vec<u32> = lengths.zip(late.windows(2)).map(|(length, late)| (length + late[1] - late[0]) as u32).collect();
+        let ticks: Vec<u32> =
+            lengths.zip(late.windows(2)).map(|(length, late)| (length + late[1] - late[0]) as u32).collect();
         made("a.m4a", &mp4::file(&self.entry, self.rate, &self.packets, &ticks))
     }
 
@@ -79,7 +80,8 @@ fn jitter_in_mp4_is_no_loss() {
         for shift in 0..JITTER.len() {
             let end = track.packets.len();
             let is_late_end = shift % 2 == 1;
-            let late = track.late(|i| if i == 0 || i == end && !is_late_end { 0 } else { JITTER[(i + shift) % JITTER.len()] });
+            let late =
+                track.late(|i| if i == 0 || i == end && !is_late_end { 0 } else { JITTER[(i + shift) % JITTER.len()] });
             let (file, what) = (track.file(&late), format!("{} {shift}", track.name));
             if track.name == "AAC" && is_late_end {
                 // Its length is the header's.

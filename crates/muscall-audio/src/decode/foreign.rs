@@ -143,7 +143,9 @@ impl Decoder {
 
     /// Forgets the packets before.
     pub(super) fn reset(&mut self) -> Result<(), AudioError> {
-        guarded(&self.path, "seeking", || self.decoder.as_deref_mut().map(|decoder| decoder.reset()).unwrap_or_default())
+        guarded(&self.path, "seeking", || {
+            self.decoder.as_deref_mut().map(|decoder| decoder.reset()).unwrap_or_default()
+        })
     }
 }
 

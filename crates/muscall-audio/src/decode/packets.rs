@@ -107,7 +107,12 @@ impl Packets {
     }
 
     /// Goes on with the next stream of a chained file, whose frame 0 belongs to frame `at`.
-    pub(super) fn chain(&mut self, track: &Track, parameters: &AudioCodecParameters, at: i64) -> Result<(), AudioError> {
+    pub(super) fn chain(
+        &mut self,
+        track: &Track,
+        parameters: &AudioCodecParameters,
+        at: i64,
+    ) -> Result<(), AudioError> {
         self.track = track.id;
         self.timeline = Timeline::new(track, self.sample_rate);
         self.lengths = Lengths::new(parameters);

@@ -4,19 +4,17 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use symphonia::core::audio::{AsGenericAudioBufferRef, AudioBuffer, AudioSpec, Channels, GenericAudioBufferRef, Position};
+use symphonia::core::audio::{
+    AsGenericAudioBufferRef, AudioBuffer, AudioSpec, Channels, GenericAudioBufferRef, Position,
+};
 use symphonia::core::codecs::audio::well_known::CODEC_ID_PCM_S16LE;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, FinalizeResult};
 use symphonia::core::codecs::registry::{CodecRegistry, RegisterableAudioDecoder, SupportedAudioCodec};
 use symphonia::core::codecs::{CodecInfo, CodecParameters};
 use symphonia::core::errors::Result;
-use symphonia::core::formats::probe::{
-    Probe, ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable,
-};
+use symphonia::core::formats::probe::{Probe, ProbeDataMatchSpec, ProbeFormatData, ProbeableFormat, Score, Scoreable};
 use symphonia::core::formats::well_known::FORMAT_ID_CAF;
-use symphonia::core::formats::{
-    FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track,
-};
+use symphonia::core::formats::{FormatInfo, FormatOptions, FormatReader, MediaInfo, SeekMode, SeekTo, SeekedTo, Track};
 use symphonia::core::io::{MediaSourceStream, ReadBytes, ScopedStream};
 use symphonia::core::meta::{Metadata, MetadataLog};
 use symphonia::core::packet::{Packet, PacketRef};

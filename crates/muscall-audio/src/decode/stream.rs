@@ -131,8 +131,8 @@ impl Stream {
         let from = start.saturating_sub(if codec == CODEC_ID_MP3 { PREROLL } else { 0 });
         // An AAC decoder draws noise, whose state is that of all frames before. Timestamps of Vorbis are not exact
         // within a page, nor are those of FLAC in Ogg or MP4, so their packets are counted instead.
-        let is_counted = [CODEC_ID_AAC, CODEC_ID_VORBIS].contains(&codec)
-            || codec == CODEC_ID_FLAC && self.packets.flac.is_none();
+        let is_counted =
+            [CODEC_ID_AAC, CODEC_ID_VORBIS].contains(&codec) || codec == CODEC_ID_FLAC && self.packets.flac.is_none();
         if from == 0 || is_counted {
             return Ok(true);
         }

@@ -50,7 +50,9 @@ impl Made {
 
     pub fn has_equal_spans(&self, whole: &[f32], what: &str) {
         let n = whole.len();
-        for (start, frames) in [(0, 10), (1, 5000), (n / 5, 700), (n / 2 + 1, 3000), (n * 4 / 5, 9000), (n - 1, 1), (n - 50, 90)] {
+        for (start, frames) in
+            [(0, 10), (1, 5000), (n / 5, 700), (n / 2 + 1, 3000), (n * 4 / 5, 9000), (n - 1, 1), (n - 50, 90)]
+        {
             let options = DecodeOptions::default().with_span(start as u64, frames as u64);
             let span = decode(&self.path, &options).unwrap().waveform.into_samples();
             assert!(span == whole[start..(start + frames).min(n)], "{what}: {start}+{frames}, found {}", span.len());

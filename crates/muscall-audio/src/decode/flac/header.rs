@@ -189,7 +189,10 @@ mod tests {
     fn every_field_is_read() {
         let header = Header::parse(&sealed(&[0xff, 0xf8, 0xc9, 0x18, 0x05])).unwrap();
         assert_eq!((header.number, header.samples, header.channels, header.bits), (5, 4096, 2, Some(16)));
-        assert_eq!((header.sample_rate, header.is_variable, header.bytes, header.next_number()), (Some(44_100), false, 6, 6));
+        assert_eq!(
+            (header.sample_rate, header.is_variable, header.bytes, header.next_number()),
+            (Some(44_100), false, 6, 6)
+        );
         // Sample 0x24_6802_468a, a block of 0x1235, 48 kHz in tens.
         let number = [0xfe, 0xa4, 0x9a, 0x80, 0xa4, 0x9a, 0x8a];
         let bytes = [&[0xff, 0xf9, 0x7e, 0xac][..], &number, &[0x12, 0x34, 0x12, 0xc0]].concat();

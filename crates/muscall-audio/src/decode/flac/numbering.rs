@@ -94,7 +94,8 @@ mod tests {
 
     /// Silence before each of some frames of 1000 samples: numbers, and which of them stand after damaged bytes.
     fn lost(numbers: &[u64], after_damage: &[usize], is_whole: bool, is_variable: bool) -> Vec<u64> {
-        let header = |number: &u64| Header::numbered(if is_variable { number * 1000 } else { *number }, is_variable, 1000);
+        let header =
+            |number: &u64| Header::numbered(if is_variable { number * 1000 } else { *number }, is_variable, 1000);
         let headers: Vec<Header> = numbers.iter().map(header).collect();
         let mut numbering = Numbering { sample_rate: RATE, is_whole, total: 1_000_000, last: None };
         let before = headers.iter().enumerate().map(|(i, header)| {
