@@ -30,7 +30,7 @@ pub fn guarded<T>(path: &Path, doing: &'static str, call: impl FnOnce() -> T) ->
     GUARDED.set(outer);
     result.map_err(|payload| {
         let mut reason = said(&*payload).to_owned();
-        if let Some(place) = PLACE.take() {
+        if let Ok(Some(place)) = PLACE.try_with(RefCell::take) {
             reason.push_str(&format!(" at {place}"));
         }
         AudioError::ReaderPanicked { path: path.to_owned(), doing, reason }

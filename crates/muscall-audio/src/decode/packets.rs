@@ -21,6 +21,8 @@ use crate::AudioError;
 const VORBIS_JITTER: i64 = 2048;
 /// Packets that have to confirm a gap: more than a page of Ogg holds, since all of its timestamps come from one.
 const CONFIRMED_BY: usize = 256;
+/// Most bytes that are read ahead for that.
+const MAX_AHEAD: usize = 1 << 24;
 /// Longest silence that is put in the place of lost audio, in seconds; a longer gap is a damaged
 /// timestamp.
 const MAX_GAP_S: f64 = 60.0;
@@ -139,8 +141,14 @@ impl Packets {
 
     /// One of the packets to come, if it can be read.
     fn peek(&mut self, index: usize) -> Result<Option<&Placed>, AudioError> {
-        while self.ahead.len() <= index && self.ahead.back().is_none_or(|last| matches!(last, Ok(Some(_)))) {
+        let size = |read: &Result<Option<Placed>, Error>| match read {
+            Ok(Some(packet)) => packet.packet.data.len(),
+            _ => MAX_AHEAD,
+        };
+        let mut bytes: usize = self.ahead.iter().map(size).sum();
+        while self.ahead.len() <= index && bytes < MAX_AHEAD {
             let read = self.read()?;
+            bytes += size(&read);
             self.ahead.push_back(read);
         }
         Ok(self.ahead.get(index).and_then(|packet| packet.as_ref().ok()?.as_ref()))
