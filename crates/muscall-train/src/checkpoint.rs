@@ -173,11 +173,12 @@ impl Checkpoint {
         };
         let path = place.join(PROGRESS);
         let text = fs::read_to_string(&path).map_err(io(&path))?;
-        let progress = serde_json::from_str(&text).map_err(|source| TrainError::Json { path, source })?;
-        let ema = place.join(EMA);
+        let progress: Progress = serde_json::from_str(&text).map_err(|source| TrainError::Json { path, source })?;
+        // Without its file a run would begin another average.
+        let ema = progress.recipe.ema.as_ref().map(|_| read_safetensors(&place.join(EMA)));
         Ok(Some(Self {
             progress,
-            ema: ema.try_exists().map_err(io(&ema))?.then(|| read_safetensors(&ema)).transpose()?,
+            ema: ema.transpose()?,
             model: read_safetensors(&place.join(MODEL))?,
             optimizer: read_safetensors(&place.join(OPTIMIZER))?,
         }))

@@ -130,6 +130,45 @@ fn an_epoch_without_a_step_leaves_the_checkpoint_before_it() {
     assert_same(&place.at("run"), &place.at("whole"));
 }
 
+#[test]
+fn a_run_that_was_stopped_before_its_first_step_knows_its_files() {
+    let place = Place::new(&recipe(), 1);
+    let start = |stops: bool| {
+        let outcome = fit(&learner(&recipe(), &place.at("run")), place.path(), 1, &mut |event| match event {
+            Event::Started { .. } if stops => ControlFlow::Break(()),
+            Event::Skipped(error) => panic!("{error}"),
+            _ => ControlFlow::Continue(()),
+        });
+        outcome.map(|outcome| outcome.steps)
+    };
+    assert_eq!(start(true).unwrap(), 0);
+    for folder in ["music/train/two", "music/val/four"] {
+        fs::rename(place.at(folder), place.at("away")).unwrap();
+        // It is not for those that start it again to find that out.
+        assert_eq!(start(true).unwrap(), 0);
+        let error = start(false).unwrap_err();
+        assert!(matches!(error, TrainError::AudioAway { .. }), "{error}");
+        fs::rename(place.at("away"), place.at(folder)).unwrap();
+    }
+    assert_eq!(start(false).unwrap(), 12);
+    assert_same(&place.at("run"), &place.at("whole"));
+}
+
+#[test]
+fn a_checkpoint_of_an_older_version_does_not_know_its_files_and_is_gone_on_from() {
+    let place = Place::new(&recipe(), 1);
+    let outcome = fit(&learner(&recipe(), &place.at("run")), place.path(), 1, &mut |event| match event {
+        Event::Step(step) if step.step == 3 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert_eq!(outcome.unwrap().steps, 3);
+    let progress = checkpoint(&place.at("run")).join("progress.json");
+    let mut fields: serde_json::Value = serde_json::from_slice(&fs::read(&progress).unwrap()).unwrap();
+    assert!(fields.as_object_mut().unwrap().remove("absent").is_some());
+    fs::write(&progress, fields.to_string()).unwrap();
+    disturbed(&place, &recipe(), 1, &[(5, "music/train/two")]);
+}
+
 /// The names of files that a run leaves out, in the order in which it says so, until a step.
 fn left_out(place: &Place, until: u64, mut then: impl FnMut(u64)) -> (Result<u64, TrainError>, Vec<String>) {
     let mut named = Vec::new();

@@ -1,5 +1,6 @@
 //! Which of a run's files were there when it began, on all ranks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use muscall_audio::{AudioError, CropPosition, load_clip};
@@ -27,8 +28,8 @@ pub(super) struct RunFiles {
 }
 
 impl RunFiles {
-    /// As the run's checkpoint has it. Before the first step, or where it is asked for, what is not there now is
-    /// absent as well.
+    /// As the run's checkpoint has it. A run that begins looks for its files, also when it was stopped before its first
+    /// step; what was there once stays known, unless what is missing now is to be left out.
     pub(super) fn look(
         ranks: &Ranks,
         progress: &Progress,
@@ -37,31 +38,39 @@ impl RunFiles {
         learner: &Learner,
     ) -> Result<Self, TrainError> {
         let Learner { leaves_out_missing, patience, .. } = *learner;
-        let known = progress.absent.as_ref().filter(|_| progress.step > 0);
-        let looks = ranks.share(Ok(known.is_none() || leaves_out_missing))?;
-        let mut absent = known.map(|known| known.train.clone()).unwrap_or_default();
-        if looks {
+        let looks = |known: Option<&BTreeSet<usize>>| known.is_none() || progress.step == 0 || leaves_out_missing;
+        let merged = |known: Option<&BTreeSet<usize>>, now: BTreeSet<usize>| match known {
+            None => now,
+            Some(known) if leaves_out_missing => known | &now,
+            Some(known) => known & &now,
+        };
+        let known = progress.absent.as_ref().map(|known| &known.train);
+        let absent = if ranks.share(Ok(looks(known)))? {
             // A file may be missing on one machine only.
             let ((), all) = ranks.gather(Ok(()), |()| Presence::absent_from(train))?;
-            absent.extend(all.into_iter().flatten());
-        }
+            merged(known, all.into_iter().flatten().collect())
+        } else {
+            known.cloned().unwrap_or_default()
+        };
         // Before the first step the steps themselves say so, file by file.
         if let Some(first) = train.rows.first().filter(|_| progress.step > 0 && absent.len() == train.rows.len()) {
             let (path, reason) = (train.source.clone(), format!("{} and all others are gone", first.audio.display()));
             return Err(TrainError::NothingToTrainOn { path, reason });
         }
+        let train = Arc::new(Presence::new(train, absent, patience));
+
         let validation = validation.filter(|_| ranks.is_first());
         let validation_fingerprint = validation.map(Manifest::fingerprint).unwrap_or_default();
-        let validated = validation.map(|manifest| {
-            let known = known.filter(|known| known.validation_fingerprint == validation_fingerprint);
-            let mut absent = known.map(|known| known.validation.clone()).unwrap_or_default();
-            if known.is_none() || leaves_out_missing {
-                absent.extend(Presence::absent_from(manifest));
-            }
+        let known = progress.absent.as_ref().filter(|known| known.validation_fingerprint == validation_fingerprint);
+        let known = known.map(|known| &known.validation);
+        let validation = validation.map(|manifest| {
+            let absent = match looks(known) {
+                true => merged(known, Presence::absent_from(manifest)),
+                false => known.cloned().unwrap_or_default(),
+            };
             Presence::new(manifest, absent, patience)
         });
-        let train = Arc::new(Presence::new(train, absent, patience));
-        Ok(Self { train, validation: validated, validation_fingerprint })
+        Ok(Self { train, validation, validation_fingerprint })
     }
 
     /// For a checkpoint.
