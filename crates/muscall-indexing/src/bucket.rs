@@ -154,7 +154,8 @@ mod tests {
         let store = Arc::new(InMemory::new());
         let bucket = Bucket::new(store.clone(), "s3://music/").unwrap();
         let put = |key: &str, bytes: &'static [u8]| {
-            bucket.runtime.block_on(store.put(&key.into(), bytes.into())).unwrap();
+            let key = object_store::path::Path::parse(key).unwrap();
+            bucket.runtime.block_on(store.put(&key, bytes.into())).unwrap();
         };
         put("jazz/b.MP3", b"two");
         put("jazz/a b/é.flac", b"one");
