@@ -133,7 +133,7 @@ pub enum EngineError {
     },
     /// Postgres refuses.
     #[cfg(feature = "postgres")]
-    #[error("Postgres, {doing}: {}", crate::postgres::reason(source))]
+    #[error("Postgres, {doing}: {}", reason(source))]
     Postgres {
         /// What was going on.
         doing: &'static str,
@@ -149,4 +149,14 @@ pub enum EngineError {
         /// Why not.
         source: Box<qdrant_client::QdrantError>,
     },
+}
+
+/// What the server says, which the error itself keeps to its causes.
+#[cfg(feature = "postgres")]
+fn reason(error: &::postgres::Error) -> String {
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(answer), _) => answer.to_string(),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    }
 }

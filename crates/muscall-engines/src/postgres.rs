@@ -3,8 +3,6 @@
 //! Columns: `id` bigint, the primary key; `path` text; `start_s` real; `vector` vector(dim). The table's
 //! comment names the model, and tells our tables from those of others.
 
-use std::error::Error;
-
 use ::postgres::binary_copy::BinaryCopyInWriter;
 use ::postgres::error::SqlState;
 use ::postgres::types::Type;
@@ -248,13 +246,4 @@ fn limit(what: &'static str, value: u64, least: u64, most: u64) -> Result<(), En
 
 fn failed(doing: &'static str) -> impl Fn(::postgres::Error) -> EngineError {
     move |source| EngineError::Postgres { doing, source }
-}
-
-/// What the server says, which the error itself keeps to its causes.
-pub(crate) fn reason(error: &::postgres::Error) -> String {
-    match (error.as_db_error(), error.source()) {
-        (Some(answer), _) => answer.to_string(),
-        (None, Some(cause)) => format!("{error}: {cause}"),
-        (None, None) => error.to_string(),
-    }
 }

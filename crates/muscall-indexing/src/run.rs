@@ -8,10 +8,11 @@ use muscall_audio::{Clip, FileState};
 use muscall_model::Muscall;
 use muscall_retrieval::{Index, IndexWriter, TrackRecord};
 
-use crate::load::{Decoded, Identity, Loaded};
+use crate::ahead::in_order;
+use crate::load::{Decoded, Identity, Loaded, load};
 use crate::plan::{Plan, is_news};
 use crate::settle::{Settler, Source};
-use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Unreadable};
+use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable};
 
 /// A track some of whose windows have not been heard yet.
 struct Open {
@@ -23,15 +24,15 @@ struct Open {
 
 /// What there is to do, and what threads find out about it.
 #[derive(Clone, Copy)]
-pub(crate) struct Planned<'a> {
-    pub(crate) plan: &'a Plan,
+struct Planned<'a> {
+    plan: &'a Plan,
     /// The state of the index that was planned for.
-    pub(crate) index: &'a Index,
-    pub(crate) decoded: &'a Decoded,
+    index: &'a Index,
+    decoded: &'a Decoded,
 }
 
 /// What one run carries along.
-pub(crate) struct Run<'a, L> {
+struct Run<'a, L> {
     model: &'a Muscall,
     settings: &'a Indexer,
     planned: Planned<'a>,
@@ -48,7 +49,7 @@ pub(crate) struct Run<'a, L> {
 }
 
 impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
-    pub(crate) fn new(
+    fn new(
         (model, settings): (&'a Muscall, &'a Indexer),
         planned: Planned<'a>,
         writer: &'a mut IndexWriter,
@@ -61,14 +62,14 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     /// Tells what there is to do.
-    pub(crate) fn begin(&mut self) -> ControlFlow<()> {
+    fn begin(&mut self) -> ControlFlow<()> {
         let Plan { work, unchanged, gone, .. } = self.planned.plan;
         let bytes = work.iter().map(|work| work.item.state.bytes).sum();
         (self.listen)(Event::Planned { files: work.len(), bytes, unchanged: *unchanged, gone: gone.len() })
     }
 
     /// Takes file `number` of the plan, when all before it were taken.
-    pub(crate) fn take(&mut self, number: usize, loaded: Loaded) -> Result<ControlFlow<()>, IndexingError> {
+    fn take(&mut self, number: usize, loaded: Loaded) -> Result<ControlFlow<()>, IndexingError> {
         let Planned { plan, decoded, .. } = self.planned;
         let item = &plan.work[number].item;
         let flow = match loaded {
@@ -95,7 +96,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     /// Does what is left once all files were taken, or the listener has broken off.
-    pub(crate) fn finish(mut self, mut flow: ControlFlow<()>) -> Result<Report, IndexingError> {
+    fn finish(mut self, mut flow: ControlFlow<()>) -> Result<Report, IndexingError> {
         if flow.is_continue() {
             flow = self.encode(true)?;
         }
@@ -256,6 +257,45 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         // Whether to stop is asked for every file.
         let _ = (self.listen)(Event::Committed { tracks });
         Ok(())
+    }
+}
+
+impl Indexer {
+    /// Makes the index hold these items, and no other track of their scope.
+    ///
+    /// What was done is committed every few seconds, and at the end. The order of tracks, and their
+    /// vectors to the bit, do not depend on the number of threads.
+    ///
+    /// # Errors
+    /// [`IndexingError`] if the model or the index fails; what was committed stays. A file that cannot be
+    /// read is no error: it is in the [report](Report::unreadable).
+    pub fn run(
+        &self,
+        model: &Muscall,
+        writer: &mut IndexWriter,
+        items: Vec<Item>,
+        scope: &Scope,
+        listen: impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Report, IndexingError> {
+        let plan = Plan::new(writer.base(), items, scope, self.rehash)?;
+        let index = Index::open_for(writer.path(), model.fingerprint())?;
+        let decoded = Decoded::default();
+        let planned = Planned { plan: &plan, index: &index, decoded: &decoded };
+        let mut run = Run::new((model, self), planned, writer, listen);
+        let mut flow = run.begin();
+        if flow.is_continue() {
+            in_order(
+                plan.work.len(),
+                self.threads,
+                self.threads + 2,
+                |number| (number, load(model, &plan, &decoded, number)),
+                |(number, loaded)| {
+                    flow = run.take(number, loaded)?;
+                    Ok::<_, IndexingError>(flow)
+                },
+            )?;
+        }
+        run.finish(flow)
     }
 }
 

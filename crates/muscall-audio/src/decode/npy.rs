@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{AudioInfo, DecodeOptions, Decoded, Span, check_format};
+use super::decoded::{AudioInfo, Decoded, check_format};
+use super::options::{DecodeOptions, Span};
 use crate::{AudioError, Waveform};
 
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";

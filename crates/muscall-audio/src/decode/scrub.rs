@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Decoded;
+use super::decoded::Decoded;
 use crate::{AudioError, Repair, Waveform};
 
 /// Lossy codecs go somewhat beyond ±1; damaged ones reach thousands.

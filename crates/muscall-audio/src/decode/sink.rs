@@ -1,6 +1,6 @@
 //! Where decoded frames go: the wanted span of them, with silence for those that were lost.
 
-use super::Span;
+use super::options::Span;
 
 /// The whole file did not fit the memory allowed.
 pub(super) struct TooLong;

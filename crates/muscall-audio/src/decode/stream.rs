@@ -9,12 +9,14 @@ use symphonia::core::codecs::audio::well_known::{
 use symphonia::core::errors::Error;
 use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC};
 
+use super::decoded::{AudioInfo, Decoded, check_format};
 use super::flac::Frames;
 use super::foreign::{Decoder, Demuxer, Readers};
+use super::opened::{Opened, open};
+use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
 use super::sink::Sink;
 use super::source::AudioFile;
-use super::{AudioInfo, DecodeOptions, Decoded, Opened, Span, check_format, open};
 use crate::{AudioError, Repair, Waveform};
 
 /// Decoded before a span and thrown away: more than mp3 or Vorbis look back.

@@ -5,8 +5,8 @@ use std::path::Path;
 use symphonia::core::meta::{Metadata, MetadataRevision, StandardTag};
 
 use super::foreign::Readers;
+use super::opened::{is_npy, open};
 use super::stream::Stream;
-use super::{is_npy, open};
 use crate::AudioError;
 
 /// Longest value that is kept, in characters.

@@ -1,0 +1,40 @@
+//! Files that are opened, and what kind they are.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use super::npy;
+use crate::AudioError;
+
+/// An open file with its length in bytes.
+pub(super) struct Opened<'a> {
+    pub(super) path: &'a Path,
+    pub(super) file: File,
+    pub(super) bytes: u64,
+}
+
+/// Opens a regular file; opening a pipe could wait for ever.
+pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
+    let io = |source| AudioError::Io { path: path.to_owned(), source };
+    let metadata = fs::metadata(path).map_err(io)?;
+    let kind = metadata.file_type();
+    if !kind.is_file() {
+        let found = if kind.is_dir() { "directory" } else { "pipe, socket or device" };
+        return Err(AudioError::NotAFile { path: path.to_owned(), found });
+    }
+    if metadata.len() == 0 {
+        return Err(AudioError::EmptyFile { path: path.to_owned() });
+    }
+    Ok(Opened { path, file: File::open(path).map_err(io)?, bytes: metadata.len() })
+}
+
+pub(super) fn is_npy(opened: &Opened<'_>) -> Result<bool, AudioError> {
+    let io = |source| AudioError::Io { path: opened.path.to_owned(), source };
+    let mut magic = Vec::with_capacity(npy::MAGIC.len());
+    let mut file = opened.file.try_clone().map_err(io)?;
+    file.by_ref().take(npy::MAGIC.len() as u64).read_to_end(&mut magic).map_err(io)?;
+    // The clone shares its position with the original.
+    file.rewind().map_err(io)?;
+    Ok(magic == npy::MAGIC)
+}
