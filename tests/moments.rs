@@ -81,7 +81,7 @@ impl<'a> Glued<'a> {
         let listen = |_: muscall::indexing::Event<'_>| ControlFlow::Continue(());
         let items = self.tracks.iter().map(|(item, _)| item.clone()).collect();
         Indexer::default().run(model, &mut writer, items, &Scope::Items, listen).unwrap();
-        let index = Index::open_for(&path, &model.fingerprint()).unwrap();
+        let index = Index::open_for(&path, model.fingerprint()).unwrap();
         let mut found = Found { third: 0, track: 0, asked: 0, segments: index.segments_len() };
         for (item, captions) in &self.tracks {
             let number = index.find(&item.path).unwrap().unwrap();

@@ -137,7 +137,7 @@ fn what_another_process_adds_or_takes_away_is_found_at_once() {
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/muscall-audio/tests/fixtures/sound.flac"), &added)
         .unwrap();
     let index = setup.dir.path().join("index");
-    let mut writer = IndexWriter::open(&index, &setup.model.fingerprint()).unwrap();
+    let mut writer = IndexWriter::open(&index, setup.model.fingerprint()).unwrap();
     writer.remove(setup.file("celtica.ogg").to_str().unwrap()).unwrap();
     assert_eq!(tracks(), 4);
     add(&setup.model, &mut writer, &[added]);

@@ -95,7 +95,7 @@ impl Indexer {
         listen: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Report, IndexingError> {
         let plan = Plan::new(writer.base(), items, scope)?;
-        let index = muscall_retrieval::Index::open_for(writer.path(), &model.fingerprint())?;
+        let index = muscall_retrieval::Index::open_for(writer.path(), model.fingerprint())?;
         let report = Report { unchanged: plan.unchanged, ..Report::default() };
         let (open, windows) = (VecDeque::new(), VecDeque::new());
         let mut run = Run { model, writer, settings: self, listen, report, open, windows, committed: Instant::now() };

@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn texts_are_those_of_then_byte_for_byte() {
         for former in names()["models"].as_array().unwrap() {
-            let Ok(config) = serde_json::from_value::<MuscallConfig>(former["config"].clone()) else {
-                assert!(cfg!(not(feature = "sentence")));
+            if cfg!(not(feature = "sentence")) && former["config"]["text"]["kind"] == "sentence" {
                 continue;
-            };
+            }
+            let config = serde_json::from_value(former["config"].clone()).unwrap();
             assert_eq!(model_text(&config), former["text"].as_str().unwrap(), "{}", former["what"]);
         }
         #[cfg(feature = "sentence")]
