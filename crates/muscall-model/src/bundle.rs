@@ -10,6 +10,7 @@ use muscall_retrieval::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::PackedEncoders;
+use crate::replace::replace;
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
@@ -224,14 +225,6 @@ fn save_bundle(
     replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
     text_frontend.save(dir)?;
     replace(&path, |new| fs::write(new, text).map_err(io(new)))
-}
-
-/// Lets `write` make a file beside its place, then moves it there.
-pub(crate) fn replace(path: &Path, write: impl FnOnce(&Path) -> Result<(), ModelError>) -> Result<(), ModelError> {
-    let new = path.with_extension("new");
-    write(&new)?;
-    fs::File::open(&new).and_then(|file| file.sync_all()).map_err(io(&new))?;
-    fs::rename(&new, path).map_err(io(path))
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + use<> {

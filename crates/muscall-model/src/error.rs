@@ -81,7 +81,7 @@ pub enum ModelError {
     },
     /// What a bundle reads words with is not what it was saved with.
     #[error(
-        "{path}: its content has the fingerprint {found}, but the bundle was saved with {expected}: it was replaced, or damaged; copy the whole bundle again, or save the model anew"
+        "{path}: its content has the fingerprint {found}, but the bundle was saved with {expected}: it was replaced, or damaged; copy the whole bundle again, or save the model to another folder"
     )]
     Words {
         /// The tokenizer, the word vectors, or the folder of the sentence encoder.

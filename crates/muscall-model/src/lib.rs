@@ -17,6 +17,7 @@ mod inference;
 mod layers;
 mod muscall;
 mod precision;
+mod replace;
 #[cfg(feature = "sentence")]
 pub mod sentence;
 mod space;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::known::Known;
 use super::{MiniLm, MiniLmConfig, WordPiece};
 use crate::ModelError;
-use crate::bundle::replace;
+use crate::replace::replace;
 use crate::space::{Description, former};
 use crate::text::TokenBatch;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};

@@ -9,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ModelError;
-use crate::bundle::replace;
+use crate::replace::replace;
 
 /// Vectors by the hash of their caption.
 #[derive(Debug, Clone, Default)]

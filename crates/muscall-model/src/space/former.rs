@@ -154,13 +154,10 @@ mod tests {
     #[test]
     fn texts_are_those_of_then_byte_for_byte() {
         for former in names()["models"].as_array().unwrap() {
-            let Ok(config) = serde_json::from_value::<MuscallConfig>(former["config"].clone()) else {
-                // Without the feature there are no such text towers.
-                if cfg!(feature = "sentence") {
-                    panic!("{}: the configuration is not read", former["what"]);
-                }
+            if cfg!(not(feature = "sentence")) && former["config"]["text"]["kind"] == "sentence" {
                 continue;
-            };
+            }
+            let config = serde_json::from_value(former["config"].clone()).unwrap();
             assert_eq!(model_text(&config), former["text"].as_str().unwrap(), "{}", former["what"]);
         }
         #[cfg(feature = "sentence")]

@@ -11,7 +11,7 @@ use super::tokenizer::ClipTokenizer;
 use super::word_vectors::{WordVectors, words};
 use super::{TextBatch, TextEncoderConfig, TokenBatch};
 use crate::ModelError;
-use crate::bundle::replace;
+use crate::replace::replace;
 #[cfg(feature = "sentence")]
 use crate::sentence::{SentenceEncoder, WordPiece, find};
 
@@ -148,6 +148,7 @@ impl TextFrontend {
     }
 
     /// What older bundles know of their own: the fingerprint of a frozen sentence encoder, and nothing else.
+    #[cfg_attr(not(feature = "sentence"), allow(unused_variables))]
     fn stamp(&self, dir: &Path) -> Option<String> {
         match self {
             #[cfg(feature = "sentence")]
