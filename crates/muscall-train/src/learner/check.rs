@@ -1,7 +1,8 @@
 //! The comparison of the device with the CPU before the first step.
 
 use super::CheckDevice;
-use super::run::{Listener, Run};
+use super::outcome::Listener;
+use super::run::Run;
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::device_check::DeviceCheck;

@@ -2,22 +2,29 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use muscall_audio::{AudioError, CropPosition, load_clip};
+use muscall_audio::{CropPosition, load_clip};
 use muscall_model::Muscall;
 
-use super::Learner;
-use super::run::{Listener, Run};
 use crate::TrainError;
 use crate::checkpoint::Progress;
-use crate::distributed::{Ranks, ShareNote};
+use crate::distributed::Ranks;
 use crate::evaluate::{Evaluation, evaluate};
-use crate::event::Event;
 use crate::manifest::Manifest;
 use crate::presence::{AbsentRows, Presence, Unread};
 
 /// How often a validation begins again because files have come back during it.
 const VALIDATIONS: usize = 3;
+
+/// What to do about files that are missing.
+#[derive(Clone, Copy)]
+pub(super) struct Waits {
+    /// Whether a run that goes on leaves out what is missing now.
+    pub(super) leaves_out_missing: bool,
+    /// How long a file that is away is waited for.
+    pub(super) patience: Duration,
+}
 
 /// What is known of the files of a run.
 pub(super) struct RunFiles {
@@ -35,9 +42,8 @@ impl RunFiles {
         progress: &Progress,
         train: &Manifest,
         validation: Option<&Manifest>,
-        learner: &Learner,
+        Waits { leaves_out_missing, patience }: Waits,
     ) -> Result<Self, TrainError> {
-        let Learner { leaves_out_missing, patience, .. } = *learner;
         let looks = |known: Option<&BTreeSet<usize>>| known.is_none() || progress.step == 0 || leaves_out_missing;
         let merged = |known: Option<&BTreeSet<usize>>, now: BTreeSet<usize>| match known {
             None => now,
@@ -92,7 +98,7 @@ impl RunFiles {
             return evaluate(model, manifest);
         };
         let config = model.clip_config();
-        let read = |row: usize| match load_clip(&manifest.rows[row].audio, CropPosition::Central, &config) {
+        let read = |row: usize| match load_clip(manifest.rows[row].source(), CropPosition::Central, &config) {
             Ok(_) => Ok(()),
             Err(error) => Err(TrainError::from(error)),
         };
@@ -118,34 +124,5 @@ impl RunFiles {
         }
         let path = manifest.rows[back.unwrap_or_default()].audio.clone();
         Err(TrainError::AudioAway { reason: "it comes and goes".to_owned(), other: path.clone(), path })
-    }
-}
-
-impl Run {
-    /// Tells what could not be loaded for a step on any rank, and takes note of it.
-    pub(super) fn note_files(&mut self, skipped: &[TrainError], notes: &[ShareNote], listener: &mut Listener<'_>) {
-        for error in skipped {
-            let _ = listener(Event::Skipped(error));
-        }
-        for (rank, note) in notes.iter().enumerate().skip(1) {
-            for message in &note.skipped {
-                let _ = listener(Event::Skipped(&TrainError::OnRank { rank, message: message.clone() }));
-            }
-        }
-        self.files.train.leave_out(notes.iter().flat_map(|note| note.gone.iter().copied()));
-        let failure = notes.iter().find_map(|note| note.cache_failure.clone());
-        if let Some([path, reason]) = failure.filter(|_| !self.has_told_of_cache) {
-            self.has_told_of_cache = true;
-            let _ = listener(Event::Warning(&TrainError::CacheNotWritten { path: path.into(), reason }));
-        }
-    }
-
-    /// The file that the cache of this rank could not write, and why.
-    pub(super) fn cache_failure(&self) -> Option<[String; 2]> {
-        let dir = self.recipe.data.cache.as_ref()?;
-        Some(match self.cache.as_ref()?.write_failure()? {
-            AudioError::Io { path, source } => [path.display().to_string(), source.to_string()],
-            other => [dir.display().to_string(), other.to_string()],
-        })
     }
 }

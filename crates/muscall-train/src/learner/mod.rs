@@ -4,11 +4,14 @@ mod best;
 mod check;
 mod devices;
 mod files;
+mod notes;
+mod outcome;
 mod report;
 mod run;
 mod skip;
 mod start;
 mod step;
+mod underway;
 mod validation;
 
 use std::ops::ControlFlow;
@@ -17,7 +20,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use burn::tensor::Device;
-use muscall_model::Muscall;
 
 use crate::TrainError;
 use crate::distributed::{Alone, Communicator, Ranks};
@@ -26,6 +28,7 @@ use crate::initial::InitialWeights;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 
+pub use outcome::Outcome;
 use run::Run;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,19 +56,6 @@ pub enum CheckDevice {
     Gpu,
     /// In any case: a CPU agrees with itself.
     Always,
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The best model by validation, or the last one if there was none.
-    pub model: Muscall,
-    /// Steps taken in all.
-    pub steps: u64,
-    /// Whether the listener stopped it; it can be resumed.
-    pub interrupted: bool,
-    /// The averaged weights, if the recipe asks for them; the bundle is in `ema/`.
-    pub ema: Option<Muscall>,
 }
 
 /// Trains a dual encoder.

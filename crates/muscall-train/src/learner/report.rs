@@ -1,58 +1,14 @@
 //! What is told of a step, at once or while the next one is computed.
 
 use std::panic::resume_unwind;
-use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::thread;
 
-use burn::tensor::Tensor;
-
-use super::run::{Listener, Run};
+use super::outcome::Listener;
+use super::run::Run;
+use super::underway::{StepFacts, StepNumbers, Underway};
 use crate::TrainError;
-use crate::distributed::ItemNote;
 use crate::doctor::mean_pairwise_cosine;
 use crate::event::{Event, StepReport};
-use crate::gradient::Norm;
-use crate::step::{LossAndEmbeddings, LossValues};
-
-/// What is known of a step before it is computed.
-pub(super) struct StepFacts {
-    /// From 0.
-    pub(super) step: u64,
-    pub(super) epoch: u64,
-    pub(super) learning_rate: f64,
-    /// Of all ranks.
-    pub(super) items: Vec<ItemNote>,
-}
-
-/// What is known after.
-pub(super) struct StepNumbers {
-    loss: LossValues,
-    gradient_norm: f64,
-    scale: f64,
-    /// Of audio and of text.
-    embeddings: [Vec<f32>; 2],
-    /// When they were there.
-    at: Instant,
-}
-
-impl StepNumbers {
-    /// Waits for them.
-    pub(super) fn read(found: LossAndEmbeddings, norm: &Norm, logit_scale: Tensor<1>) -> Self {
-        let (loss, embeddings) = found.read();
-        let scale = f64::from(logit_scale.into_scalar::<f32>().exp());
-        let gradient_norm = norm.read();
-        Self { loss, gradient_norm, scale, embeddings, at: Instant::now() }
-    }
-}
-
-/// A step that a GPU was asked for, and may not have finished.
-///
-/// Its numbers are waited for on a thread of their own: they are copied when the GPU gets there, while on this thread it
-/// is asked for the next step. Otherwise it would idle from one step until the next batch is there.
-pub(super) struct Underway {
-    facts: StepFacts,
-    numbers: JoinHandle<StepNumbers>,
-}
 
 impl Run {
     /// Keeps a step's numbers for later; the report of the one before.

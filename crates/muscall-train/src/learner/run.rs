@@ -9,9 +9,9 @@ use burn::module::Module;
 use burn::tensor::Device;
 use muscall_audio::{AudioCache, LogMelExtractor};
 
-use super::Outcome;
 use super::files::RunFiles;
-use super::report::Underway;
+use super::outcome::{Listener, Outcome};
+use super::underway::Underway;
 use crate::TrainError;
 use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::captions::Captions;
@@ -26,8 +26,6 @@ use crate::manifest::Manifest;
 use crate::optimizer::AdamW;
 use crate::recipe::Recipe;
 use crate::trainee::Trainee;
-
-pub(super) type Listener<'a> = dyn FnMut(Event<'_>) -> ControlFlow<()> + 'a;
 
 /// A run that has begun. All ranks of a run have one.
 pub(super) struct Run {

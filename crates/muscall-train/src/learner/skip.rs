@@ -2,7 +2,7 @@
 
 use muscall_model::weights::{RunningStatistics, with_running_statistics};
 
-use super::report::StepFacts;
+use super::underway::StepFacts;
 use super::run::Run;
 use crate::TrainError;
 use crate::event::SkippedStep;

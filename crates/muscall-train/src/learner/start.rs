@@ -7,8 +7,9 @@ use muscall_audio::{AudioCache, ClipConfig};
 use muscall_model::weights::{StateDict, with_state};
 use muscall_model::{Temperature, is_cpu};
 
-use super::files::RunFiles;
-use super::run::{Listener, Position, Run};
+use super::files::{RunFiles, Waits};
+use super::outcome::Listener;
+use super::run::{Position, Run};
 use super::step::MAX_SCALE;
 use super::{Learner, OnExisting};
 use crate::TrainError;
@@ -112,7 +113,8 @@ impl Run {
         let (frontend, cache) = ranks.agree(prepared())?;
         let gallery = recipe.validation.gallery;
         let validation = validation.map(|manifest| subset(&manifest, gallery, recipe.seed));
-        let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), learner)?;
+        let waits = Waits { leaves_out_missing: learner.leaves_out_missing, patience: learner.patience };
+        let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), waits)?;
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
             clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },

@@ -5,8 +5,9 @@ use burn::tensor::Tensor;
 use muscall_model::Temperature;
 use muscall_model::weights::{RunningStatistics, running_statistics};
 
-use super::report::{StepFacts, StepNumbers};
-use super::run::{Listener, Run};
+use super::outcome::Listener;
+use super::run::Run;
+use super::underway::{StepFacts, StepNumbers};
 use crate::TrainError;
 use crate::batcher::RawBatch;
 use crate::captions::PRETRAINED;

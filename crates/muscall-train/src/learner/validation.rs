@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall};
 
-use super::run::{Listener, Position, Run};
+use super::outcome::Listener;
+use super::run::{Position, Run};
 use crate::TrainError;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::ema::Ema;
