@@ -7,7 +7,7 @@ mod source;
 
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -133,17 +133,15 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
     };
     Indexer::default().run(model, &mut writer, source.items, &scope, |event| console.listen(&event))?;
     console.finish();
-    for file in source.unreadable {
-        eprintln!("left out: {}: {}", file.path, file.reason);
-    }
+    source.unreadable.iter().for_each(|file| eprintln!("left out: {}: {}", file.path, file.reason));
     Ok(path)
 }
 
 fn index_path(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let music =
         fs::canonicalize(&arguments.music).map_err(|error| format!("{}: {error}", arguments.music.display()))?;
-    let folder: &Path = &arguments.bundle.join("index");
-    fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let folder = arguments.bundle.join("index");
+    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // Paths may be longer than names of files.
     let name: String = music.file_name().unwrap_or_default().to_string_lossy().chars().take(40).collect();
     let path = xxh3_128(music.as_os_str().as_encoded_bytes());

@@ -1,6 +1,7 @@
 //! A run that is killed, stopped or loaded by other threads ends with the same weights, bit for bit.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
+mod small_run;
 mod wav;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use muscall_train::loss::{ContrastiveLoss, Loss, Weighting};
 use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use small_run::steps;
 use wav::write_wav;
 
 const DIR: &str = "MUSCALL_RESUME_TEST_DIR";
@@ -156,17 +158,6 @@ fn a_stopped_run_and_one_with_other_threads_end_the_same() {
     }
     train(dir.path(), &run("one"), 1, u64::MAX).unwrap();
     assert_same(&run("one"), &run("stopped"));
-}
-
-/// All that the log of the steps has but how fast they were.
-fn steps(run: &Path) -> Vec<String> {
-    let log = fs::read_to_string(run.join("steps.csv")).unwrap();
-    let rate = log.lines().next().unwrap().split(',').position(|column| column == "clips_per_s").unwrap();
-    let without = |line: &str| {
-        let columns = line.split(',').enumerate().filter(|&(index, _)| index != rate);
-        columns.map(|(_, column)| column).collect::<Vec<_>>().join(",")
-    };
-    log.lines().map(without).collect()
 }
 
 #[test]

@@ -19,6 +19,17 @@ use symphonia::core::units::Timestamp;
 
 use crate::{AudioError, guarded};
 
+/// Refuses a file of which the system gives no more bytes, since its disk is damaged or its network is gone: to go on would
+/// take the rest of it for lost, and what was read for all.
+pub(super) fn of_the_file<T>(path: &Path, result: Result<T, Error>) -> Result<Result<T, Error>, AudioError> {
+    match result {
+        Err(Error::IoError(source)) if source.raw_os_error().is_some() => {
+            Err(AudioError::Io { path: path.to_owned(), source })
+        }
+        result => Ok(result),
+    }
+}
+
 /// Where readers and decoders come from.
 #[derive(Clone, Copy)]
 pub(super) struct Readers {
@@ -56,6 +67,7 @@ impl Demuxer {
             let reader = (readers.probe)().probe(&hint, source, format, metadata)?;
             Ok((reader.format_info().format, reader))
         })?;
+        let opened = of_the_file(path, opened)?;
         Ok(opened.map(|(container, reader)| Self { path: path.to_owned(), readers, reader: Some(reader), container }))
     }
 
@@ -69,10 +81,11 @@ impl Demuxer {
         doing: &'static str,
         call: impl FnOnce(&mut dyn FormatReader) -> Result<T, Error>,
     ) -> Result<Result<T, Error>, AudioError> {
-        guarded(&self.path, doing, || match self.reader.as_deref_mut() {
+        let result = guarded(&self.path, doing, || match self.reader.as_deref_mut() {
             Some(reader) => call(reader),
             None => Err(Error::ResetRequired),
-        })
+        })?;
+        of_the_file(&self.path, result)
     }
 
     /// The track to decode, and what its codec needs to know.
@@ -134,11 +147,12 @@ pub(super) struct Block {
 
 impl Decoder {
     pub(super) fn decode(&mut self, packet: &Packet) -> Result<Result<Block, Error>, AudioError> {
-        guarded(&self.path, "decoding", || {
+        let result = guarded(&self.path, "decoding", || {
             let decoder = self.decoder.as_deref_mut().ok_or(Error::ResetRequired)?;
             let buffer = decoder.decode(packet)?;
             Ok(Block { sample_rate: buffer.spec().rate(), mono: mono(&buffer) })
-        })
+        })?;
+        of_the_file(&self.path, result)
     }
 
     /// Forgets the packets before.

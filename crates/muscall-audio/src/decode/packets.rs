@@ -12,7 +12,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
 use super::flac::{Frames, Header, Numbering};
-use super::foreign::Demuxer;
+use super::foreign::{Demuxer, of_the_file};
 use super::length::Lengths;
 use super::timeline::Timeline;
 use crate::AudioError;
@@ -157,7 +157,7 @@ impl Packets {
     fn read(&mut self) -> Result<Result<Option<Placed>, Error>, AudioError> {
         loop {
             let read = match &mut self.flac {
-                Some(frames) => frames.next_packet(),
+                Some(frames) => of_the_file(self.demuxer.path(), frames.next_packet())?,
                 None => self.demuxer.next_packet()?,
             };
             match read {
@@ -277,7 +277,8 @@ impl Packets {
     pub(super) fn seek(&mut self, frame: u64) -> Result<Option<i64>, AudioError> {
         self.ahead.clear();
         if let Some(frames) = &mut self.flac {
-            return Ok(frames.seek(frame).ok().map(|position| i64::try_from(position).unwrap_or(i64::MAX)));
+            let found = of_the_file(self.demuxer.path(), frames.seek(frame).map_err(Error::from))?;
+            return Ok(found.ok().map(|position| i64::try_from(position).unwrap_or(i64::MAX)));
         }
         let Ok(ticks) = self.demuxer.seek(self.track, self.timeline.ticks(frame))? else {
             return Ok(None);

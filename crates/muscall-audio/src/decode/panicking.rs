@@ -1,7 +1,9 @@
-//! Readers that panic, each at the place that the file names: no place takes a program down.
+//! Readers that panic or lose their disk, each at the place that the file names: no place takes a program down, and no
+//! file is taken for shorter than it is.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io;
 use std::sync::LazyLock;
 
 use symphonia::core::audio::{
@@ -28,6 +30,8 @@ use crate::AudioError;
 const FORMAT: FormatInfo = FormatInfo { format: FORMAT_ID_CAF, short_name: "test", long_name: "A test" };
 const PACKETS: i64 = 100;
 const BLOCK: u32 = 500;
+/// What a system says of a disk that gives no bytes.
+const EIO: i32 = 5;
 
 /// What is read and decoded, with the one place where that panics.
 struct Reader {
@@ -114,6 +118,9 @@ impl FormatReader for Reader {
         if self.next == PACKETS {
             return Ok(None);
         }
+        if self.place == "disk" && self.next == PACKETS / 2 {
+            return Err(io::Error::from_raw_os_error(EIO).into());
+        }
         let at = Timestamp::new(self.next * i64::from(BLOCK));
         self.next += 1;
         Ok(Some(Packet::new(0, at, Duration::from(BLOCK), vec![0; 4])))
@@ -171,6 +178,9 @@ impl AudioDecoder for Decoder {
 
     fn decode_ref(&mut self, _: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
         panic_at(&self.place, "decode");
+        if self.place == "disk while decoding" {
+            return Err(io::Error::from_raw_os_error(EIO).into());
+        }
         Ok(self.buffer.as_generic_audio_buffer_ref())
     }
 
@@ -249,4 +259,25 @@ fn a_reader_that_panics_anywhere_refuses_the_file_by_name() {
             assert!(text.contains("muscall-audio/src/decode/panicking.rs:"), "{text}");
         }
     }
+}
+
+#[test]
+fn a_disk_that_fails_in_the_middle_makes_no_short_file() {
+    let readers = Readers { probe, codecs };
+    let folder = tempfile::tempdir().unwrap();
+    for (place, at) in [("disk", 30_000), ("disk while decoding", 0)] {
+        let path = folder.path().join("a.test");
+        fs::write(&path, format!("PANIC {place}\n")).unwrap();
+        for options in [DecodeOptions::default(), DecodeOptions::default().with_span(at, 100)] {
+            let error = decode_with(&path, &options, readers).unwrap_err();
+            let is_named = matches!(&error, AudioError::Io { path: named, source } if *named == path && source.raw_os_error() == Some(EIO));
+            assert!(is_named, "{place}: {error}");
+        }
+    }
+    let path = folder.path().join("a.test");
+    fs::write(&path, "PANIC disk\n").unwrap();
+    assert!(matches!(count_with(&path, &DecodeOptions::default(), readers), Err(AudioError::Io { .. })));
+    // What lies before is sound.
+    let span = DecodeOptions::default().with_span(0, 20_000);
+    assert_eq!(decode_with(&path, &span, readers).unwrap().waveform.len(), 20_000);
 }

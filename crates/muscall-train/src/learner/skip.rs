@@ -2,8 +2,8 @@
 
 use muscall_model::weights::{RunningStatistics, with_running_statistics};
 
-use super::underway::StepFacts;
 use super::run::Run;
+use super::underway::StepFacts;
 use crate::TrainError;
 use crate::event::SkippedStep;
 use crate::loss_scale::LossScale;
