@@ -22,6 +22,9 @@ pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, Trai
     ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(|source| TrainError::csv(path, source))
 }
 
+/// Bytes of a line that are looked at; names of files are shorter.
+const MAX_LINE: usize = 1 << 13;
+
 /// A quote that makes one text of many rows.
 #[derive(Debug, PartialEq, Eq)]
 struct StrayQuote {
@@ -44,13 +47,13 @@ enum Place {
 /// Finds the first quote at the start of a cell that is not closed where a cell ends: one of two stray quotes, or of
 /// one. Readers take all rows up to the next quote for the text of that cell.
 ///
-/// Where a quoted text of several lines has a line with as many delimiters as the header, it is a row that was
-/// swallowed: texts have line breaks, but not the shape of their table.
+/// Where a quoted text of several lines has a line with as many delimiters as the header and the name of an audio file
+/// among them, it is a row that was swallowed: texts have line breaks, but not the shape of their table.
 fn stray_quote(file: impl Read, delimiter: u8) -> std::io::Result<Option<StrayQuote>> {
     let (mut place, mut line, mut opened) = (Place::Start, 1, 1);
     let (mut header, mut in_header) = (0, true);
-    // Delimiters in the present line of a quoted text; of its first line only a part is inside.
-    let mut delimiters = 0;
+    // The present line of a quoted text, and its delimiters; of its first line only a part is inside.
+    let (mut text, mut delimiters) = (Vec::new(), 0);
     let mut swallowed = false;
     for byte in BufReader::with_capacity(1 << 16, file).bytes() {
         let byte = byte?;
@@ -79,13 +82,22 @@ fn stray_quote(file: impl Read, delimiter: u8) -> std::io::Result<Option<StrayQu
             header += usize::from(in_header && place != Place::Quoted);
         }
         if byte == b'\n' {
-            let is_whole_line = line > opened;
-            swallowed |= place == Place::Quoted && is_whole_line && header > 0 && delimiters == header;
+            let is_row = || header > 0 && delimiters == header && names_audio(&text, delimiter);
+            swallowed |= place == Place::Quoted && line > opened && is_row();
             in_header &= place == Place::Quoted;
             (line, delimiters) = (line + 1, 0);
+            text.clear();
+        } else if place == Place::Quoted && text.len() < MAX_LINE {
+            text.push(byte);
         }
     }
     Ok((place == Place::Quoted).then_some(StrayQuote { opened, until: None }))
+}
+
+/// Whether a cell of a line is the name of an audio file.
+fn names_audio(line: &[u8], delimiter: u8) -> bool {
+    let mut cells = line.split(|&byte| byte == delimiter).filter_map(|cell| str::from_utf8(cell).ok());
+    cells.any(|cell| muscall_audio::has_audio_extension(Path::new(cell.trim())))
 }
 
 #[cfg(test)]

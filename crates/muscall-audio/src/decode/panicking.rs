@@ -265,10 +265,10 @@ fn a_reader_that_panics_anywhere_refuses_the_file_by_name() {
 fn a_disk_that_fails_in_the_middle_makes_no_short_file() {
     let readers = Readers { probe, codecs };
     let folder = tempfile::tempdir().unwrap();
-    for (place, at) in [("disk", 30_000), ("disk while decoding", 0)] {
+    for place in ["disk", "disk while decoding"] {
         let path = folder.path().join("a.test");
         fs::write(&path, format!("PANIC {place}\n")).unwrap();
-        for options in [DecodeOptions::default(), DecodeOptions::default().with_span(at, 100)] {
+        for options in [DecodeOptions::default(), DecodeOptions::default().with_span(20_000, 10_000)] {
             let error = decode_with(&path, &options, readers).unwrap_err();
             let is_named = matches!(&error, AudioError::Io { path: named, source } if *named == path && source.raw_os_error() == Some(EIO));
             assert!(is_named, "{place}: {error}");
