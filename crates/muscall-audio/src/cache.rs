@@ -86,11 +86,12 @@ impl AudioCache {
         if let Some(clip) = find(&place, source.path, &now).and_then(|found| read(found, position, config).ok()) {
             return Ok(clip);
         }
-        // A directory, a pipe or an empty file has no probe; decoding says what is wrong with it.
+        // Of what has no probe, such as a directory or a file that changes just now, nothing is kept; decoding says what
+        // is wrong with it.
         let file = FileState::with_probe(source.path);
         let whole = ClipSource::read(source, config)?;
-        if self.failure.get().is_none()
-            && let Err((path, source)) = self.add(source.path, file.map_err(io)?, &whole, &place)
+        if let (Ok(file), None) = (file, self.failure.get())
+            && let Err((path, source)) = self.add(source.path, file, &whole, &place)
         {
             let _ = self.failure.set(AudioError::Io { path, source });
         }
