@@ -11,10 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use muscall::audio::AugmentConfig;
-use muscall::model::audio::AudioEncoderConfig;
-use muscall::model::sentence;
-use muscall::model::text::TextEncoderConfig;
-use muscall::train::loss::Loss;
+use muscall::model::audio::{CrnnConfig, ResNetConfig};
+use muscall::model::text::{SentenceTowerConfig, TransformerConfig, WordVectorsConfig, bert};
+use muscall::train::loss::{ContrastiveLoss, Weighting};
 use muscall::{Device, Event, Learner, Manifest, Muscall, Recipe, Split, evaluate};
 use small_sentence_model::{small_config, write_small_sentence_model};
 
@@ -42,23 +41,28 @@ fn shrink(mut recipe: Recipe, sentence_model: &Path, word_vectors: &Path) -> Rec
     recipe.model.clip_s = 1.0;
     recipe.data.threads = 2;
     recipe.validation.gallery = 6;
-    match &mut recipe.model.audio {
-        AudioEncoderConfig::ResNet(audio) => (audio.width, audio.hidden) = (2, 16),
-        AudioEncoderConfig::Crnn(audio) => audio.channels = 2,
-    }
-    match &mut recipe.model.text {
-        TextEncoderConfig::Transformer(text) => (text.width, text.heads) = (16, 2),
-        TextEncoderConfig::Sentence(text) => {
-            text.model = sentence_model.display().to_string();
-            text.encoder = small_config();
-        }
-        TextEncoderConfig::WordVectors(text) => text.file = word_vectors.to_owned(),
-    }
-    if let Loss::Contrastive(loss) = &mut recipe.loss
-        && let Some(weighting) = &mut loss.weighting
+    let audio = &recipe.model.audio;
+    recipe.model.audio = match (audio.downcast_ref::<ResNetConfig>(), audio.downcast_ref::<CrnnConfig>()) {
+        (Some(resnet), _) => ResNetConfig { width: 2, hidden: 16, ..resnet.clone() }.into(),
+        (_, Some(crnn)) => CrnnConfig { channels: 2, ..crnn.clone() }.into(),
+        _ => panic!("{audio:?}"),
+    };
+    let model = sentence_model.display().to_string();
+    let text = &recipe.model.text;
+    recipe.model.text = if let Some(text) = text.downcast_ref::<TransformerConfig>() {
+        text.clone().with_width(16, 2).into()
+    } else if let Some(text) = text.downcast_ref::<SentenceTowerConfig>() {
+        SentenceTowerConfig { model: model.clone(), encoder: small_config(), ..text.clone() }.into()
+    } else {
+        let text = text.downcast_ref::<WordVectorsConfig>().unwrap();
+        WordVectorsConfig { file: word_vectors.to_owned(), ..text.clone() }.into()
+    };
+    if let Some(loss) = recipe.loss.downcast_ref::<ContrastiveLoss>()
+        && let Some(weighting) = &loss.weighting
     {
-        assert_eq!(weighting.model, sentence::DEFAULT_MODEL);
-        weighting.model = sentence_model.display().to_string();
+        assert_eq!(weighting.model, bert::DEFAULT_MODEL);
+        let weighting = Some(Weighting { model, ..weighting.clone() });
+        recipe.loss = ContrastiveLoss { weighting, ..loss.clone() }.into();
     }
     recipe
 }
@@ -132,7 +136,8 @@ fn a_recipe_changes_what_it_says_and_nothing_else() {
     expected.data.augment = AugmentConfig::none();
     assert_eq!(plain, expected);
     let deep = read("figure3/depth_12.toml");
-    assert!(matches!(&deep.model.text, TextEncoderConfig::Transformer(text) if text.depth == 12 && text.width == 512));
+    let text: &TransformerConfig = deep.model.text.downcast_ref().unwrap();
+    assert!(text.depth == 12 && text.width == 512);
     // What a run writes down is read back as the same recipe.
     let dir = tempfile::tempdir().unwrap();
     for path in recipes() {

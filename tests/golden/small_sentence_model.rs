@@ -3,11 +3,20 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use muscall_model::sentence::MiniLmConfig;
+use muscall_model::text::bert::BertConfig;
 use muscall_model::weights::{state_of, write_safetensors};
 
-pub fn small_config() -> MiniLmConfig {
-    MiniLmConfig { width: 16, depth: 2, heads: 2, mlp: 32, vocabulary: 64, positions: 32, context: 32, dropout: 0.1 }
+pub fn small_config() -> BertConfig {
+    BertConfig {
+        width: 16,
+        depth: 2,
+        heads: 2,
+        mlp: 32,
+        vocabulary: 64,
+        positions: 32,
+        context: 32,
+        ..BertConfig::default()
+    }
 }
 
 pub fn write_small_sentence_model(dir: &Path) {
@@ -69,8 +78,8 @@ pub fn write_small_sentence_model(dir: &Path) {
             "pair": [],
             "special_tokens": { "[CLS]": { "id": "[CLS]", "ids": [2], "tokens": ["[CLS]"] },
                 "[SEP]": { "id": "[SEP]", "ids": [3], "tokens": ["[SEP]"] } } },
-        "decoder": { "type": "WordPiece", "prefix": "##", "cleanup": true },
-        "model": { "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+        "decoder": { "type": "SentenceTokenizer", "prefix": "##", "cleanup": true },
+        "model": { "type": "SentenceTokenizer", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100, "vocab": vocabulary },
     });
     std::fs::write(dir.join("tokenizer.json"), tokenizer.to_string()).unwrap();

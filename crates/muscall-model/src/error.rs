@@ -141,7 +141,7 @@ pub enum ModelError {
     },
     /// The tokenizer cannot be built, read or written.
     #[error(transparent)]
-    Tokenizer(#[from] crate::text::tokenizer::TokenizerError),
+    Tokenizer(#[from] crate::text::TokenizerError),
     /// An audio file, or the frontend's configuration.
     #[error(transparent)]
     Audio(#[from] muscall_audio::AudioError),
@@ -177,12 +177,11 @@ impl ModelError {
         }
     }
 
-    pub(crate) fn check(
-        valid: bool,
-        field: &'static str,
-        found: impl Display,
-        expected: &'static str,
-    ) -> Result<(), Self> {
+    /// The error of a field that is not valid, for a tower's [`validate`](crate::tower::TowerConfig::validate).
+    ///
+    /// # Errors
+    /// [`Config`](Self::Config) unless `valid`.
+    pub fn check(valid: bool, field: &'static str, found: impl Display, expected: &'static str) -> Result<(), Self> {
         if valid {
             return Ok(());
         }

@@ -10,30 +10,32 @@
 mod activations;
 pub mod audio;
 mod bundle;
-mod embed;
+mod dual_encoder;
 mod embedding;
 mod error;
+mod finite;
 mod inference;
 mod layers;
 mod muscall;
 mod precision;
 mod replace;
-#[cfg(feature = "sentence")]
-pub mod sentence;
 mod space;
 pub mod text;
+pub mod tower;
 pub mod weights;
 mod windows;
 
 pub use activations::Activations;
 pub use audio::AudioBatch;
-pub use bundle::Muscall;
+pub use bundle::weights_file;
+pub use dual_encoder::{DualEncoder, LOGIT_SCALE, MuscallConfig, OtherLengths, Temperature, WindowPooling};
 pub use embedding::{AudioEmbedding, Embeddings, Ranking, TextEmbedding};
 pub use error::{Differences, ModelError};
-pub use layers::{NormGroup, with_norm_group};
-pub use muscall::{DualEncoder, MuscallConfig, OtherLengths, Temperature, WindowPooling};
+pub use layers::{Activation, Head, HeadConfig, NormGroup, with_norm_group};
+pub use muscall::Muscall;
 pub use muscall_kernels::keep_freed_memory;
 pub use precision::Precision;
+pub use space::Description;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
 

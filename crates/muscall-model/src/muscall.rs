@@ -1,300 +1,390 @@
-//! The model of the paper on one page: two encoders, two projections, one temperature.
+//! A trained model: from files, clips and words to embeddings.
 
-use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor};
-use muscall_audio::LogMelConfig;
-use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-use crate::audio::{AudioBatch, AudioEncoder, AudioEncoderConfig, CrnnConfig, ResNetConfig};
-use crate::layers::Linear;
-use crate::text::{TextBatch, TextEncoder, TextEncoderConfig, TransformerConfig, WordVectorsConfig};
-use crate::{Activations, ModelError, Precision};
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, TensorData};
+use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, LogMelExtractor, crop_or_pad, load_clip, load_whole};
+use muscall_retrieval::{Embeddings, Fingerprint, mean_direction};
+use rayon::prelude::*;
 
-/// The temperature τ that divides cosine similarities in the contrastive loss.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Temperature {
-    /// Learned from this start, as a logit scale ln(1/τ); the learner keeps exp of it ≤ 100.
-    Learned(f64),
-    /// Never updated.
-    Fixed(f64),
-}
+use crate::audio::AudioBatch;
+use crate::bundle;
+use crate::dual_encoder::{DualEncoder, MuscallConfig, OtherLengths, WindowPooling};
+use crate::finite::{append, append_tensor};
+use crate::inference::PackedEncoders;
+use crate::space::name_of;
+use crate::text::TextFrontend;
+use crate::weights::state_of;
+use crate::windows::{Piece, clip_of, pieces, window_starts};
+use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
 
-impl Temperature {
-    /// τ at the start of training.
-    pub fn initial(self) -> f64 {
-        let (Self::Learned(tau) | Self::Fixed(tau)) = self;
-        tau
-    }
-}
+/// Clips that go through the audio encoder together.
+const AUDIO_BATCH: usize = 8;
+/// Captions that go through the text encoder together.
+const TEXT_BATCH: usize = 32;
 
-/// Configuration of a whole model: frontend, both encoders, joint space.
+/// A trained model with all that it needs to embed files and words.
 ///
-/// # Source
-/// Section 3 of the paper.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MuscallConfig {
-    /// Seconds of audio that the model is trained on and, by default, hears of a file.
-    pub clip_s: f64,
-    /// Dimensions of the joint space.
-    pub projection_dim: usize,
-    /// Whether a linear projection follows each encoder. Without, both must give vectors of
-    /// `projection_dim` dimensions, as in the DCASE baseline.
-    #[serde(default = "yes")]
-    pub project: bool,
-    /// τ of the contrastive loss.
-    pub temperature: Temperature,
-    /// Waveform to log-mel.
-    pub log_mel: LogMelConfig,
-    /// Log-mel to vector.
-    pub audio: AudioEncoderConfig,
-    /// Caption to vector.
-    pub text: TextEncoderConfig,
-    /// What happens to audio that is not `clip_s` long.
-    #[serde(default)]
-    pub other_lengths: OtherLengths,
-    /// From the start of a window that an index keeps to that of the next one; half of `clip_s` if it is
-    /// not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment_hop_s: Option<f64>,
+/// On disk it is a *bundle*: a directory with `config.json` (the configuration and the
+/// fingerprint of the frontend), `weights.safetensors` and `tokenizer.json`; one with a frozen text
+/// encoder has that in `sentence/` or `word_vectors.bin`.
+///
+/// # Example
+/// ```no_run
+/// use muscall_model::Muscall;
+///
+/// # fn main() -> Result<(), muscall_model::ModelError> {
+/// let model = Muscall::load("runs/quickstart", &Default::default())?;
+/// let music = model.embed_audio(["rain.mp3", "march.flac"])?;
+/// let words = model.embed_text(["calm solo piano"])?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Muscall {
+    config: MuscallConfig,
+    model: DualEncoder,
+    text_frontend: TextFrontend,
+    frontend: Arc<LogMelExtractor>,
+    device: Device,
+    /// Packed when it is first needed, and shared by clones.
+    packed: Arc<OnceLock<PackedEncoders>>,
+    /// Whether the kernels may be used.
+    kernels: bool,
 }
 
-fn yes() -> bool {
-    true
-}
-
-/// How audio of another length than that of training is embedded. At the length of training both
-/// give the same.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
-pub enum OtherLengths {
-    /// As a whole; the positions of the attention pooling are interpolated.
-    #[default]
-    Interpolate,
-    /// In windows of `clip_s`, the last one ending where the audio ends.
-    Windows {
-        /// From the start of a window to that of the next one.
-        hop_s: f64,
-        /// How their embeddings become one.
-        #[serde(default)]
-        pooling: WindowPooling,
-    },
-}
-
-/// How the embeddings of several windows become one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WindowPooling {
-    /// Their mean, normalised again.
-    #[default]
-    Mean,
-}
-
-impl MuscallConfig {
-    /// The given encoders on 20 s clips, with a joint space of 512 dimensions.
-    pub fn new(audio: impl Into<AudioEncoderConfig>, text: impl Into<TextEncoderConfig>) -> Self {
-        let (audio, text) = (audio.into(), text.into());
-        Self {
-            clip_s: 20.0,
-            projection_dim: 512,
-            project: true,
-            temperature: Temperature::Learned(0.07),
-            log_mel: LogMelConfig::default(),
-            audio,
-            text,
-            other_lengths: OtherLengths::default(),
-            segment_hop_s: None,
-        }
-    }
-
-    /// What was released: width 16, four text layers, and mel bands up to 11,025 Hz.
-    pub fn released() -> Self {
-        Self { log_mel: LogMelConfig::released(), ..Self::new(ResNetConfig::new(16), TransformerConfig::new(4)) }
-    }
-
-    /// What the paper describes: a ResNet-50 of width 64, four text layers.
-    pub fn resnet50() -> Self {
-        Self::new(ResNetConfig::new(64), TransformerConfig::new(4))
-    }
-
-    /// Small enough to learn a few dozen clips in two minutes on two cores.
-    pub fn tiny() -> Self {
-        let audio = ResNetConfig::new(8).with_hidden(128);
-        let text = TransformerConfig::new(1).with_width(64, 4).with_dropout(0.3);
-        Self { clip_s: 6.0, projection_dim: 64, log_mel: LogMelConfig::new(64), ..Self::new(audio, text) }
-    }
-
-    /// The baseline of the paper's Table 1: a recurrent network against averaged word vectors,
-    /// which are in the given file.
-    pub fn dcase(word_vectors: impl Into<std::path::PathBuf>) -> Self {
-        let text = WordVectorsConfig::new(word_vectors);
-        let (projection_dim, log_mel) = (text.dim, LogMelConfig::dcase());
-        Self { projection_dim, project: false, log_mel, ..Self::new(CrnnConfig::default(), text) }
-    }
-
-    /// Replaces the seconds of audio.
-    #[must_use]
-    pub fn with_clip_s(mut self, clip_s: f64) -> Self {
-        self.clip_s = clip_s;
-        self
-    }
-
-    /// Replaces the frontend.
-    #[must_use]
-    pub fn with_log_mel(mut self, log_mel: LogMelConfig) -> Self {
-        self.log_mel = log_mel;
-        self
-    }
-
-    /// Replaces the dimensions of the joint space.
-    #[must_use]
-    pub fn with_projection_dim(mut self, projection_dim: usize) -> Self {
-        self.projection_dim = projection_dim;
-        self
-    }
-
-    /// Replaces what happens to audio of other lengths.
-    #[must_use]
-    pub fn with_other_lengths(mut self, other_lengths: OtherLengths) -> Self {
-        self.other_lengths = other_lengths;
-        self
-    }
-
-    /// Replaces the seconds from the start of an index's window to that of the next one.
-    #[must_use]
-    pub fn with_segment_hop_s(mut self, segment_hop_s: f64) -> Self {
-        self.segment_hop_s = Some(segment_hop_s);
-        self
-    }
-
-    /// Seconds from the start of an index's window to that of the next one.
-    pub fn segment_hop_s(&self) -> f64 {
-        self.segment_hop_s.unwrap_or(self.clip_s / 2.0)
-    }
-
-    /// Replaces the temperature.
-    #[must_use]
-    pub fn with_temperature(mut self, temperature: Temperature) -> Self {
-        self.temperature = temperature;
-        self
-    }
-
-    /// Samples of a clip at the frontend's rate.
-    pub fn clip_samples(&self) -> usize {
-        (self.clip_s * f64::from(self.log_mel.sample_rate)).round() as usize
-    }
-
-    /// # Errors
-    /// [`ModelError::Config`] or [`ModelError::Audio`] for the first field out of range.
-    pub fn validate(&self) -> Result<(), ModelError> {
-        let length = self.clip_s.is_finite() && self.clip_s > 0.0 && self.clip_s <= 3600.0;
-        ModelError::check(length, "clip_s", self.clip_s, "above 0 and at most 3600")?;
-        let dim = self.projection_dim;
-        ModelError::check(dim >= 1, "projection_dim", dim, "at least 1")?;
-        let tau = self.temperature.initial();
-        let valid = tau.is_finite() && (0.01..=100.0).contains(&tau);
-        ModelError::check(valid, "temperature", tau, "from 0.01 (logit scale 100) to 100")?;
-        if let OtherLengths::Windows { hop_s, .. } = self.other_lengths {
-            let valid = hop_s > 0.0 && hop_s <= self.clip_s;
-            ModelError::check(valid, "other_lengths.hop_s", hop_s, "above 0 and at most clip_s")?;
-        }
-        let (hop_s, clip_s) = (self.segment_hop_s(), self.clip_s);
-        ModelError::check(hop_s > 0.0 && hop_s <= clip_s, "segment_hop_s", hop_s, "above 0 and at most clip_s")?;
-        self.log_mel.validate()?;
-        self.audio.validate()?;
-        self.text.validate()?;
-        for (field, encoder) in [("audio", self.audio.output_dim()), ("text", self.text.output_dim())] {
-            let fits = self.project || encoder == dim;
-            let found = format!("{encoder} dimensions");
-            ModelError::check(fits, field, found, "of projection_dim dimensions, or `project` must be true")?;
-        }
-        Ok(())
-    }
-
-    /// Builds the model with random weights.
+impl Muscall {
+    /// A model in memory, for inference on the device that it lives on.
     ///
     /// # Errors
-    /// As [`validate`](Self::validate).
-    pub fn init(&self, device: &Device) -> Result<DualEncoder, ModelError> {
-        self.validate()?;
-        let frames = self.log_mel.frames(self.clip_samples());
-        let projection = |inputs: usize| {
-            let std = (inputs as f64).powf(-0.5);
-            self.project.then(|| Linear::normal(inputs, self.projection_dim, false, std, device))
-        };
-        let logit_scale = (1.0 / self.temperature.initial()).ln() as f32;
-        Ok(DualEncoder {
-            audio: self.audio.init(self.log_mel.n_mels, frames, device)?,
-            text: self.text.init(device)?,
-            audio_projection: projection(self.audio.output_dim()),
-            text_projection: projection(self.text.output_dim()),
-            logit_scale: Param::from_data([logit_scale], device),
-        })
+    /// [`ModelError::Config`] or [`ModelError::Audio`] if the configuration is not valid.
+    pub fn new(
+        config: MuscallConfig,
+        model: &DualEncoder,
+        text_frontend: impl Into<TextFrontend>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        config.validate()?;
+        let frontend = config.log_mel.init()?.into();
+        let device = device.clone().without_autodiff();
+        // Trained in whatever numbers, it embeds in 32 bits unless it is asked to do otherwise.
+        let model = model.valid().to_device(&device).with_precision(Precision::F32);
+        let (packed, kernels) = (Arc::default(), true);
+        Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
     }
-}
 
-/// The dual encoder: music and text into one space, where cosine is similarity.
-#[derive(Module, Debug)]
-pub struct DualEncoder {
-    /// Log-mel to a vector.
-    pub audio: AudioEncoder,
-    /// Caption to a vector.
-    pub text: TextEncoder,
-    /// Into the joint space, without bias.
-    pub audio_projection: Option<Linear>,
-    /// Into the joint space, without bias.
-    pub text_projection: Option<Linear>,
-    /// ln(1/τ), `[1]`.
-    pub logit_scale: Param<Tensor<1>>,
-}
+    /// Reads a bundle.
+    ///
+    /// # Errors
+    /// [`ModelError::Bundle`] and others with the name of the file that is missing, damaged or does
+    /// not fit the rest; [`ModelError::Frontend`] if this version's frontend differs; [`ModelError::Words`] if
+    /// tokenizer, sentence encoder or word vectors are not those that it was saved with.
+    pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
+        let device = device.clone().without_autodiff();
+        let (config, model, text_frontend) = bundle::read(dir.as_ref(), &device).map_err(ModelError::in_bundle)?;
+        Self::new(config, &model, text_frontend, &device).map_err(ModelError::in_bundle)
+    }
 
-impl DualEncoder {
-    /// In which numbers the encoders compute. Parameters stay in 32 bits, and so do embeddings.
+    /// Writes a bundle over one that stands there. If this ends half-way, the directory holds the old one, the new
+    /// one, or none that can be loaded: never the weights of one with the configuration of another.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] with the file that cannot be written.
+    pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
+        bundle::write(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
+    }
+
+    /// The same model, taking audio that is not `clip_s` long in windows, one every
+    /// [`segment_hop_s`](MuscallConfig::segment_hop_s).
     #[must_use]
-    pub fn with_precision(self, precision: Precision) -> Self {
-        Self { audio: self.audio.with_precision(precision), text: self.text.with_precision(precision), ..self }
+    pub fn in_windows(&self) -> Self {
+        let hop_s = self.config.segment_hop_s();
+        let config =
+            self.config.clone().with_other_lengths(OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean });
+        Self { config, ..self.clone() }
     }
 
+    /// The same model, embedding with our own kernels on a CPU (the default) or with burn's
+    /// operators as on any other device. They agree to a few units of the last place.
+    #[must_use]
+    pub fn with_kernels(mut self, kernels: bool) -> Self {
+        self.kernels = kernels;
+        self
+    }
+
+    /// The same model, computing in other numbers. Those of 16 bits are for GPUs; our own kernels are for 32.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        self.model = self.model.with_precision(precision);
+        self.kernels &= precision == Precision::F32;
+        self
+    }
+
+    /// The encoders that there are kernels for here.
+    pub(crate) fn packed(&self) -> Option<&PackedEncoders> {
+        self.kernels.then(|| self.packed.get_or_init(|| PackedEncoders::new(&self.config, &self.model, &self.device)))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &MuscallConfig {
+        &self.config
+    }
+
+    /// The network.
+    pub fn model(&self) -> &DualEncoder {
+        &self.model
+    }
+
+    /// Captions to what the text encoder reads.
+    pub fn text_frontend(&self) -> &TextFrontend {
+        &self.text_frontend
+    }
+
+    /// Waveform to log-mel.
+    pub fn frontend(&self) -> &LogMelExtractor {
+        &self.frontend
+    }
+
+    /// Where the network computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Identifies this model's embedding space: embeddings with different fingerprints must not be compared.
+    ///
+    /// In it is what changes a vector: weights, frontend, the sizes of both encoders, windows, and the content of
+    /// tokenizer, frozen encoder or word vectors. Dropout, temperature, what is frozen and other matters of training
+    /// are not. What was kept under a name that an earlier version gave the same model is accepted.
+    pub fn fingerprint(&self) -> Fingerprint {
+        name_of(&self.config, &state_of(&self.model), &self.text_frontend.fingerprint())
+    }
+
+    /// Embeds the middle `clip_s` seconds of each file.
+    ///
+    /// The embedding of a file does not depend on the other files, their order or the number of
+    /// threads.
+    ///
     /// # Shapes
-    /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
-    pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
-        normalise(project(&self.audio_projection, self.audio.forward(audio)))
+    /// - returns `[files, projection_dim]`, unit norm, in the order given.
+    /// # Errors
+    /// [`ModelError::Audio`] for the first file that cannot be decoded, with its name. To go on
+    /// without such files, load clips one by one and use [`embed_loaded`](Self::embed_loaded).
+    pub fn embed_audio<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
+        let config = self.clip_config();
+        self.embed_files(paths.as_ref(), |path| load_clip(path, CropPosition::Central, &config))
     }
 
+    /// Embeds the whole of each file, as the configuration's
+    /// [`other_lengths`](crate::MuscallConfig::other_lengths) says. A file of `clip_s` seconds has
+    /// the embedding that [`embed_audio`](Self::embed_audio) gives.
+    ///
     /// # Shapes
-    /// - returns `[batch, projection_dim]`, unit norm.
-    pub fn embed_text(&self, text: impl Into<TextBatch>) -> Tensor<2> {
-        normalise(project(&self.text_projection, self.text.forward(text)))
+    /// - returns `[files, projection_dim]`, unit norm, in the order given.
+    /// # Errors
+    /// As [`embed_audio`](Self::embed_audio).
+    pub fn embed_whole<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
+        let config = self.clip_config();
+        self.embed_files(paths.as_ref(), |path| load_whole(path, &config))
     }
 
-    /// What comes out of the parts of both encoders, the embeddings last.
-    pub fn activations(&self, audio: impl Into<AudioBatch>, text: impl Into<TextBatch>) -> Activations {
-        let mut seen = Activations::default();
-        let features = self.audio.run(audio.into(), Some(&mut seen));
-        seen.add("audio", features.clone());
-        let text_features = self.text.run(text.into(), Some(&mut seen));
-        seen.add("text", text_features.clone());
-        seen.add("audio embedding", normalise(project(&self.audio_projection, features.detach())));
-        seen.add("text embedding", normalise(project(&self.text_projection, text_features.detach())));
-        seen
+    fn embed_files<P: AsRef<Path> + Sync>(
+        &self,
+        paths: &[P],
+        load: impl Fn(&Path) -> Result<Clip, muscall_audio::AudioError> + Sync,
+    ) -> Result<AudioEmbedding, ModelError> {
+        let mut values = Vec::new();
+        for paths in paths.chunks(AUDIO_BATCH) {
+            let clips: Result<Vec<_>, _> = paths.par_iter().map(|path| load(path.as_ref())).collect();
+            let before = values.len() / self.config().projection_dim;
+            let embedded = self.embed_loaded(&clips?).map_err(|error| error.with_index(|index| before + index))?;
+            values.extend_from_slice(embedded.values());
+        }
+        Ok(AudioEmbedding::new(values, self.config().projection_dim))
     }
 
-    /// exp(logit scale) = 1/τ, `[1]`.
-    pub fn scale(&self) -> Tensor<1> {
-        self.logit_scale.val().exp()
+    /// Embeds waveforms at the model's sample rate, each `clip_s` long or not.
+    ///
+    /// # Shapes
+    /// - returns `[clips, projection_dim]`, unit norm.
+    /// # Errors
+    /// [`ModelError::Audio`] for an empty clip, [`ModelError::Config`] for one that is too short.
+    pub fn embed_clips<C: AsRef<[f32]> + Sync>(&self, clips: &[C]) -> Result<AudioEmbedding, ModelError> {
+        self.embed_pieces(clips, |clip| (clip.as_ref(), clip.as_ref().len()))
     }
-}
 
-fn project(projection: &Option<Linear>, x: Tensor<2>) -> Tensor<2> {
-    match projection {
-        Some(projection) => projection.forward(x),
-        None => x,
+    /// Embeds clips as [`load_clip`] gives them.
+    ///
+    /// # Shapes
+    /// - returns `[clips, projection_dim]`, unit norm.
+    /// # Errors
+    /// As [`embed_clips`](Self::embed_clips).
+    pub fn embed_loaded(&self, clips: &[Clip]) -> Result<AudioEmbedding, ModelError> {
+        self.embed_pieces(clips, |clip| (&clip.samples, clip.valid))
     }
-}
 
-/// Rows divided by their Euclidean norm.
-pub(crate) fn normalise(x: Tensor<2>) -> Tensor<2> {
-    let norm = x.clone().square().sum_dim(1).sqrt();
-    x / norm
+    /// Embeds spectrograms of one length, as [`frontend`](Self::frontend) gives them.
+    ///
+    /// # Shapes
+    /// - each: `[n_mels, frames]`; returns `[clips, projection_dim]`, unit norm.
+    /// # Errors
+    /// [`ModelError::Config`] if they have other bands, different lengths or too few frames.
+    pub fn embed_log_mels(&self, mels: &[&[f32]]) -> Result<AudioEmbedding, ModelError> {
+        let (bands, dim) = (self.config().log_mel.n_mels, self.config().projection_dim);
+        let values = mels.first().map_or(0, |mel| mel.len());
+        let whole = values.is_multiple_of(bands) && mels.iter().all(|mel| mel.len() == values);
+        ModelError::check(whole, "log_mel.n_mels", bands, "the bands of spectrograms of one length")?;
+        let mut rows = Vec::with_capacity(mels.len() * dim);
+        for batch in mels.chunks(AUDIO_BATCH) {
+            self.embed_batch(batch, None, &mut rows)?;
+        }
+        Ok(AudioEmbedding::new(rows, dim))
+    }
+
+    fn embed_pieces<C: Sync>(
+        &self,
+        clips: &[C],
+        samples: impl Fn(&C) -> (&[f32], usize) + Sync,
+    ) -> Result<AudioEmbedding, ModelError> {
+        let dim = self.config().projection_dim;
+        let pieces: Vec<Vec<Piece<'_>>> = clips.iter().map(|clip| pieces(self.config(), samples(clip))).collect();
+        let flat: Vec<&Piece<'_>> = pieces.iter().flatten().collect();
+        let mels: Result<Vec<(LogMel, usize)>, ModelError> =
+            flat.par_iter().map(|piece| Ok((self.frontend().extract(&piece.samples)?, piece.valid))).collect();
+        let mels = mels?;
+        let mut rows = Vec::with_capacity(mels.len() * dim);
+        // Clips of one length go together.
+        for run in mels.chunk_by(|(a, _), (b, _)| a.frames() == b.frames()) {
+            for batch in run.chunks(AUDIO_BATCH) {
+                let valid = batch.iter().map(|(_, valid)| self.config().log_mel.frames(*valid)).collect();
+                let mels: Vec<&[f32]> = batch.iter().map(|(mel, _)| mel.values()).collect();
+                let embedded = self.embed_batch(&mels, Some(valid), &mut rows);
+                embedded.map_err(|error| error.with_index(|piece| clip_of(piece, &pieces)))?;
+            }
+        }
+        let mut rows = rows.as_slice();
+        let mut values = Vec::with_capacity(clips.len() * dim);
+        for pieces in &pieces {
+            let (own, rest) = rows.split_at(pieces.len() * dim);
+            values.extend(mean_direction(Embeddings::new(own, dim)?));
+            rows = rest;
+        }
+        Ok(AudioEmbedding::new(values, dim))
+    }
+
+    /// Adds the embeddings of spectrograms of one length, of which so many frames are no padding.
+    fn embed_batch(
+        &self,
+        mels: &[&[f32]],
+        valid_frames: Option<Vec<usize>>,
+        rows: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        let n_mels = self.config().log_mel.n_mels;
+        let frames = mels[0].len() / n_mels;
+        let long = frames >= self.config().audio.min_frames();
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        if let Some(audio) = self.packed().and_then(|packed| packed.audio.as_ref()) {
+            return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
+        }
+        let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
+        let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
+        append_tensor(rows, self.model().embed_audio(batch), "audio")
+    }
+
+    /// A whole file as the windows that an index keeps of it: `clip_s` long, one every
+    /// [`segment_hop_s`](crate::MuscallConfig::segment_hop_s), the last one ending where the audio ends.
+    ///
+    /// The normalised mean of their embeddings is that of the file as
+    /// [`in_windows`](Self::in_windows)`().embed_whole` gives it, to the bit.
+    pub fn segments(&self, whole: &Clip) -> Vec<Clip> {
+        let sample_rate = f64::from(self.config().log_mel.sample_rate);
+        let (window, samples) = (self.config().clip_samples(), &whole.samples);
+        let hop = (self.config().segment_hop_s() * sample_rate).round() as usize;
+        let segment = |start: usize| Clip {
+            samples: crop_or_pad(samples, start, window),
+            valid: window.min(samples.len() - start),
+            start_s: whole.start_s + start as f64 / sample_rate,
+            repairs: Vec::new(),
+        };
+        window_starts(samples.len(), window, hop).into_iter().map(segment).collect()
+    }
+
+    /// Mean of the embeddings of many short descriptions: where text lies in the joint space. Queries of
+    /// words and music are centred by it.
+    ///
+    /// # Shapes
+    /// - returns `[projection_dim]`
+    /// # Errors
+    /// As [`embed_text`](Self::embed_text).
+    pub fn text_centre(&self) -> Result<Vec<f32>, ModelError> {
+        let texts = self.embed_text(crate::text::descriptions())?;
+        let mut sum = vec![0.0_f64; self.config().projection_dim];
+        for row in 0..texts.len() {
+            sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        Ok(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
+    }
+
+    /// Embeds captions or queries.
+    ///
+    /// # Shapes
+    /// - returns `[texts, projection_dim]`, unit norm, in the order given.
+    /// # Errors
+    /// [`ModelError::NotFinite`] if the model has diverged, [`ModelError::Config`] if its text
+    /// encoder is too small for the tokenizer.
+    pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
+        let texts = texts.as_ref();
+        if !texts.is_empty() {
+            self.config().text.check_tokens()?;
+        }
+        let mut values = Vec::new();
+        for texts in texts.chunks(TEXT_BATCH) {
+            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+            let packed = self.packed().and_then(|packed| packed.text.as_ref());
+            match packed.and_then(|encoder| Some((encoder, self.text_frontend().tokens(&texts)?))) {
+                Some((encoder, tokens)) => {
+                    append(&mut values, &encoder.embed(&tokens), self.config().projection_dim, "text")?;
+                }
+                None => {
+                    let text = self.text_frontend().batch(&texts, self.device());
+                    append_tensor(&mut values, self.model().embed_text(text), "text")?;
+                }
+            }
+        }
+        Ok(TextEmbedding::new(values, self.config().projection_dim))
+    }
+
+    /// How well labels describe files, as cosines: the whole of each file, in windows that overlap
+    /// by half, against the prompt "A {label} track".
+    ///
+    /// # Shapes
+    /// - returns `[files, labels]`, row by row.
+    /// # Errors
+    /// As [`embed_audio`](Self::embed_audio) and [`embed_text`](Self::embed_text).
+    /// # Source
+    /// Section 5.3 of the paper.
+    pub fn classify<P: AsRef<Path> + Sync, S: AsRef<str>>(
+        &self,
+        paths: impl AsRef<[P]>,
+        labels: impl AsRef<[S]>,
+    ) -> Result<Vec<Vec<f32>>, ModelError> {
+        let prompts: Vec<String> = labels.as_ref().iter().map(|label| format!("A {} track", label.as_ref())).collect();
+        let (audio, text) = (self.in_windows().embed_whole(paths)?, self.embed_text(&prompts)?);
+        let dim = self.config().projection_dim;
+        let values = muscall_retrieval::class_scores(
+            Embeddings::new(audio.values(), dim)?,
+            Embeddings::new(text.values(), dim)?,
+        )?;
+        Ok(values.chunks(prompts.len().max(1)).map(<[f32]>::to_vec).collect())
+    }
+
+    /// How files become clips for this model: rate, length, repairs allowed.
+    pub fn clip_config(&self) -> ClipConfig {
+        ClipConfig {
+            sample_rate: self.config().log_mel.sample_rate,
+            samples: self.config().clip_samples(),
+            strict: false,
+        }
+    }
 }

@@ -10,23 +10,23 @@ use std::collections::BTreeMap;
 use burn::module::Param;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use fixture::{Tensors, read_tensors, tensor};
-use muscall_model::audio::{Crnn, CrnnConfig};
+use muscall_model::audio::{AudioBatch, AudioEncoder, AudioEncoderConfig, CrnnConfig};
 use muscall_model::weights::{ParameterVisitor, visit_parameters, with_state};
 
-fn read(device: &Device) -> (Crnn, Tensors) {
+fn read(device: &Device) -> (AudioEncoder, Tensors) {
     let tensors = read_tensors("crnn/crnn.safetensors");
-    let config = CrnnConfig { channels: 2, recurrent: 6, dropout: 0.0 };
+    let config = AudioEncoderConfig::from(CrnnConfig { channels: 2, recurrent: 6, dropout: 0.0 });
     let weights = tensors.iter().filter_map(|(name, (shape, values))| {
         let values: Vec<f32> = values.iter().map(|&x| x as f32).collect();
         Some((name.strip_prefix("weight.")?.to_owned(), TensorData::new(values, shape.clone())))
     });
-    let model = with_state(config.init(64, device).unwrap(), weights.collect(), "crnn.safetensors").unwrap();
+    let model = with_state(config.init(64, 4, device).unwrap(), weights.collect(), "crnn.safetensors").unwrap();
     (model, tensors)
 }
 
-fn features(model: &Crnn, tensors: &Tensors, device: &Device) -> Tensor<2> {
+fn features(model: &AudioEncoder, tensors: &Tensors, device: &Device) -> Tensor<2> {
     let valid: Vec<usize> = tensors["input.valid"].1.iter().map(|&x| x as usize).collect();
-    model.forward(tensor(tensors, "input.mel", device), Some(&valid))
+    model.forward(AudioBatch { mel: tensor(tensors, "input.mel", device), valid_frames: Some(valid) })
 }
 
 fn close(found: Tensor<2>, expected: &[f64], name: &str) {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use known_weights::known_weights;
 use muscall_model::audio::ResNetConfig;
-use muscall_model::sentence::{MiniLmConfig, SentenceEncoder};
+use muscall_model::text::bert::{BertConfig, SentenceEncoder};
 use muscall_model::text::{SentenceTowerConfig, TextEncoderConfig, TransformerConfig, WordVectors, WordVectorsConfig};
 use muscall_model::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, Temperature, TextFrontend};
@@ -33,7 +33,7 @@ struct Former<C> {
 #[derive(Deserialize)]
 struct Names {
     models: Vec<Former<MuscallConfig>>,
-    encoders: Vec<Former<MiniLmConfig>>,
+    encoders: Vec<Former<BertConfig>>,
 }
 
 fn former() -> PathBuf {
@@ -66,17 +66,14 @@ fn word_vectors(dir: &Path, first: &str) -> WordVectors {
 }
 
 fn frontend(config: &TextEncoderConfig, dir: &Path) -> TextFrontend {
-    match config {
-        TextEncoderConfig::Transformer(_) => ClipTokenizer::new().unwrap().into(),
-        TextEncoderConfig::Sentence(config) => {
-            let folder = sentence_folder(dir);
-            let encoder = SentenceEncoder::with_config(&folder, config.encoder.clone(), &Device::flex()).unwrap();
-            match config.fine_tune {
-                true => TextFrontend::WordPiece(Box::new(encoder.tokenizer().clone())),
-                false => TextFrontend::Sentence(Arc::new(encoder)),
-            }
-        }
-        TextEncoderConfig::WordVectors(_) => TextFrontend::WordVectors(Arc::new(word_vectors(dir, "calm"))),
+    if let Some(config) = config.downcast_ref::<SentenceTowerConfig>() {
+        let folder = sentence_folder(dir);
+        let encoder = SentenceEncoder::with_config(&folder, config.encoder.clone(), &Device::flex()).unwrap();
+        return if config.fine_tune { encoder.tokenizer().clone().into() } else { encoder.into() };
+    }
+    match config.downcast_ref::<WordVectorsConfig>() {
+        Some(_) => word_vectors(dir, "calm").into(),
+        None => ClipTokenizer::new().unwrap().into(),
     }
 }
 
@@ -164,7 +161,7 @@ fn what_only_training_sees_moves_no_name() {
         (
             small(small_sentence()),
             small(SentenceTowerConfig {
-                encoder: MiniLmConfig { dropout: 0.4, ..small_sentence_model::small_config() },
+                encoder: BertConfig { dropout: 0.4, ..small_sentence_model::small_config() },
                 ..small_sentence()
             }),
         ),
@@ -213,7 +210,7 @@ fn what_is_frozen_is_a_part_of_the_name() {
         let said = muscall_retrieval::Fingerprint::difference(&one, &other);
         assert!(said.contains("hear music alike"), "{said}");
     };
-    let vectors = |first| TextFrontend::WordVectors(Arc::new(word_vectors(dir.path(), first)));
+    let vectors = |first| TextFrontend::from(word_vectors(dir.path(), first));
     differ(&small(small_vectors()), vectors("calm"), vectors("loud"));
 
     let folder = sentence_folder(dir.path());
@@ -225,7 +222,7 @@ fn what_is_frozen_is_a_part_of_the_name() {
     let shape = tensors[&name].shape().clone();
     tensors.insert(name, burn::tensor::TensorData::full(shape, 0.5_f32));
     write_safetensors(&weights, &tensors).unwrap();
-    let frozen = |encoder| TextFrontend::Sentence(Arc::new(encoder));
+    let frozen = |encoder: SentenceEncoder| TextFrontend::from(encoder);
     differ(&small(small_sentence()), frozen(one), frozen(encoder()));
 
     let (one, tokenizer) = (encoder(), folder.join("tokenizer.json"));
@@ -233,7 +230,7 @@ fn what_is_frozen_is_a_part_of_the_name() {
     fs::write(&tokenizer, text.replace("\"lowercase\":true", "\"lowercase\":false")).unwrap();
     let other = encoder();
     assert_ne!(one.embed(&["Calm"]), other.embed(&["Calm"]));
-    let pieces = |encoder: &SentenceEncoder| TextFrontend::WordPiece(Box::new(encoder.tokenizer().clone()));
+    let pieces = |encoder: &SentenceEncoder| TextFrontend::from(encoder.tokenizer().clone());
     differ(&small(small_sentence().with_fine_tune(true)), pieces(&one), pieces(&other));
     differ(&small(small_sentence()), frozen(one), frozen(other));
 

@@ -12,8 +12,8 @@ mod small_sentence_model;
 use burn::tensor::Device;
 use fixture::{read_tensors, root};
 use muscall_model::audio::ResNetConfig;
-use muscall_model::sentence::{DEFAULT_MODEL, SentenceEncoder, find};
 use muscall_model::text::SentenceTowerConfig;
+use muscall_model::text::bert::{DEFAULT_MODEL, SentenceEncoder, find};
 use muscall_model::{ModelError, Muscall, MuscallConfig, TextFrontend};
 use small_sentence_model::{small_config, write_small_sentence_model};
 
@@ -108,7 +108,7 @@ fn frozen_and_fine_tuned_branches_survive_in_a_bundle() {
             .with_hidden((!fine_tune).then_some(12));
         let config = MuscallConfig::new(ResNetConfig::new(2).with_hidden(8), text).with_clip_s(1.0);
         let device = Device::flex();
-        let frontend = TextFrontend::for_training(&config.text, std::iter::empty(), &device).unwrap();
+        let frontend = config.text.frontend(&mut std::iter::empty(), &device).unwrap();
         let model = config.init(&device).unwrap();
         let model = Muscall::new(config, &model, frontend, &device).unwrap();
         let words = model.embed_text(["calm piano", "brass band"]).unwrap();

@@ -143,7 +143,7 @@ fn the_baseline_survives_in_a_bundle_and_masks_padding() {
     fs::write(&path, text).unwrap();
     let config = MuscallConfig::dcase(&path).with_clip_s(2.0);
     let device = Device::flex();
-    let frontend = TextFrontend::for_training(&config.text, ["calm piano", "loud drums"].into_iter(), &device).unwrap();
+    let frontend = config.text.frontend(&mut ["calm piano", "loud drums"].into_iter(), &device).unwrap();
     let model = config.init(&device).unwrap();
     let model = Muscall::new(config, &model, frontend, &device).unwrap();
     let words = model.embed_text(["calm piano", "loud oboe"]).unwrap();

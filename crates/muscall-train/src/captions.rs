@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use muscall_model::TextFrontend;
-use muscall_model::sentence::{SentenceEncoder, find};
-use muscall_model::text::TextEncoderConfig;
-use muscall_model::weights::{StateDict, state_of};
+use muscall_model::text::bert::{SentenceEncoder, find};
 use muscall_retrieval::Fingerprint;
 
 use crate::TrainError;
+use crate::loss::Weighting;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 use crate::step::CaptionSource;
-
-/// Where the parameters of a text branch that is fine-tuned begin.
-pub(crate) const PRETRAINED: &str = "text.encoder.";
 
 /// A text frontend, and a sentence encoder where the loss is weighted by it. Sentence vectors are
 /// computed once and kept beside the manifest.
@@ -54,33 +50,28 @@ impl Captions {
     ) -> Result<(Self, Option<TrainError>), TrainError> {
         let rows = || manifests.iter().flat_map(|manifest| &manifest.rows);
         let captions: Vec<&str> = rows().flat_map(|row| &row.captions).map(String::as_str).collect();
-        let mut frontend = TextFrontend::for_training(&recipe.model.text, captions.iter().copied(), device)?;
+        let mut frontend = recipe.model.text.frontend(&mut captions.iter().copied(), device)?;
+        let file = |encoder: &Fingerprint| vectors_file(&manifests[0].source, encoder);
         let mut unsaved = None;
-        let mut learn = |encoder: &mut SentenceEncoder| {
-            let file = vectors_file(&manifests[0].source, encoder.fingerprint());
-            if let Err(error) = encoder.learn(&captions, &file, &mut progress) {
-                unsaved = Some(TrainError::from(error));
-            }
-        };
-        if let TextFrontend::Sentence(encoder) = &mut frontend {
-            learn(Arc::make_mut(encoder));
+        if let Some((knowing, error)) = frontend.learned(&captions, &file, &mut progress) {
+            (frontend, unsaved) = (knowing, error);
         }
-        let weighting = match recipe.loss.weighting() {
-            None => None,
-            Some(weighting) => match (&frontend, &recipe.model.text) {
-                (TextFrontend::Sentence(encoder), TextEncoderConfig::Sentence(tower))
-                    if tower.model == weighting.model =>
-                {
-                    Some(encoder.clone())
+        let mut weighting = None;
+        if let Some(Weighting { model, .. }) = recipe.loss.weighting() {
+            let dir = find(model)?;
+            let same = frontend.downcast_ref::<SentenceEncoder>().filter(|encoder| encoder.dir() == dir);
+            let encoder = match same {
+                Some(encoder) => encoder.clone(),
+                None => {
+                    let mut encoder = SentenceEncoder::load(&dir, device)?;
+                    let file = file(encoder.fingerprint());
+                    unsaved = encoder.learn(&captions, &file, &mut progress).err().or(unsaved);
+                    encoder
                 }
-                _ => {
-                    let mut encoder = SentenceEncoder::load(&find(&weighting.model)?, device)?;
-                    learn(&mut encoder);
-                    Some(Arc::new(encoder))
-                }
-            },
-        };
-        Ok((Self { frontend, weighting }, unsaved))
+            };
+            weighting = Some(Arc::new(encoder));
+        }
+        Ok((Self { frontend, weighting }, unsaved.map(TrainError::from)))
     }
 }
 
@@ -97,21 +88,6 @@ fn vectors_file(source: &Path, encoder: &Fingerprint) -> PathBuf {
     };
     let there = encoder.names().map(file).find(|path| path.exists());
     there.unwrap_or_else(|| file(encoder))
-}
-
-/// The weights that a fine-tuned text branch starts from, by the model's names.
-///
-/// # Errors
-/// [`TrainError::Model`] if the pretrained encoder cannot be read.
-pub(crate) fn pretrained_text(config: &TextEncoderConfig, device: &Device) -> Result<StateDict, TrainError> {
-    match config {
-        TextEncoderConfig::Sentence(tower) if tower.fine_tune => {
-            let encoder = SentenceEncoder::with_config(&find(&tower.model)?, tower.encoder.clone(), device)?;
-            let renamed = state_of(encoder.model()).into_iter();
-            Ok(renamed.map(|(name, data)| (format!("{PRETRAINED}{name}"), data)).collect())
-        }
-        _ => Ok(StateDict::new()),
-    }
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
-use muscall_model::{Differences, ModelError};
+use muscall_model::{Differences, ModelError, weights_file};
 
 use crate::TrainError;
 
-const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const STEPS: &str = "steps";
 
@@ -30,7 +29,7 @@ impl InitialWeights {
     /// # Errors
     /// [`TrainError::Model`] with the file that cannot be read.
     pub fn read(bundle: &Path) -> Result<Self, TrainError> {
-        let (weights, optimizer) = (bundle.join(WEIGHTS), bundle.join(OPTIMIZER));
+        let (weights, optimizer) = (weights_file(bundle), bundle.join(OPTIMIZER));
         let is_there = optimizer.try_exists().map_err(|source| TrainError::Io { path: optimizer.clone(), source })?;
         let moments = if is_there {
             let mut state = read_safetensors(&optimizer).map_err(ModelError::in_bundle)?;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use muscall_model::weights_file;
+
 use crate::TrainError;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::learner::OnExisting;
@@ -16,7 +18,6 @@ const LOGS: [&str; 5] = [LOG, "steps.csv", "validation.csv", "validation_ema.csv
 /// What else a run leaves behind that another one must not take for its own.
 const FOLDERS: [&str; 2] = ["ema", "tensorboard"];
 const RECIPE: &str = "recipe.toml";
-const WEIGHTS: &str = "weights.safetensors";
 
 /// Looks for a run without touching anything: gives the checkpoint to go on from, if that is asked for. Of one that has
 /// taken no step yet, only the same run goes on: another may begin in its place.
@@ -79,7 +80,7 @@ pub(crate) fn claim(dir: &Path, on_existing: OnExisting, first: &Checkpoint) -> 
 /// left by runs that ended before their first step.
 fn refuse(dir: &Path) -> Result<(), TrainError> {
     let has_logged = bytes(&dir.join(LOG))?.is_some_and(|bytes| bytes > 0);
-    let has_bundle = bytes(&dir.join(WEIGHTS))?.is_some();
+    let has_bundle = bytes(&weights_file(dir))?.is_some();
     if has_logged || has_bundle || Checkpoint::has_steps(&dir.join(CHECKPOINTS))? {
         return Err(TrainError::RunExists { path: dir.to_owned() });
     }
@@ -91,7 +92,7 @@ fn refuse(dir: &Path) -> Result<(), TrainError> {
 fn has_lost_checkpoints(dir: &Path) -> Result<bool, TrainError> {
     let validations = fs::read_to_string(dir.join("validation.csv")).map_or(0, |log| log.lines().skip(1).count());
     let has_begun = bytes(&dir.join(LOG))? != Some(0);
-    Ok(bytes(&dir.join(WEIGHTS))?.is_some() && validations != 1 && has_begun)
+    Ok(bytes(&weights_file(dir))?.is_some() && validations != 1 && has_begun)
 }
 
 /// Of a file; nothing if there is none. One that cannot be looked at may well be there.

@@ -305,7 +305,7 @@ impl StepContext<'_> {
             text: outputs.text,
             owners: text.owners.clone(),
             scale: trainee.model.scale(),
-            bias: trainee.logit_bias(),
+            parameters: trainee.heads.loss_parameters(),
             similarity: self.captions.similarity(&text.captions),
         };
         let pairs = self.recipe.loss.forward(&batch, self.seed);

@@ -1,33 +1,12 @@
 //! What is trained: the model, and what only training needs.
 
-use burn::module::{Module, Param};
-use burn::nn::{Linear, LinearConfig};
-use burn::tensor::activation::relu;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use muscall_model::weights::{StateDict, state_of, with_state};
 use muscall_model::{AudioBatch, DualEncoder, ModelError, TextBatch};
 
-use crate::loss::Loss;
+use crate::heads::Heads;
 use crate::recipe::Recipe;
-
-/// Parameters that a bundle does not have.
-#[derive(Module, Debug)]
-pub struct Heads {
-    /// From the audio encoder to where views are compared.
-    ssl_projector: Option<Projector>,
-    /// Offset of the sigmoid loss, `[1]`.
-    logit_bias: Option<Param<Tensor<1>>>,
-}
-
-/// SimCLR's projector: one hidden layer.
-///
-/// # Source
-/// Section 3.2.2 of the paper.
-#[derive(Module, Debug)]
-struct Projector {
-    hidden: Linear,
-    out: Linear,
-}
 
 /// The model with its heads.
 #[derive(Debug, Clone)]
@@ -69,16 +48,7 @@ impl Trainee {
         let mut model = recipe.model.init(device)?;
         model.audio = model.audio.with_recompute(recipe.recompute);
         model = model.with_precision(recipe.precision);
-        let width = recipe.model.audio.output_dim();
-        let projector = |out: usize| Projector {
-            hidden: LinearConfig::new(width, width).init(device),
-            out: LinearConfig::new(width, out).init(device),
-        };
-        let logit_bias = match &recipe.loss {
-            Loss::Sigmoid(loss) => Some(Param::from_data([loss.bias as f32], device)),
-            _ => None,
-        };
-        let heads = Heads { ssl_projector: recipe.ssl.as_ref().map(|ssl| projector(ssl.projection_dim)), logit_bias };
+        let heads = Heads::new(recipe, device);
         let trainee = Self { model, heads };
         // burn draws a weight when it is first looked at: all at once here, so that the order of
         // the draws, and with it the seed's meaning, does not depend on what comes next.
@@ -121,9 +91,8 @@ impl Trainee {
 
     /// Both views of each clip, projected, if the recipe asks for views: as in [`DevicePart`] and [`Outputs`].
     pub fn embed_views(&self, views: Tensor<3>) -> Option<[Tensor<2>; 2]> {
-        let projector = self.heads.ssl_projector.as_ref()?;
-        let features = self.model.audio.forward(views);
-        let projected = projector.out.forward(relu(projector.hidden.forward(features)));
+        let projector = self.heads.ssl_projector()?;
+        let projected = projector.forward(self.model.audio.forward(views));
         let clips = projected.dims()[0] / 2;
         Some([projected.clone().narrow(0, 0, clips), projected.narrow(0, clips, clips)])
     }
@@ -132,10 +101,5 @@ impl Trainee {
     #[must_use]
     pub fn no_grad(self) -> Self {
         Self { model: self.model.no_grad(), heads: self.heads.no_grad() }
-    }
-
-    /// Offset of the sigmoid loss.
-    pub fn logit_bias(&self) -> Option<Tensor<1>> {
-        self.heads.logit_bias.as_ref().map(Param::val)
     }
 }

@@ -110,13 +110,13 @@ fn two_and_three_ranks_have_the_losses_of_one() {
     let model = data.run("sentence");
     write_small_sentence_model(&model);
     let weighting = Some(Weighting { model: model.display().to_string(), ..Weighting::default() });
-    let weighted = Loss::Contrastive(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
+    let weighted = Loss::from(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
     let mut recipes = vec![("plain", recipe())];
     recipes.push(("weighted", Recipe { loss: weighted, ..recipe() }));
     recipes.push(("ssl", Recipe { ssl: Some(SslRecipe::default()), ..recipe() }));
     // The offset of the loss is a parameter that counts once. Two batches a step are added up in another order, so that
     // larger steps would tell how chaotic training is.
-    let loss = Loss::Sigmoid(SigmoidLoss::default());
+    let loss = Loss::from(SigmoidLoss::default());
     recipes.push(("sigmoid", Recipe { loss, accumulate: 2, epochs: 10, learning_rate: 1e-4, ..recipe() }));
     for (name, recipe) in recipes {
         let run = |ranks: usize| fit(&recipe, &data, &data.run(&format!("{name}-{ranks}")), ranks, u64::MAX).unwrap();
@@ -315,7 +315,7 @@ fn a_rank_that_fails_leaves_an_error_to_the_others() {
 fn ranks_that_cannot_start_leave_the_directory_as_it_was() {
     let data = Data::new();
     let weighting = Some(Weighting { model: "no/such/encoder".to_owned(), ..Weighting::default() });
-    let loss = Loss::Contrastive(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
+    let loss = Loss::from(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
     let without_encoder = Recipe { loss, ..recipe() };
     let mut without_cache = recipe();
     without_cache.data.cache = Some(data.run("manifest.jsonl"));

@@ -28,7 +28,7 @@ fn scalar(tensor: &Tensor<1>) -> f64 {
 
 fn loss(model: &DualEncoder, mel: Tensor<3>, text: TokenBatch) -> Tensor<1> {
     let pairs = PairBatch::paired(model.embed_audio(mel), model.embed_text(text), model.scale());
-    ContrastiveLoss::default().forward(&pairs)
+    ContrastiveLoss::default().forward(&pairs, 0)
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn contrastive_losses_match() {
             let scale = Tensor::<1>::from_data([14.285_714_f32], &device);
             let mut batch = PairBatch::paired(audio, text, scale);
             batch.similarity = Some(values(&tensors, &format!("clip.{pairs}.sentence_similarity")));
-            let found = scalar(&ContrastiveLoss { directions, weighting }.forward(&batch));
+            let found = scalar(&ContrastiveLoss { directions, weighting }.forward(&batch, 0));
             let expected = tensors[&format!("clip.{pairs}.{name}")].1[0];
             println!("{pairs} {name}: {found} {expected}");
             assert!((found - expected).abs() < 1e-5 * expected.max(1.0), "{pairs} {name}: {found} {expected}");
@@ -228,7 +228,7 @@ fn the_weighted_loss_of_the_released_model_matches() {
     let mut batch = PairBatch::paired(audio, text, golden.model.scale());
     batch.similarity = Some(values(&golden.tensors, "input.sentence_similarity"));
     let weighting = Some(Weighting { form: WeightForm::Released, ..Weighting::default() });
-    let found = scalar(&ContrastiveLoss { weighting, ..ContrastiveLoss::default() }.forward(&batch));
+    let found = scalar(&ContrastiveLoss { weighting, ..ContrastiveLoss::default() }.forward(&batch, 0));
     let expected = golden.tensors["eval.weighted_clip_loss_released_code"].1[0];
     assert!((found - expected).abs() < 1e-5, "{found} {expected}");
 }

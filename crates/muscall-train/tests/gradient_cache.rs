@@ -87,7 +87,7 @@ fn a_batch_of_256_in_parts_of_8_has_the_gradients_of_the_whole() {
 fn every_objective_can_be_cached() {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let triplet = TripletLoss { impostors: Impostors::Random, ..TripletLoss::default() };
-    for loss in [Loss::default(), Loss::Sigmoid(SigmoidLoss::default()), Loss::Triplet(triplet)] {
+    for loss in [Loss::default(), SigmoidLoss::default().into(), triplet.into()] {
         for ssl in [None, Some(SslRecipe::default())] {
             let recipe = Recipe { loss: loss.clone(), ssl, ..recipe(true) };
             let items = items(&recipe, 7, 3);

@@ -284,7 +284,7 @@ fn a_run_that_cannot_start_leaves_the_directory_as_it_was() {
     };
     let weighting = Some(Weighting { model: "no/such/encoder".to_owned(), ..Weighting::default() });
     let without_encoder =
-        Recipe { loss: Loss::Contrastive(ContrastiveLoss { weighting, ..ContrastiveLoss::default() }), ..recipe(1) };
+        Recipe { loss: Loss::from(ContrastiveLoss { weighting, ..ContrastiveLoss::default() }), ..recipe(1) };
     let mut without_cache = recipe(1);
     without_cache.data.cache = Some(dir.path().join("manifest.jsonl"));
     let empty = InitialWeights { model: Default::default(), optimizer: None, origin: "nothing".to_owned() };

@@ -113,7 +113,7 @@ fn everything_at_once_resumes_bit_for_bit() {
     recipe.accumulate = 2;
     recipe.data.captions_per_track = 2;
     recipe.schedule = Schedule::Plateau { factor: 0.5, patience: 0 };
-    recipe.loss = Loss::Contrastive(ContrastiveLoss {
+    recipe.loss = Loss::from(ContrastiveLoss {
         weighting: Some(Weighting { model, ..Weighting::default() }),
         ..ContrastiveLoss::default()
     });

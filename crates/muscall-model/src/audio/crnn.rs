@@ -8,10 +8,12 @@ use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Tensor, TensorData, module};
 use serde::{Deserialize, Serialize};
 
+use super::AudioBatch;
 use super::interpolation::interpolation;
-use crate::ModelError;
 use crate::layers::{BatchNorm, Gru};
 use crate::space::Description;
+use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TowerConfig};
+use crate::{Activations, ModelError};
 
 /// Keeps the root of the pooling differentiable at zero.
 const SMALLEST: f64 = 1e-24;
@@ -38,41 +40,53 @@ impl Default for CrnnConfig {
     }
 }
 
-impl CrnnConfig {
-    /// # Errors
-    /// [`ModelError::Config`] with the first field out of range.
-    pub fn validate(&self) -> Result<(), ModelError> {
+impl TowerConfig for CrnnConfig {
+    fn validate(&self) -> Result<(), ModelError> {
         ModelError::check(self.channels >= 1, "audio.channels", self.channels, "at least 1")?;
         ModelError::check(self.recurrent >= 1, "audio.recurrent", self.recurrent, "at least 1")?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "audio.dropout", self.dropout, "at least 0 and below 1")
     }
 
-    /// Writes what decides a vector. Dropout does in training alone.
-    pub(super) fn describe(&self, space: &mut Description) {
+    fn output_dim(&self) -> usize {
+        2 * self.recurrent
+    }
+
+    /// Dropout decides nothing but training.
+    fn describe(&self, space: &mut Description) {
         let Self { channels, recurrent, dropout: _ } = self;
         space.field("encoder", "crnn");
         space.field("channels", *channels);
         space.field("recurrent", *recurrent);
     }
 
-    /// Builds the encoder for spectrograms of `n_mels` bands.
-    ///
-    /// # Errors
-    /// [`ModelError::Config`].
-    pub fn init(&self, n_mels: usize, device: &Device) -> Result<Crnn, ModelError> {
-        self.validate()?;
+    fn dropout(&self) -> f64 {
+        self.dropout
+    }
+}
+
+#[typetag::serde(name = "crnn")]
+impl AudioTower for CrnnConfig {
+    fn min_frames(&self) -> usize {
+        Crnn::MIN_FRAMES
+    }
+
+    fn without_dropout(&self) -> AudioEncoderConfig {
+        Self { dropout: 0.0, ..self.clone() }.into()
+    }
+
+    fn init(&self, n_mels: usize, _frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
         let bands = n_mels >= 64 && n_mels.is_multiple_of(64);
         ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 64")?;
         let (few, many) = (self.channels, 4 * self.channels);
         let block = |inputs, outputs| Block::new(inputs, outputs, device);
         let inputs = many * n_mels / 64;
-        Ok(Crnn {
+        Ok(AudioEncoder::new(Crnn {
             blocks: vec![block(1, few), block(few, many), block(many, many), block(many, many), block(many, many)],
             dropout: DropoutConfig::new(self.dropout).init(),
             forward: Gru::new(inputs, self.recurrent, false, device),
             backward: Gru::new(inputs, self.recurrent, true, device),
-        })
+        }))
     }
 }
 
@@ -131,6 +145,12 @@ impl Crnn {
         let pooled = Tensor::<3>::from_data(weights, &x.device()).matmul(x);
         let [_, _, outputs] = pooled.dims();
         pooled.reshape([batch, outputs])
+    }
+}
+
+impl Encoder<AudioBatch> for Crnn {
+    fn forward(&self, audio: AudioBatch, _seen: Option<&mut Activations>) -> Tensor<2> {
+        Crnn::forward(self, audio.mel, audio.valid_frames.as_deref())
     }
 }
 

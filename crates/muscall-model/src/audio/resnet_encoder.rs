@@ -4,11 +4,13 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::AudioBatch;
 use super::attention_pool::AttentionPool;
 use super::resnet::ResNet;
 use crate::layers::Linear;
 use crate::precision::{Precision, full};
 use crate::space::Description;
+use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TowerConfig};
 use crate::{Activations, ModelError};
 
 /// How the positions of the last feature map become one vector.
@@ -66,10 +68,10 @@ impl ResNetConfig {
         self.frozen_norms = frozen_norms;
         self
     }
+}
 
-    /// # Errors
-    /// [`ModelError::Config`] for a width that is odd or zero, and so on: the field is named.
-    pub fn validate(&self) -> Result<(), ModelError> {
+impl TowerConfig for ResNetConfig {
+    fn validate(&self) -> Result<(), ModelError> {
         let even = self.width >= 2 && self.width.is_multiple_of(2);
         ModelError::check(even, "audio.width", self.width, "an even number from 2 on")?;
         ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
@@ -77,8 +79,12 @@ impl ResNetConfig {
         ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
     }
 
-    /// Writes what decides a vector. Frozen norms do in training alone.
-    pub(super) fn describe(&self, space: &mut Description) {
+    fn output_dim(&self) -> usize {
+        self.hidden
+    }
+
+    /// Frozen norms decide nothing but training.
+    fn describe(&self, space: &mut Description) {
         let Self { width, hidden, pooling, frozen_norms: _ } = self;
         space.field("encoder", "resnet");
         space.field("width", *width);
@@ -90,9 +96,22 @@ impl ResNetConfig {
         space.field("pooling", pooling);
     }
 
-    /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames, which are
-    /// enough.
-    pub(super) fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<ResNetEncoder, ModelError> {
+    fn is_residual_gain(&self, name: &str) -> bool {
+        name.starts_with("resnet.layer") && name.ends_with("bn3.weight")
+    }
+}
+
+#[typetag::serde(name = "resnet")]
+impl AudioTower for ResNetConfig {
+    fn min_frames(&self) -> usize {
+        ResNet::MIN_FRAMES
+    }
+
+    fn without_dropout(&self) -> AudioEncoderConfig {
+        self.clone().into()
+    }
+
+    fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
         let bands = n_mels >= 32 && n_mels.is_multiple_of(32);
         ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 32")?;
         let resnet = ResNet::new(self.width, self.frozen_norms, device);
@@ -104,7 +123,7 @@ impl ResNetConfig {
             }
             Pooling::Average => Pool::Average(Linear::new(channels, self.hidden, true, device)),
         };
-        Ok(ResNetEncoder { resnet, pool })
+        Ok(AudioEncoder::new(ResNetEncoder { resnet, pool }))
     }
 }
 
@@ -124,24 +143,6 @@ pub struct ResNetEncoder {
 }
 
 impl ResNetEncoder {
-    /// See [`ResNet::with_kernels`].
-    #[must_use]
-    pub fn with_kernels(self, kernels: bool) -> Self {
-        Self { resnet: self.resnet.with_kernels(kernels), ..self }
-    }
-
-    /// See [`ResNet::with_recompute`].
-    #[must_use]
-    pub fn with_recompute(self, recompute: bool) -> Self {
-        Self { resnet: self.resnet.with_recompute(recompute), ..self }
-    }
-
-    /// See [`ResNet::with_precision`].
-    #[must_use]
-    pub fn with_precision(self, precision: Precision) -> Self {
-        Self { resnet: self.resnet.with_precision(precision), ..self }
-    }
-
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
@@ -149,7 +150,7 @@ impl ResNetEncoder {
         self.run(mel, None)
     }
 
-    pub(super) fn run(&self, mel: Tensor<3>, seen: Option<&mut Activations>) -> Tensor<2> {
+    fn run(&self, mel: Tensor<3>, seen: Option<&mut Activations>) -> Tensor<2> {
         let features = self.resnet.run(mel.unsqueeze_dim(1), seen); // [batch, 32 width, mels/32, frames/32]
         full(match &self.pool {
             Pool::Attention(pool) => pool.forward(features),
@@ -159,5 +160,23 @@ impl ResNetEncoder {
                 linear.forward(mean.reshape([batch, channels]))
             }
         })
+    }
+}
+
+impl Encoder<AudioBatch> for ResNetEncoder {
+    fn forward(&self, audio: AudioBatch, seen: Option<&mut Activations>) -> Tensor<2> {
+        self.run(audio.mel, seen)
+    }
+
+    fn with_kernels(self, kernels: bool) -> Self {
+        Self { resnet: self.resnet.with_kernels(kernels), ..self }
+    }
+
+    fn with_recompute(self, recompute: bool) -> Self {
+        Self { resnet: self.resnet.with_recompute(recompute), ..self }
+    }
+
+    fn with_precision(self, precision: Precision) -> Self {
+        Self { resnet: self.resnet.with_precision(precision), ..self }
     }
 }

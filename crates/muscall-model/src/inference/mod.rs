@@ -5,6 +5,7 @@
 //! devices; tests compare the two.
 
 mod attention_pool;
+mod head;
 mod resnet;
 mod transformer;
 mod weights;
@@ -14,11 +15,12 @@ use muscall_kernels::{Level, Linear};
 use rayon::prelude::*;
 
 use self::attention_pool::FoldedAttentionPool;
+use self::head::PackedHead;
 use self::resnet::FoldedResNet;
 use self::transformer::PackedTransformer;
 use self::weights::Weights;
-use crate::audio::{AudioEncoderConfig, Pooling};
-use crate::text::TextEncoderConfig;
+use crate::audio::{Pooling, ResNetConfig};
+use crate::text::TransformerConfig;
 use crate::weights::state_of;
 use crate::{DualEncoder, MuscallConfig};
 
@@ -52,14 +54,12 @@ enum Pool {
 pub(crate) struct PackedAudio {
     resnet: FoldedResNet,
     pool: Pool,
-    projection: Option<Linear>,
+    projection: Option<PackedHead>,
 }
 
 impl PackedAudio {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
-        let AudioEncoderConfig::ResNet(audio) = &config.audio else {
-            return None;
-        };
+        let audio: &ResNetConfig = config.audio.downcast_ref()?;
         let frames = config.log_mel.frames(config.clip_samples());
         let pool = match audio.pooling {
             Pooling::Attention => {
@@ -67,7 +67,7 @@ impl PackedAudio {
             }
             Pooling::Average => Pool::Average(weights.linear("audio.pool")),
         };
-        let projection = config.project.then(|| weights.linear("audio_projection"));
+        let projection = config.project.then(|| PackedHead::new(config.head, weights, "audio_projection"));
         Some(Self { resnet: FoldedResNet::new(weights, "audio.resnet"), pool, projection })
     }
 
@@ -88,7 +88,7 @@ impl PackedAudio {
                 }
             });
             normalised(match &self.projection {
-                Some(projection) => projection.run(&pooled, None),
+                Some(projection) => projection.run(&pooled),
                 None => pooled,
             })
         };
@@ -100,15 +100,13 @@ impl PackedAudio {
 #[derive(Debug)]
 pub(crate) struct PackedText {
     transformer: PackedTransformer,
-    projection: Option<Linear>,
+    projection: Option<PackedHead>,
 }
 
 impl PackedText {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
-        let TextEncoderConfig::Transformer(text) = &config.text else {
-            return None;
-        };
-        let projection = config.project.then(|| weights.linear("text_projection"));
+        let text: &TransformerConfig = config.text.downcast_ref()?;
+        let projection = config.project.then(|| PackedHead::new(config.head, weights, "text_projection"));
         Some(Self { transformer: PackedTransformer::new(weights, "text", text), projection })
     }
 
@@ -118,7 +116,7 @@ impl PackedText {
     pub(crate) fn embed(&self, captions: &[Vec<u32>]) -> Vec<f32> {
         let states = self.transformer.run(captions);
         let (projected, dim) = match &self.projection {
-            Some(projection) => (projection.run(&states, None), projection.outputs()),
+            Some(projection) => (projection.run(&states), projection.outputs()),
             None => (states, self.transformer.width()),
         };
         projected.chunks_exact(dim).flat_map(|row| normalised(row.to_vec())).collect()

@@ -10,10 +10,11 @@ use xxhash_rust::xxh3::Xxh3;
 /// [`unless`](Self::unless), with the value that vectors had before there was a choice, and moves no name at that value.
 /// What only training looks at, or only says how fast or how precisely to compute, is not written at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Description(String);
+pub struct Description(String);
 
 /// How a value is written.
-pub(crate) trait Value: PartialEq {
+pub trait Value: PartialEq {
+    /// As a line of its own, without the line's end.
     fn write(&self) -> String;
 }
 
@@ -45,7 +46,7 @@ impl Description {
     }
 
     /// Adds a field whatever its value.
-    pub(crate) fn field(&mut self, name: &str, value: impl Value) {
+    pub fn field(&mut self, name: &str, value: impl Value) {
         let start = format!("{name}=");
         debug_assert!(!self.0.lines().any(|line| line.starts_with(&start)), "two fields are called `{name}`");
         self.0.push_str(&start);
@@ -54,7 +55,7 @@ impl Description {
     }
 
     /// Adds a field unless it has the value that vectors had before there was such a field.
-    pub(crate) fn unless<V: Value>(&mut self, usual: V, name: &str, value: V) {
+    pub fn unless<V: Value>(&mut self, usual: V, name: &str, value: V) {
         if value != usual {
             self.field(name, value);
         }

@@ -5,43 +5,29 @@
 //! being found. A field that was added since has had one value then, and is not in the text.
 
 use muscall_audio::{LogMelConfig, PowerScale};
-use xxhash_rust::xxh3::Xxh3;
 
-use crate::audio::{AudioEncoderConfig, CrnnConfig, Pooling, ResNetConfig};
+use super::former_sentence::hash;
 #[cfg(feature = "sentence")]
-use crate::sentence::MiniLmConfig;
+use super::former_sentence::minilm;
+use crate::audio::{CrnnConfig, Pooling, ResNetConfig};
 #[cfg(feature = "sentence")]
 use crate::text::SentenceTowerConfig;
-use crate::text::{TextEncoderConfig, TransformerConfig, WordVectorsConfig};
+use crate::text::{TransformerConfig, WordVectorsConfig};
+use crate::tower::{AudioEncoderConfig, TextEncoderConfig};
 use crate::weights::StateDict;
 use crate::{MuscallConfig, OtherLengths, Temperature, WindowPooling};
 
 /// Of a model. Neither tokenizer nor frozen encoder nor word vectors were in it.
-pub(crate) fn model(config: &MuscallConfig, state: &StateDict) -> String {
-    hash(&model_text(config), state)
+pub(crate) fn model(config: &MuscallConfig, state: &StateDict) -> Option<String> {
+    Some(hash(&model_text(config)?, state))
 }
 
-/// Of a sentence encoder. Its tokenizer was not in it.
-#[cfg(feature = "sentence")]
-pub(crate) fn sentence_encoder(config: &MiniLmConfig, state: &StateDict) -> String {
-    hash(&minilm(config), state)
-}
-
-fn hash(text: &str, state: &StateDict) -> String {
-    let mut hash = Xxh3::new();
-    hash.update(text.as_bytes());
-    for (name, data) in state {
-        hash.update(name.as_bytes());
-        hash.update(data.as_bytes());
-    }
-    format!("{:016x}", hash.digest())
-}
-
-fn model_text(config: &MuscallConfig) -> String {
+fn model_text(config: &MuscallConfig) -> Option<String> {
     let MuscallConfig {
         clip_s,
         projection_dim,
         project,
+        head: _, // came later
         temperature,
         log_mel,
         audio,
@@ -61,15 +47,15 @@ fn model_text(config: &MuscallConfig) -> String {
     };
     let segment_hop_s = segment_hop_s.map_or("None".to_owned(), |hop_s| format!("Some({hop_s:?})"));
     // The frontend's fingerprint stood before the configuration.
-    format!(
+    Some(format!(
         "{}MuscallConfig {{ clip_s: {clip_s:?}, projection_dim: {projection_dim}, project: {project}, \
          temperature: {temperature}, log_mel: {}, audio: {}, text: {}, other_lengths: {other_lengths}, \
          segment_hop_s: {segment_hop_s} }}",
         log_mel.fingerprint(),
         log_mel_text(log_mel),
-        audio_text(audio),
-        text_text(text),
-    )
+        audio_text(audio)?,
+        text_text(text)?,
+    ))
 }
 
 fn log_mel_text(config: &LogMelConfig) -> String {
@@ -84,56 +70,41 @@ fn log_mel_text(config: &LogMelConfig) -> String {
     )
 }
 
-fn audio_text(config: &AudioEncoderConfig) -> String {
-    match config {
-        AudioEncoderConfig::ResNet(ResNetConfig { width, hidden, pooling, frozen_norms }) => {
-            let pooling = match pooling {
-                Pooling::Attention => "Attention",
-                Pooling::Average => "Average",
-            };
-            format!(
-                "ResNet(ResNetConfig {{ width: {width}, hidden: {hidden}, pooling: {pooling}, \
-                 frozen_norms: {frozen_norms} }})"
-            )
-        }
-        AudioEncoderConfig::Crnn(CrnnConfig { channels, recurrent, dropout }) => {
-            format!("Crnn(CrnnConfig {{ channels: {channels}, recurrent: {recurrent}, dropout: {dropout:?} }})")
-        }
+/// Kinds that came later have none.
+fn audio_text(config: &AudioEncoderConfig) -> Option<String> {
+    if let Some(ResNetConfig { width, hidden, pooling, frozen_norms }) = config.downcast_ref() {
+        let pooling = match pooling {
+            Pooling::Attention => "Attention",
+            Pooling::Average => "Average",
+        };
+        return Some(format!(
+            "ResNet(ResNetConfig {{ width: {width}, hidden: {hidden}, pooling: {pooling}, \
+             frozen_norms: {frozen_norms} }})"
+        ));
     }
+    let CrnnConfig { channels, recurrent, dropout } = config.downcast_ref()?;
+    Some(format!("Crnn(CrnnConfig {{ channels: {channels}, recurrent: {recurrent}, dropout: {dropout:?} }})"))
 }
 
-fn text_text(config: &TextEncoderConfig) -> String {
-    match config {
-        TextEncoderConfig::Transformer(config) => {
-            let TransformerConfig { width, depth, heads, dropout, vocabulary, context, frozen_layers } = config;
-            format!(
-                "Transformer(TransformerConfig {{ width: {width}, depth: {depth}, heads: {heads}, \
-                 dropout: {dropout:?}, vocabulary: {vocabulary}, context: {context}, \
-                 frozen_layers: {frozen_layers} }})"
-            )
-        }
-        #[cfg(feature = "sentence")]
-        TextEncoderConfig::Sentence(SentenceTowerConfig { model, fine_tune, hidden, encoder }) => {
-            let hidden = hidden.map_or("None".to_owned(), |hidden| format!("Some({hidden})"));
-            format!(
-                "Sentence(SentenceTowerConfig {{ model: {model:?}, fine_tune: {fine_tune}, hidden: {hidden}, \
-                 encoder: {} }})",
-                minilm(encoder)
-            )
-        }
-        TextEncoderConfig::WordVectors(WordVectorsConfig { file, dim, keep }) => {
-            format!("WordVectors(WordVectorsConfig {{ file: {file:?}, dim: {dim}, keep: {keep} }})")
-        }
+fn text_text(config: &TextEncoderConfig) -> Option<String> {
+    if let Some(config) = config.downcast_ref() {
+        let TransformerConfig { width, depth, heads, dropout, vocabulary, context, frozen_layers } = config;
+        return Some(format!(
+            "Transformer(TransformerConfig {{ width: {width}, depth: {depth}, heads: {heads}, dropout: {dropout:?}, \
+             vocabulary: {vocabulary}, context: {context}, frozen_layers: {frozen_layers} }})"
+        ));
     }
-}
-
-#[cfg(feature = "sentence")]
-fn minilm(config: &MiniLmConfig) -> String {
-    let MiniLmConfig { width, depth, heads, mlp, vocabulary, positions, context, dropout } = config;
-    format!(
-        "MiniLmConfig {{ width: {width}, depth: {depth}, heads: {heads}, mlp: {mlp}, vocabulary: {vocabulary}, \
-         positions: {positions}, context: {context}, dropout: {dropout:?} }}"
-    )
+    #[cfg(feature = "sentence")]
+    if let Some(SentenceTowerConfig { model, fine_tune, hidden, encoder }) = config.downcast_ref() {
+        let hidden = hidden.map_or("None".to_owned(), |hidden| format!("Some({hidden})"));
+        return Some(format!(
+            "Sentence(SentenceTowerConfig {{ model: {model:?}, fine_tune: {fine_tune}, hidden: {hidden}, \
+             encoder: {} }})",
+            minilm(encoder)
+        ));
+    }
+    let WordVectorsConfig { file, dim, keep } = config.downcast_ref()?;
+    Some(format!("WordVectors(WordVectorsConfig {{ file: {file:?}, dim: {dim}, keep: {keep} }})"))
 }
 
 #[cfg(test)]
@@ -158,7 +129,7 @@ mod tests {
                 continue;
             }
             let config = serde_json::from_value(former["config"].clone()).unwrap();
-            assert_eq!(model_text(&config), former["text"].as_str().unwrap(), "{}", former["what"]);
+            assert_eq!(model_text(&config).unwrap(), former["text"].as_str().unwrap(), "{}", former["what"]);
         }
         #[cfg(feature = "sentence")]
         for former in names()["encoders"].as_array().unwrap() {

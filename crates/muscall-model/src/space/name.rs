@@ -18,7 +18,11 @@ pub(crate) fn name_of(config: &MuscallConfig, state: &StateDict, words: &str) ->
     let of = |tower: [&'static str; 2]| {
         state.iter().filter(move |(name, _)| tower.contains(&name.split('.').next().unwrap_or_default()))
     };
-    Fingerprint::of_towers(audio.hash(of(AUDIO)), text.hash(of(TEXT))).with_former(former::model(config, state))
+    let name = Fingerprint::of_towers(audio.hash(of(AUDIO)), text.hash(of(TEXT)));
+    match former::model(config, state) {
+        Some(former) => name.with_former(former),
+        None => name,
+    }
 }
 
 /// What decides the vectors of each tower besides its weights.
@@ -28,6 +32,7 @@ fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
         clip_s,
         projection_dim,
         project,
+        head,
         temperature: _, // scales similarities, never a vector
         log_mel,
         audio: hears,
@@ -49,7 +54,10 @@ fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
     reads.describe(&mut text);
     for tower in [&mut audio, &mut text] {
         tower.field("dim", *projection_dim);
-        tower.unless("linear", "head", if *project { "linear" } else { "none" });
+        match project {
+            true => head.describe(tower),
+            false => tower.field("head", "none"),
+        }
     }
     (audio, text)
 }
@@ -86,7 +94,8 @@ mod tests {
         texts.push(serde_json::json!({
             "kind": "sentence", "model": "a", "fine_tune": true, "hidden": 7, "encoder": {
                 "width": 16, "depth": 2, "heads": 2, "mlp": 32, "vocabulary": 64, "positions": 32, "context": 32,
-                "dropout": 0.1,
+                "dropout": 0.1, "position_offset": 0, "token_types": 2, "norm_epsilon": 1e-12, "pooling": "mean",
+                "unit_norm": true,
             },
         }));
         let windows = serde_json::json!({ "kind": "windows", "hop_s": 0.5, "pooling": "mean" });

@@ -20,6 +20,11 @@ impl From<TokenBatch> for TextBatch {
 }
 
 impl TextBatch {
+    /// From rows of token ids, each with its end token.
+    pub fn from_tokens(rows: &[Vec<u32>], device: &Device) -> Self {
+        TokenBatch::new(rows, device).into()
+    }
+
     /// From rows of vectors, one after the other.
     pub fn from_vectors(values: Vec<f32>, dim: usize, device: &Device) -> Self {
         let rows = values.len() / dim.max(1);

@@ -4,7 +4,10 @@ use burn::module::Module;
 use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
 
+use super::batch::TextBatch;
+use crate::Activations;
 use crate::layers::Linear;
+use crate::tower::Encoder;
 
 /// A hidden layer with GELU, or nothing: the projection into the joint space follows in any case,
 /// so that this is the difference between a linear head and a small MLP.
@@ -30,6 +33,16 @@ impl Head {
         match &self.hidden {
             Some(hidden) => gelu(hidden.forward(x)),
             None => x,
+        }
+    }
+}
+
+/// The trainable part behind a frozen encoder.
+impl Encoder<TextBatch> for Head {
+    fn forward(&self, text: TextBatch, _seen: Option<&mut Activations>) -> Tensor<2> {
+        match text {
+            TextBatch::Vectors(vectors) => Head::forward(self, vectors),
+            TextBatch::Tokens(_) => panic!("tokens, where a frozen encoder's vectors are read"),
         }
     }
 }

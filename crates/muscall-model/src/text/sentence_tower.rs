@@ -1,19 +1,29 @@
 //! A pretrained sentence encoder as the text branch.
 
+use std::path::Path;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{Head, TokenBatch};
-use crate::ModelError;
-use crate::sentence::{DEFAULT_MODEL, MiniLm, MiniLmConfig};
+use super::batch::{TextBatch, TokenBatch};
+use super::bert::{Bert, BertConfig, DEFAULT_MODEL, SENTENCE, SentenceEncoder, SentenceTokenizer, find};
+use super::frontend::TextFrontend;
+use super::head::Head;
+use super::tokenizer::TOKENIZER;
 use crate::space::Description;
+use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
+use crate::weights::{StateDict, state_of};
+use crate::{Activations, ModelError};
+
+/// Where the names of the encoder's parameters begin.
+const ENCODER: &str = "encoder.";
 
 /// Configuration of the text branch made of a sentence encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SentenceTowerConfig {
-    /// Where the pretrained encoder comes from: see [`find`](crate::sentence::find). Only training
+    /// Where the pretrained encoder comes from: see [`find`](crate::text::bert::find). Only training
     /// looks there; a bundle has its own copy.
     pub model: String,
     /// Whether the encoder is trained on, or frozen.
@@ -22,12 +32,12 @@ pub struct SentenceTowerConfig {
     /// linear.
     pub hidden: Option<usize>,
     /// Sizes of the encoder.
-    pub encoder: MiniLmConfig,
+    pub encoder: BertConfig,
 }
 
 impl Default for SentenceTowerConfig {
     fn default() -> Self {
-        let encoder = MiniLmConfig::default();
+        let encoder = BertConfig::default();
         Self { model: DEFAULT_MODEL.to_owned(), fine_tune: false, hidden: None, encoder }
     }
 }
@@ -54,16 +64,31 @@ impl SentenceTowerConfig {
         self
     }
 
-    /// # Errors
-    /// [`ModelError::Config`] with the first field out of range.
-    pub fn validate(&self) -> Result<(), ModelError> {
+    fn head(&self, device: &Device) -> Head {
+        match self.hidden {
+            Some(hidden) => Head::mlp(self.encoder.width, hidden, device),
+            None => Head::identity(),
+        }
+    }
+
+    fn read(&self, dir: &Path, device: &Device) -> Result<SentenceEncoder, ModelError> {
+        SentenceEncoder::with_config(dir, self.encoder.clone(), device)
+    }
+}
+
+impl TowerConfig for SentenceTowerConfig {
+    fn validate(&self) -> Result<(), ModelError> {
         let hidden = self.hidden.unwrap_or(1);
         ModelError::check(hidden >= 1, "text.hidden", hidden, "at least 1")?;
         self.encoder.validate()
     }
 
-    /// Writes what decides a vector. A frozen encoder is a part of the text frontend, and so is its own name.
-    pub(super) fn describe(&self, space: &mut Description) {
+    fn output_dim(&self) -> usize {
+        self.hidden.unwrap_or(self.encoder.width)
+    }
+
+    /// A frozen encoder is a part of the text frontend, and so is its own name.
+    fn describe(&self, space: &mut Description) {
         let Self { model: _, fine_tune, hidden, encoder } = self;
         if *fine_tune {
             space.field("encoder", "sentence");
@@ -74,19 +99,50 @@ impl SentenceTowerConfig {
         space.unless(0, "hidden", hidden.unwrap_or(0));
     }
 
-    pub(super) fn output_dim(&self) -> usize {
-        self.hidden.unwrap_or(self.encoder.width)
+    fn dropout(&self) -> f64 {
+        if self.fine_tune { self.encoder.dropout } else { 0.0 }
     }
 
-    pub(super) fn head(&self, device: &Device) -> Head {
-        match self.hidden {
-            Some(hidden) => Head::mlp(self.encoder.width, hidden, device),
-            None => Head::identity(),
+    fn parameter_group(&self, name: &str) -> ParameterGroup {
+        let is_pretrained = self.fine_tune && name.starts_with(ENCODER);
+        if is_pretrained { ParameterGroup::Pretrained } else { ParameterGroup::Rest }
+    }
+
+    fn pretrained(&self, device: &Device) -> Result<StateDict, ModelError> {
+        if !self.fine_tune {
+            return Ok(StateDict::new());
         }
+        let encoder = self.read(&find(&self.model)?, device)?;
+        let named = state_of(encoder.model()).into_iter();
+        Ok(named.map(|(name, data)| (format!("{ENCODER}{name}"), data)).collect())
+    }
+}
+
+#[typetag::serde(name = "sentence")]
+impl TextTower for SentenceTowerConfig {
+    fn without_dropout(&self) -> TextEncoderConfig {
+        let encoder = BertConfig { dropout: 0.0, ..self.encoder.clone() };
+        Self { encoder, ..self.clone() }.into()
     }
 
-    pub(super) fn init(&self, device: &Device) -> Result<SentenceTower, ModelError> {
-        Ok(SentenceTower { encoder: self.encoder.init(device)?, head: self.head(device) })
+    fn init(&self, device: &Device) -> Result<TextEncoder, ModelError> {
+        if !self.fine_tune {
+            return Ok(TextEncoder::new(self.head(device)));
+        }
+        Ok(TextEncoder::new(SentenceTower { encoder: self.encoder.init(device)?, head: self.head(device) }))
+    }
+
+    fn frontend(&self, _: &mut dyn Iterator<Item = &str>, device: &Device) -> Result<TextFrontend, ModelError> {
+        let encoder = self.read(&find(&self.model)?, device)?;
+        Ok(if self.fine_tune { encoder.tokenizer().clone().into() } else { encoder.into() })
+    }
+
+    fn load_frontend(&self, bundle: &Path, device: &Device) -> Result<TextFrontend, ModelError> {
+        if self.fine_tune {
+            let BertConfig { vocabulary, context, .. } = self.encoder;
+            return Ok(SentenceTokenizer::from_file(&bundle.join(TOKENIZER), vocabulary, context)?.into());
+        }
+        Ok(self.read(&bundle.join(SENTENCE), device)?.into())
     }
 }
 
@@ -94,7 +150,7 @@ impl SentenceTowerConfig {
 #[derive(Module, Debug)]
 pub struct SentenceTower {
     /// Starts from pretrained weights.
-    pub encoder: MiniLm,
+    pub encoder: Bert,
     /// Starts from random ones.
     pub head: Head,
 }
@@ -104,5 +160,14 @@ impl SentenceTower {
     /// - returns `[batch, output_dim]`.
     pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
         self.head.forward(self.encoder.forward(tokens))
+    }
+}
+
+impl Encoder<TextBatch> for SentenceTower {
+    fn forward(&self, text: TextBatch, seen: Option<&mut Activations>) -> Tensor<2> {
+        match text {
+            TextBatch::Tokens(tokens) => self.head.forward(self.encoder.run(tokens, seen)),
+            TextBatch::Vectors(_) => panic!("vectors, where tokens are read"),
+        }
     }
 }

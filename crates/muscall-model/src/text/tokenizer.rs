@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ahash::AHashMap;
+use burn::tensor::Device;
 use flate2::read::GzDecoder;
+use muscall_retrieval::Fingerprint;
 use serde::Deserialize;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;
@@ -18,6 +20,13 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::batch::TextBatch;
+use super::frontend::TextProcessor;
+use crate::ModelError;
+use crate::replace::replace;
+
+pub use super::tokenizer_error::TokenizerError;
+
 /// The merges, as published with CLIP.
 const MERGES: &[u8] = include_bytes!("../../assets/bpe_simple_vocab_16e6.txt.gz");
 /// Merges that CLIP uses of the file, which has more.
@@ -28,35 +37,8 @@ const END_TEXT: &str = "<|endoftext|>";
 /// CLIP's pattern without its special tokens, which a caption cannot spell.
 const WORDS: &str = r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
 
-/// What can go wrong with a tokenizer.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    /// A file is not a tokenizer.
-    #[error("{path}: {source}; expected the tokenizer.json of a bundle")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: tokenizers::Error,
-    },
-    /// A file is a tokenizer with another vocabulary.
-    #[error("{path}: a vocabulary of {found} tokens, or other special tokens; expected CLIP's {expected}")]
-    Vocabulary {
-        /// The file.
-        path: PathBuf,
-        /// Tokens in the file.
-        found: usize,
-        /// Tokens of CLIP.
-        expected: usize,
-    },
-    /// The vocabulary within this library is damaged.
-    #[error("the built-in vocabulary cannot be read: {source}")]
-    BuiltIn {
-        /// Why.
-        source: tokenizers::Error,
-    },
-}
+/// In a bundle, whichever tokenizer it is.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
 
 /// Captions to CLIP's byte-pair tokens.
 ///
@@ -241,6 +223,29 @@ fn merges(bpe: &BPE) -> Vec<(String, String)> {
 /// How many embeddings the ids of a vocabulary need: a file may have fewer tokens than its largest id says.
 pub(crate) fn ids_needed(vocabulary: &HashMap<String, u32>) -> usize {
     vocabulary.values().max().map_or(0, |&id| id as usize + 1)
+}
+
+impl TextProcessor for ClipTokenizer {
+    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
+        let rows: Vec<_> = captions.iter().map(|text| self.encode(text)).collect();
+        TextBatch::from_tokens(&rows, device)
+    }
+
+    fn tokens(&self, captions: &[&str]) -> Option<Vec<Vec<u32>>> {
+        Some(captions.iter().map(|text| self.encode(text)).collect())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.content())
+    }
+
+    fn place(&self) -> &'static str {
+        TOKENIZER
+    }
+
+    fn save(&self, bundle: &Path) -> Result<(), ModelError> {
+        replace(&bundle.join(TOKENIZER), |path| Ok(ClipTokenizer::save(self, path)?))
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! A pre-norm causal Transformer over CLIP tokens.
 
+use std::path::Path;
+
 use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::TokenBatch;
-use super::tokenizer::ClipTokenizer;
+use super::batch::{TextBatch, TokenBatch};
+use super::frontend::TextFrontend;
+use super::tokenizer::{ClipTokenizer, TOKENIZER};
 use crate::layers::Linear;
 use crate::precision::{full, like};
 use crate::space::Description;
+use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::{Activations, ModelError, Precision};
 
 /// Configuration of [`Transformer`].
@@ -71,10 +75,10 @@ impl TransformerConfig {
         self.frozen_layers = frozen_layers;
         self
     }
+}
 
-    /// # Errors
-    /// [`ModelError::Config`] with the name of the first field that is out of range.
-    pub fn validate(&self) -> Result<(), ModelError> {
+impl TowerConfig for TransformerConfig {
+    fn validate(&self) -> Result<(), ModelError> {
         let divides = self.heads >= 1 && self.width >= 1 && self.width.is_multiple_of(self.heads);
         ModelError::check(divides, "text.width", self.width, "a positive multiple of text.heads")?;
         ModelError::check(self.depth >= 1, "text.depth", self.depth, "at least 1")?;
@@ -86,8 +90,12 @@ impl TransformerConfig {
         ModelError::check(frozen, "text.frozen_layers", self.frozen_layers, "at most text.depth")
     }
 
-    /// Writes what decides a vector. Dropout and which layers are frozen do in training alone.
-    pub(super) fn describe(&self, space: &mut Description) {
+    fn output_dim(&self) -> usize {
+        self.width
+    }
+
+    /// Dropout and which layers are frozen decide nothing but training.
+    fn describe(&self, space: &mut Description) {
         let Self { width, depth, heads, dropout: _, vocabulary, context, frozen_layers: _ } = self;
         space.field("encoder", "transformer");
         let sizes = [("width", width), ("depth", depth), ("heads", heads), ("vocabulary", vocabulary)];
@@ -95,20 +103,45 @@ impl TransformerConfig {
         space.field("context", *context);
     }
 
-    /// # Errors
-    /// As [`validate`](Self::validate).
-    pub fn init(&self, device: &Device) -> Result<Transformer, ModelError> {
-        self.validate()?;
-        let normal =
-            |std, shape: [usize; 2]| -> Param<Tensor<2>> { Initializer::Normal { mean: 0.0, std }.init(shape, device) };
-        Ok(Transformer {
-            token_embedding: normal(0.02, [self.vocabulary, self.width]),
-            position_embedding: normal(0.01, [self.context, self.width]),
-            layers: (0..self.depth).map(|_| Layer::new(self, device)).collect(),
-            norm_out: LayerNormConfig::new(self.width).init(device),
-            frozen_layers: self.frozen_layers,
-            precision: Precision::F32,
-        })
+    fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    fn parameter_group(&self, name: &str) -> ParameterGroup {
+        let is_frozen = match name.strip_prefix("layers.") {
+            Some(rest) => {
+                rest.split('.').next().and_then(|i| i.parse().ok()).is_some_and(|i: usize| i < self.frozen_layers)
+            }
+            None => self.frozen_layers > 0 && name.ends_with("embedding"),
+        };
+        if is_frozen { ParameterGroup::Frozen } else { ParameterGroup::Rest }
+    }
+}
+
+#[typetag::serde(name = "transformer")]
+impl TextTower for TransformerConfig {
+    fn without_dropout(&self) -> TextEncoderConfig {
+        self.clone().with_dropout(0.0).into()
+    }
+
+    fn init(&self, device: &Device) -> Result<TextEncoder, ModelError> {
+        Ok(TextEncoder::new(Transformer::new(self, device)))
+    }
+
+    fn check_tokens(&self) -> Result<(), ModelError> {
+        let vocabulary = self.vocabulary >= ClipTokenizer::VOCABULARY;
+        ModelError::check(vocabulary, "text.vocabulary", self.vocabulary, "at least 49408, for CLIP's tokens")?;
+        let context = self.context >= ClipTokenizer::CONTEXT;
+        ModelError::check(context, "text.context", self.context, "at least 77, for CLIP's captions")
+    }
+
+    fn frontend(&self, _: &mut dyn Iterator<Item = &str>, _: &Device) -> Result<TextFrontend, ModelError> {
+        self.check_tokens()?;
+        Ok(ClipTokenizer::new()?.into())
+    }
+
+    fn load_frontend(&self, bundle: &Path, _: &Device) -> Result<TextFrontend, ModelError> {
+        Ok(ClipTokenizer::from_file(&bundle.join(TOKENIZER))?.into())
     }
 }
 
@@ -125,11 +158,17 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// In which numbers its products are computed. What the layers add to stays in 32 bits.
-    #[must_use]
-    pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
+    fn new(config: &TransformerConfig, device: &Device) -> Self {
+        let normal =
+            |std, shape: [usize; 2]| -> Param<Tensor<2>> { Initializer::Normal { mean: 0.0, std }.init(shape, device) };
+        Self {
+            token_embedding: normal(0.02, [config.vocabulary, config.width]),
+            position_embedding: normal(0.01, [config.context, config.width]),
+            layers: (0..config.depth).map(|_| Layer::new(config, device)).collect(),
+            norm_out: LayerNormConfig::new(config.width).init(device),
+            frozen_layers: config.frozen_layers,
+            precision: Precision::F32,
+        }
     }
 
     /// # Shapes
@@ -141,7 +180,7 @@ impl Transformer {
         self.run(tokens, None)
     }
 
-    pub(super) fn run(&self, tokens: TokenBatch, mut seen: Option<&mut Activations>) -> Tensor<2> {
+    fn run(&self, tokens: TokenBatch, mut seen: Option<&mut Activations>) -> Tensor<2> {
         let TokenBatch { ids, ends, lengths } = tokens;
         let [batch, length] = ids.dims();
         let [context, width] = self.position_embedding.dims();
@@ -175,6 +214,21 @@ impl Transformer {
             }
         };
         self.norm_out.forward(x.select(0, last))
+    }
+}
+
+impl Encoder<TextBatch> for Transformer {
+    fn forward(&self, text: TextBatch, seen: Option<&mut Activations>) -> Tensor<2> {
+        match text {
+            TextBatch::Tokens(tokens) => self.run(tokens, seen),
+            TextBatch::Vectors(_) => panic!("vectors, where tokens are read"),
+        }
+    }
+
+    /// What the layers add to stays in 32 bits.
+    fn with_precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
     }
 }
 
@@ -294,7 +348,7 @@ mod tests {
     #[test]
     fn captions_without_padding_have_the_same_gradients() {
         let device = Device::flex().autodiff();
-        let model = TransformerConfig::new(2).with_width(24, 3).with_dropout(0.0).init(&device).unwrap();
+        let model = Transformer::new(&TransformerConfig::new(2).with_width(24, 3).with_dropout(0.0), &device);
         let tokenizer = ClipTokenizer::new().unwrap();
         let captions = ["a slow tune", "fast, loud and very long, with drums and a brass band", "", "solo piano"];
         let rows: Vec<Vec<u32>> = captions.iter().map(|caption| tokenizer.encode(caption)).collect();

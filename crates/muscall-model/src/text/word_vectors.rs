@@ -5,62 +5,24 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
+use muscall_retrieval::Fingerprint;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::batch::TextBatch;
+use super::frontend::TextProcessor;
 use crate::ModelError;
-use crate::space::Description;
+use crate::replace::replace;
+
+/// In a bundle.
+pub(super) const WORD_VECTORS: &str = "word_vectors.bin";
 
 /// Longest word that a file may have, in bytes.
 const LONGEST_WORD: usize = 1 << 16;
 /// Largest dimension that a file may declare.
 const LARGEST_DIM: usize = 1 << 14;
-
-/// Configuration of the text branch made of word vectors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WordVectorsConfig {
-    /// The vectors, in word2vec's text or binary format. Only training looks there; a bundle has
-    /// its own copy of the words that it keeps.
-    pub file: PathBuf,
-    /// Dimensions of a vector.
-    #[serde(default = "default_dim")]
-    pub dim: usize,
-    /// Words of the file, from the first on, that are kept besides those of the captions, for
-    /// queries to come.
-    #[serde(default = "default_keep")]
-    pub keep: usize,
-}
-
-fn default_dim() -> usize {
-    300
-}
-
-fn default_keep() -> usize {
-    20_000
-}
-
-impl WordVectorsConfig {
-    /// Vectors of 300 dimensions; the 20,000 most frequent words are kept.
-    pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), dim: default_dim(), keep: default_keep() }
-    }
-
-    /// # Errors
-    /// [`ModelError::Config`] for a dimension of zero.
-    pub fn validate(&self) -> Result<(), ModelError> {
-        ModelError::check(self.dim >= 1, "text.dim", self.dim, "at least 1")
-    }
-
-    /// Writes what decides a vector. The vectors themselves are a part of the text frontend.
-    pub(super) fn describe(&self, space: &mut Description) {
-        let Self { file: _, dim, keep: _ } = self;
-        space.field("encoder", "vectors");
-        space.field("width", *dim);
-    }
-}
 
 /// Frozen word vectors.
 ///
@@ -350,5 +312,24 @@ impl Reader {
             kept.rows.insert(word, numbers);
         }
         Ok(())
+    }
+}
+
+impl TextProcessor for WordVectors {
+    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
+        let values = captions.iter().flat_map(|text| self.embed(text)).collect();
+        TextBatch::from_vectors(values, self.dim(), device)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.content())
+    }
+
+    fn place(&self) -> &'static str {
+        WORD_VECTORS
+    }
+
+    fn save(&self, bundle: &Path) -> Result<(), ModelError> {
+        replace(&bundle.join(WORD_VECTORS), |path| WordVectors::save(self, path))
     }
 }

@@ -7,10 +7,8 @@ mod report;
 mod tolerance;
 
 use burn::tensor::{Device, TensorData};
-use muscall_model::Precision;
-use muscall_model::audio::AudioEncoderConfig;
-use muscall_model::text::TextEncoderConfig;
 use muscall_model::weights::StateDict;
+use muscall_model::{MuscallConfig, Precision};
 
 use crate::TrainError;
 use crate::batcher::LoadedItem;
@@ -94,7 +92,7 @@ impl<'a> DeviceCheck<'a> {
         let precision = self.recipe.precision;
         let mut right = self.side(self.reference, Precision::F32)?;
         // Where nothing is given, random weights are drawn once.
-        let weights = self.weights.cloned().unwrap_or_else(|| damped(right.trainee.state()));
+        let weights = self.weights.cloned().unwrap_or_else(|| damped(&self.recipe.model, right.trainee.state()));
         right.trainee = right.trainee.with_state(weights.clone(), ORIGIN)?;
         let mut found = self.side(self.device, precision)?;
         found.trainee = found.trainee.with_state(weights, ORIGIN)?;
@@ -133,8 +131,8 @@ impl<'a> DeviceCheck<'a> {
     }
 
     fn side(&self, device: &Device, precision: Precision) -> Result<Side<'_>, TrainError> {
-        let mut recipe = without_dropout(self.recipe);
-        recipe.precision = precision;
+        let model = self.recipe.model.clone().without_dropout();
+        let recipe = Recipe { model, precision, ..self.recipe.clone() };
         let device = device.clone().autodiff();
         let trainee = {
             let _draws = draws::seeded(&device, recipe.seed);
@@ -184,23 +182,10 @@ impl Side<'_> {
     }
 }
 
-fn damped(mut state: StateDict) -> StateDict {
-    let is_gain = |name: &str| name.starts_with("audio.resnet.layer") && name.ends_with("bn3.weight");
-    for (_, data) in state.iter_mut().filter(|(name, _)| is_gain(name)) {
+/// Weights with small residual branches.
+fn damped(model: &MuscallConfig, mut state: StateDict) -> StateDict {
+    for (_, data) in state.iter_mut().filter(|(name, _)| model.is_residual_gain(name)) {
         *data = TensorData::new(vec![GAIN; data.shape().num_elements()], data.shape().clone());
     }
     state
-}
-
-/// Each device draws other random numbers.
-fn without_dropout(recipe: &Recipe) -> Recipe {
-    let mut recipe = recipe.clone();
-    match &mut recipe.model.audio {
-        AudioEncoderConfig::ResNet(_) => {}
-        AudioEncoderConfig::Crnn(config) => config.dropout = 0.0,
-    }
-    if let TextEncoderConfig::Transformer(config) = &mut recipe.model.text {
-        config.dropout = 0.0;
-    }
-    recipe
 }

@@ -19,12 +19,11 @@ impl TrainError {
         }
     }
 
-    pub(crate) fn check(
-        valid: bool,
-        field: &'static str,
-        found: impl Display,
-        expected: &'static str,
-    ) -> Result<(), Self> {
+    /// The error of a field of a recipe that is not valid, for a loss's [`validate`](crate::loss::PairLoss::validate).
+    ///
+    /// # Errors
+    /// [`Recipe`](Self::Recipe) unless `valid`.
+    pub fn check(valid: bool, field: &'static str, found: impl Display, expected: &'static str) -> Result<(), Self> {
         if valid {
             return Ok(());
         }

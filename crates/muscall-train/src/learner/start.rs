@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use muscall_audio::{AudioCache, ClipConfig};
 use muscall_model::weights::{StateDict, with_state};
-use muscall_model::{Temperature, is_cpu};
+use muscall_model::{LOGIT_SCALE, Temperature, is_cpu};
 
 use super::files::{RunFiles, Waits};
 use super::outcome::Listener;
@@ -13,7 +13,7 @@ use super::run::{Position, Run};
 use super::step::MAX_SCALE;
 use super::{Learner, OnExisting};
 use crate::TrainError;
-use crate::captions::{Captions, pretrained_text};
+use crate::captions::Captions;
 use crate::checkpoint::{Checkpoint, Progress};
 use crate::dataset::{DataConfig, Dataset};
 use crate::distributed::{Division, Ranks, SharedNorms};
@@ -210,13 +210,13 @@ impl State {
             return Ok(self);
         }
         let mut state = self.trainee.state();
-        state.extend(pretrained_text(&learner.recipe.model.text, &learner.device)?);
-        self.trainee = self.trainee.with_state(state, "pretrained text encoder")?;
+        state.extend(learner.recipe.model.pretrained(&learner.device)?);
+        self.trainee = self.trainee.with_state(state, "pretrained encoders")?;
         if let Some(initial) = &learner.initial {
             let mut weights = initial.model.clone();
             if let Temperature::Fixed(_) = learner.recipe.model.temperature {
                 // It is the recipe's, whatever the weights were trained with.
-                weights.insert("logit_scale".to_owned(), self.trainee.model.logit_scale.val().into_data());
+                weights.insert(LOGIT_SCALE.to_owned(), self.trainee.model.logit_scale.val().into_data());
             }
             self.trainee.model = with_state(self.trainee.model, weights, &initial.origin)?;
             initial.check_moments(&initial.model)?;

@@ -2,7 +2,7 @@
 
 use burn::module::Param;
 use burn::tensor::Tensor;
-use muscall_model::Temperature;
+use muscall_model::tower::ParameterGroup;
 use muscall_model::weights::{RunningStatistics, running_statistics};
 
 use super::outcome::Listener;
@@ -10,7 +10,6 @@ use super::run::Run;
 use super::underway::{StepFacts, StepNumbers};
 use crate::TrainError;
 use crate::batcher::RawBatch;
-use crate::captions::PRETRAINED;
 use crate::dataset::item_seed;
 use crate::distributed::{ShareNote, SharedBatch, reduce};
 use crate::event::{Event, StepReport};
@@ -37,12 +36,10 @@ impl Run {
         }
         let running = self.may_skip().then(|| running_statistics(&self.trainee.model));
         let (mut gradients, mut found) = self.gradients(loaded, &batches)?;
-        let is_fixed = matches!(self.recipe.model.temperature, Temperature::Fixed(_));
-        let pretrained = self.recipe.optimizer.pretrained_rate;
-        let factor = |name: &str| match name {
-            "logit_scale" if is_fixed => 0.0,
-            name if name.starts_with(PRETRAINED) => pretrained,
-            _ => 1.0,
+        let factor = |name: &str| match self.recipe.model.parameter_group(name) {
+            ParameterGroup::Frozen => 0.0,
+            ParameterGroup::Pretrained => self.recipe.optimizer.pretrained_rate,
+            ParameterGroup::Rest => 1.0,
         };
         gradients.keep(|name| factor(name) != 0.0);
         let mut norm = gradients.norm_in_place();

@@ -4,7 +4,10 @@ use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::{PairBatch, Weighting};
+use super::pair_loss::{Loss, PairLoss};
+use super::pairs::PairBatch;
+use super::weighted::Weighting;
+use crate::TrainError;
 
 /// How the losses of the two directions become one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,12 +37,15 @@ pub struct ContrastiveLoss {
     pub weighting: Option<Weighting>,
 }
 
-impl ContrastiveLoss {
-    /// # Shapes
-    /// - returns `[1]`.
+#[typetag::serde(name = "contrastive")]
+impl PairLoss for ContrastiveLoss {
+    fn validate(&self) -> Result<(), TrainError> {
+        self.weighting.as_ref().map_or(Ok(()), Weighting::validate)
+    }
+
     /// # Panics
     /// With weights, if the batch has no similarity of its captions.
-    pub fn forward(&self, batch: &PairBatch) -> Tensor<1> {
+    fn forward(&self, batch: &PairBatch, _seed: u64) -> Tensor<1> {
         let logits = batch.cosines() * batch.scale.clone().unsqueeze::<2>(); // [tracks, captions]
         let owners = batch.owner_indices();
         let of_track = owners.clone().unsqueeze_dim::<2>(1); // [captions, 1]
@@ -75,9 +81,13 @@ impl ContrastiveLoss {
         }
     }
 
+    fn weighting(&self) -> Option<&Weighting> {
+        self.weighting.as_ref()
+    }
+
     /// ln(batch) of each direction; a track with several captions chooses among one of them and those of the other tracks.
     /// Raw weights have no such value.
-    pub(super) fn at_chance(&self, tracks: usize, captions: usize) -> Option<f64> {
+    fn at_chance(&self, tracks: usize, captions: usize) -> Option<f64> {
         if self.weighting.as_ref().is_some_and(|weighting| !weighting.is_normalised()) {
             return None;
         }
@@ -88,6 +98,13 @@ impl ContrastiveLoss {
             Directions::Mean => sum / 2.0,
             Directions::Sum => sum,
         })
+    }
+}
+
+/// The paper's.
+impl Default for Loss {
+    fn default() -> Self {
+        ContrastiveLoss::default().into()
     }
 }
 
@@ -128,7 +145,7 @@ mod tests {
             batch.owners = (0..7 * captions).map(|caption| caption / captions).collect();
             for directions in [Directions::Mean, Directions::Sum] {
                 let objective = ContrastiveLoss { directions, weighting: None };
-                let found = f64::from(objective.forward(&batch).into_scalar::<f32>());
+                let found = f64::from(objective.forward(&batch, 0).into_scalar::<f32>());
                 let chance = objective.at_chance(7, 7 * captions);
                 let is_near = chance.is_some_and(|chance| (found - chance).abs() < 1e-5);
                 assert!(is_near, "{captions} {directions:?}: {found} for {chance:?}");

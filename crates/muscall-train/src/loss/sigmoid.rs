@@ -4,9 +4,13 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
 use serde::{Deserialize, Serialize};
 
-use super::PairBatch;
+use super::pair_loss::PairLoss;
+use super::pairs::PairBatch;
 use crate::TrainError;
 use crate::sum::sum_of_all;
+
+/// The name of b.
+const BIAS: &str = "logit_bias";
 
 /// −log σ(±(cosine/τ + b)) over all pairs of the batch, divided by the tracks.
 ///
@@ -28,22 +32,21 @@ impl Default for SigmoidLoss {
     }
 }
 
-impl SigmoidLoss {
-    /// # Errors
-    /// [`TrainError::Recipe`] for a bias that is not finite.
-    pub fn validate(&self) -> Result<(), TrainError> {
+#[typetag::serde(name = "sigmoid")]
+impl PairLoss for SigmoidLoss {
+    fn validate(&self) -> Result<(), TrainError> {
         TrainError::check(self.bias.is_finite(), "loss.bias", self.bias, "finite")
     }
 
-    /// # Shapes
-    /// - returns `[1]`.
-    pub fn forward(&self, batch: &PairBatch) -> Tensor<1> {
-        let mut logits = batch.cosines() * batch.scale.clone().unsqueeze::<2>();
-        if let Some(bias) = &batch.bias {
-            logits = logits + bias.clone().unsqueeze::<2>();
-        }
+    fn forward(&self, batch: &PairBatch, _seed: u64) -> Tensor<1> {
+        let logits = batch.cosines() * batch.scale.clone().unsqueeze::<2>();
+        let logits = logits + batch.parameter(BIAS).unsqueeze::<2>();
         let signs = batch.is_positive().float() * 2.0 - 1.0;
         sum_of_all(log_sigmoid(logits * signs)).neg() / batch.tracks() as f64
+    }
+
+    fn parameters(&self) -> Vec<(&'static str, f32)> {
+        vec![(BIAS, self.bias as f32)]
     }
 }
 
@@ -60,7 +63,7 @@ mod tests {
         let text = Tensor::<2>::from_floats([[0.6, 0.8], [0.8, -0.6], [0.0, 1.0]], &device);
         let mut batch = PairBatch::paired(audio, text, Tensor::from_floats([5.0], &device));
         batch.owners = vec![0, 0, 1];
-        batch.bias = Some(Tensor::from_floats([-2.0], &device));
+        batch.parameters = vec![(BIAS.to_owned(), Tensor::from_floats([-2.0], &device))];
         let cosines = [[0.6_f64, 0.8, 0.0], [0.8, -0.6, 1.0]];
         let mut expected = 0.0;
         for (track, row) in cosines.iter().enumerate() {
@@ -69,7 +72,7 @@ mod tests {
                 expected += (1.0 + (-sign * (5.0 * cosine - 2.0)).exp()).ln() / 2.0;
             }
         }
-        let found = SigmoidLoss::default().forward(&batch).into_scalar::<f32>();
+        let found = SigmoidLoss::default().forward(&batch, 0).into_scalar::<f32>();
         assert!((f64::from(found) - expected).abs() < 1e-5, "{found} {expected}");
     }
 }

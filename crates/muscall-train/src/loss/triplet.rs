@@ -7,7 +7,8 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::PairBatch;
+use super::pair_loss::PairLoss;
+use super::pairs::PairBatch;
 use crate::TrainError;
 
 /// Which of a batch's strangers count.
@@ -41,16 +42,13 @@ impl Default for TripletLoss {
     }
 }
 
-impl TripletLoss {
-    /// # Errors
-    /// [`TrainError::Recipe`] for a margin that is not positive.
-    pub fn validate(&self) -> Result<(), TrainError> {
+#[typetag::serde(name = "triplet")]
+impl PairLoss for TripletLoss {
+    fn validate(&self) -> Result<(), TrainError> {
         TrainError::check(self.margin > 0.0 && self.margin.is_finite(), "loss.margin", self.margin, "positive")
     }
 
-    /// # Shapes
-    /// - returns `[1]`.
-    pub fn forward(&self, batch: &PairBatch, seed: u64) -> Tensor<1> {
+    fn forward(&self, batch: &PairBatch, seed: u64) -> Tensor<1> {
         let cosines = batch.cosines(); // [tracks, captions]
         if batch.tracks() < 2 {
             // Nobody is a stranger.

@@ -39,7 +39,7 @@ pub struct Weighting {
 
 impl Default for Weighting {
     fn default() -> Self {
-        let model = muscall_model::sentence::DEFAULT_MODEL.to_owned();
+        let model = muscall_model::text::bert::DEFAULT_MODEL.to_owned();
         Self { form: WeightForm::default(), kappa: None, model }
     }
 }

@@ -4,7 +4,6 @@ mod parts;
 mod read;
 
 use muscall_audio::AugmentConfig;
-use muscall_model::audio::AudioEncoderConfig;
 use muscall_model::{MuscallConfig, Precision};
 use serde::{Deserialize, Serialize};
 
@@ -139,10 +138,9 @@ impl Recipe {
         TrainError::check(batch, "batch_size", self.batch_size, "at least 2, since a pair needs a negative")?;
         let micro = self.micro_batch.unwrap_or(1);
         TrainError::check(micro >= 1, "micro_batch", micro, "at least 1")?;
-        if let (true, AudioEncoderConfig::Crnn(crnn)) = (self.sync_batch_norm, &self.model.audio) {
-            let expected = "0 with sync_batch_norm: what is dropped must not depend on when other devices answer";
-            TrainError::check(crnn.dropout == 0.0, "model.audio.dropout", crnn.dropout, expected)?;
-        }
+        let dropout = self.model.audio.dropout();
+        let expected = "0 with sync_batch_norm: what is dropped must not depend on when other devices answer";
+        TrainError::check(!self.sync_batch_norm || dropout == 0.0, "model.audio.dropout", dropout, expected)?;
         TrainError::check(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")?;
         let rate = self.learning_rate > 0.0 && self.learning_rate.is_finite();
         TrainError::check(rate, "learning_rate", self.learning_rate, "positive")?;

@@ -2,65 +2,43 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
 use muscall_retrieval::Fingerprint;
-use serde::Deserialize;
 
+use super::config::BertConfig;
 use super::known::Known;
-use super::{MiniLm, MiniLmConfig, WordPiece};
+use super::network::Bert;
+use super::published::{from_published, published_config, to_published};
+use super::tokenizer::SentenceTokenizer;
 use crate::ModelError;
 use crate::replace::replace;
-use crate::space::{Description, former};
-use crate::text::TokenBatch;
+use crate::space::{Description, former_name_of_sentence_encoder as former_name};
+use crate::text::{TextBatch, TextFrontend, TextProcessor, TokenBatch};
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
 
 /// Captions that go through the network together.
 const BATCH: usize = 32;
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
-
-/// Ours and those of the published checkpoints, as parts of a name.
-const NAMES: &[(&str, &str)] = &[
-    ("word_embedding", "embeddings.word_embeddings.weight"),
-    ("position_embedding", "embeddings.position_embeddings.weight"),
-    ("type_embedding", "embeddings.token_type_embeddings.weight"),
-    ("norm.", "embeddings.LayerNorm."),
-    ("layers.", "encoder.layer."),
-];
-const PARTS: &[(&str, &str)] = &[
-    (".query.", ".attention.self.query."),
-    (".key.", ".attention.self.key."),
-    (".value.", ".attention.self.value."),
-    (".attention_out.", ".attention.output.dense."),
-    (".attention_norm.", ".attention.output.LayerNorm."),
-    (".mlp_in.", ".intermediate.dense."),
-    (".mlp_out.", ".output.dense."),
-    (".mlp_norm.", ".output.LayerNorm."),
-];
-
-/// What a published `config.json` says about the network.
-#[derive(Deserialize)]
-struct PublishedConfig {
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    vocab_size: usize,
-    max_position_embeddings: usize,
-}
+/// The folder of a frozen encoder in a bundle.
+pub(in crate::text) const SENTENCE: &str = "sentence";
+/// The name of the encoder that was written, in that folder.
+const STAMP: &str = "fingerprint";
 
 /// A sentence encoder with its tokenizer.
 #[derive(Debug, Clone)]
 pub struct SentenceEncoder {
-    config: MiniLmConfig,
-    tokenizer: WordPiece,
-    model: MiniLm,
+    config: BertConfig,
+    tokenizer: SentenceTokenizer,
+    model: Bert,
     device: Device,
     known: Known,
     fingerprint: Fingerprint,
+    /// Where it was read from.
+    dir: PathBuf,
 }
 
 impl SentenceEncoder {
@@ -70,22 +48,29 @@ impl SentenceEncoder {
     /// # Errors
     /// [`ModelError`] with the file that is missing, damaged or does not fit.
     pub fn load(dir: &Path, device: &Device) -> Result<Self, ModelError> {
-        let config = published_config(&dir.join("config.json"))?;
-        Self::with_config(dir, config, device)
+        Self::with_config(dir, published_config(dir)?, device)
     }
 
     /// Reads a folder whose sizes are known.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn with_config(dir: &Path, config: MiniLmConfig, device: &Device) -> Result<Self, ModelError> {
+    pub fn with_config(dir: &Path, config: BertConfig, device: &Device) -> Result<Self, ModelError> {
         let device = device.clone().without_autodiff();
         let weights = dir.join(WEIGHTS);
-        let state = from_published(read_safetensors(&weights)?);
+        let state = from_published(read_safetensors(&weights)?, config.pooling);
         let model = with_state(config.init(&device)?, state, &weights.display().to_string())?;
-        let tokenizer = WordPiece::from_file(&dir.join(TOKENIZER), config.vocabulary, config.context)?;
+        let tokenizer = SentenceTokenizer::from_file(&dir.join(TOKENIZER), config.vocabulary, config.context)?;
         let fingerprint = fingerprint(&config, &tokenizer, &state_of(&model));
-        Ok(Self { config, tokenizer, model: model.valid(), device, known: Known::default(), fingerprint })
+        Ok(Self {
+            config,
+            tokenizer,
+            model: model.valid(),
+            device,
+            known: Known::default(),
+            fingerprint,
+            dir: dir.to_owned(),
+        })
     }
 
     /// Writes `model.safetensors`, with the published names, and `tokenizer.json`, each as a whole or not at all.
@@ -99,18 +84,23 @@ impl SentenceEncoder {
         replace(&dir.join(TOKENIZER), |path| Ok(self.tokenizer.save(path)?))
     }
 
+    /// The folder that it was read from.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Sizes of the network.
-    pub fn config(&self) -> &MiniLmConfig {
+    pub fn config(&self) -> &BertConfig {
         &self.config
     }
 
     /// The network.
-    pub fn model(&self) -> &MiniLm {
+    pub fn model(&self) -> &Bert {
         &self.model
     }
 
     /// The tokenizer.
-    pub fn tokenizer(&self) -> &WordPiece {
+    pub fn tokenizer(&self) -> &SentenceTokenizer {
         &self.tokenizer
     }
 
@@ -179,66 +169,51 @@ impl SentenceEncoder {
     }
 }
 
-fn fingerprint(config: &MiniLmConfig, tokenizer: &WordPiece, state: &StateDict) -> Fingerprint {
+fn fingerprint(config: &BertConfig, tokenizer: &SentenceTokenizer, state: &StateDict) -> Fingerprint {
     let mut space = Description::new("sentence encoder 1");
     config.describe(&mut space);
     space.field("tokenizer", format!("{:016x}", tokenizer.content()).as_str());
-    let fingerprint = Fingerprint::of(space.hash(state.iter())).with_former(former::sentence_encoder(config, state));
+    let fingerprint = Fingerprint::of(space.hash(state.iter())).with_former(former_name(config, state));
     // The dropout was a part of former names, and a frozen encoder may have been given the usual one.
-    let usual = MiniLmConfig { dropout: MiniLmConfig::default().dropout, ..config.clone() };
-    if usual == *config { fingerprint } else { fingerprint.with_former(former::sentence_encoder(&usual, state)) }
+    let usual = BertConfig { dropout: BertConfig::default().dropout, ..config.clone() };
+    if usual == *config { fingerprint } else { fingerprint.with_former(former_name(&usual, state)) }
 }
 
-fn published_config(path: &Path) -> Result<MiniLmConfig, ModelError> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(MiniLmConfig::default()),
-        other => other.map_err(|source| ModelError::Io { path: path.to_owned(), source })?,
-    };
-    let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
-    let published: PublishedConfig = serde_json::from_str(&text).map_err(parse)?;
-    let default = MiniLmConfig::default();
-    Ok(MiniLmConfig {
-        width: published.hidden_size,
-        depth: published.num_hidden_layers,
-        heads: published.num_attention_heads,
-        mlp: published.intermediate_size,
-        vocabulary: published.vocab_size,
-        positions: published.max_position_embeddings,
-        context: default.context.min(published.max_position_embeddings),
-        dropout: default.dropout,
-    })
-}
+impl TextProcessor for SentenceEncoder {
+    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
+        TextBatch::from_vectors(self.embed(captions), self.config.width, device)
+    }
 
-/// Renames a published state dict to ours, without the pooler, which sentence vectors do not use.
-fn from_published(state: StateDict) -> StateDict {
-    let used = state.into_iter().filter(|(name, _)| !name.starts_with("pooler."));
-    used.map(|(name, data)| {
-        let mut ours = name.strip_prefix("bert.").unwrap_or(&name).to_owned();
-        if let Some((our, their)) = NAMES.iter().find(|(_, their)| ours.starts_with(their)) {
-            ours = format!("{our}{}", &ours[their.len()..]);
-        }
-        // `.attention.output.` before `.output.`, which is a part of it.
-        for (our, their) in PARTS {
-            ours = ours.replace(their, our);
-        }
-        if ours.contains("norm.") {
-            ours = ours.replace("norm.weight", "norm.gamma").replace("norm.bias", "norm.beta");
-        }
-        (ours, data)
-    })
-    .collect()
-}
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint.clone()
+    }
 
-fn to_published(state: StateDict) -> StateDict {
-    let rename = |(name, data): (String, _)| {
-        let mut theirs = name.clone();
-        if let Some((our, their)) = NAMES.iter().find(|(our, _)| name.starts_with(our)) {
-            theirs = format!("{their}{}", &name[our.len()..]);
+    fn place(&self) -> &'static str {
+        SENTENCE
+    }
+
+    fn save(&self, bundle: &Path) -> Result<(), ModelError> {
+        let dir = bundle.join(SENTENCE);
+        let (stamp, name) = (dir.join(STAMP), self.fingerprint.name());
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == name) {
+            return Ok(());
         }
-        for (our, their) in PARTS {
-            theirs = theirs.replace(our, their);
-        }
-        (theirs.replace(".gamma", ".weight").replace(".beta", ".bias"), data)
-    };
-    state.into_iter().map(rename).collect()
+        SentenceEncoder::save(self, &dir)?;
+        replace(&stamp, |path| fs::write(path, name).map_err(|source| ModelError::Io { path: path.to_owned(), source }))
+    }
+
+    fn former_stamp(&self, bundle: &Path) -> Option<String> {
+        fs::read_to_string(bundle.join(SENTENCE).join(STAMP)).ok()
+    }
+
+    fn learned(
+        &self,
+        captions: &[&str],
+        file: &dyn Fn(&Fingerprint) -> PathBuf,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Option<(TextFrontend, Option<ModelError>)> {
+        let mut knowing = self.clone();
+        let unsaved = knowing.learn(captions, &file(&self.fingerprint), progress).err();
+        Some((knowing.into(), unsaved))
+    }
 }

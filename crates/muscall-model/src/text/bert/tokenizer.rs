@@ -1,23 +1,28 @@
-//! BERT's word pieces.
+//! The tokenizer of a BERT-like encoder, whichever kind its file says.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::tensor::Device;
+use muscall_retrieval::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::text::tokenizer::{TokenizerError, ids_needed};
+use crate::ModelError;
+use crate::replace::replace;
+use crate::text::tokenizer::{TOKENIZER, TokenizerError, ids_needed};
+use crate::text::{TextBatch, TextProcessor};
 
-/// Captions to the word pieces of a `tokenizer.json`.
+/// Captions to the tokens of a `tokenizer.json`: word pieces, byte pairs.
 #[derive(Debug, Clone)]
-pub struct WordPiece {
+pub struct SentenceTokenizer {
     tokenizer: Tokenizer,
     /// The file itself: it is saved as it is, and the same in every version.
     file: Arc<[u8]>,
 }
 
-impl WordPiece {
+impl SentenceTokenizer {
     /// Reads a `tokenizer.json`. How it pads does not matter; `context` is the most tokens of a
     /// caption, whatever the file says (the one of all-MiniLM-L6-v2 says 128, while its model uses
     /// 256).
@@ -57,5 +62,28 @@ impl WordPiece {
     /// A hash of the file.
     pub(crate) fn content(&self) -> u64 {
         xxh3_64(&self.file)
+    }
+}
+
+impl TextProcessor for SentenceTokenizer {
+    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
+        let rows: Vec<_> = captions.iter().map(|text| self.encode(text)).collect();
+        TextBatch::from_tokens(&rows, device)
+    }
+
+    fn tokens(&self, captions: &[&str]) -> Option<Vec<Vec<u32>>> {
+        Some(captions.iter().map(|text| self.encode(text)).collect())
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.content())
+    }
+
+    fn place(&self) -> &'static str {
+        TOKENIZER
+    }
+
+    fn save(&self, bundle: &Path) -> Result<(), ModelError> {
+        replace(&bundle.join(TOKENIZER), |path| Ok(SentenceTokenizer::save(self, path)?))
     }
 }

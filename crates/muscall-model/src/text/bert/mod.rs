@@ -1,0 +1,16 @@
+//! BERT-like encoders: captions to vectors whose cosine is similarity of meaning.
+
+mod config;
+mod encoder;
+mod known;
+mod network;
+mod published;
+mod source;
+mod tokenizer;
+
+pub use config::{BertConfig, BertPooling};
+pub(in crate::text) use encoder::SENTENCE;
+pub use encoder::SentenceEncoder;
+pub use network::Bert;
+pub use source::{DEFAULT_MODEL, find};
+pub use tokenizer::SentenceTokenizer;

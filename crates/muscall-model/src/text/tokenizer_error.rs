@@ -1,0 +1,33 @@
+//! What can go wrong with a tokenizer.
+
+use std::path::PathBuf;
+
+/// What can go wrong with a tokenizer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenizerError {
+    /// A file is not a tokenizer.
+    #[error("{path}: {source}; expected the tokenizer.json of a bundle")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: tokenizers::Error,
+    },
+    /// A file is a tokenizer with another vocabulary.
+    #[error("{path}: a vocabulary of {found} tokens, or other special tokens; expected CLIP's {expected}")]
+    Vocabulary {
+        /// The file.
+        path: PathBuf,
+        /// Tokens in the file.
+        found: usize,
+        /// Tokens of CLIP.
+        expected: usize,
+    },
+    /// The vocabulary within this library is damaged.
+    #[error("the built-in vocabulary cannot be read: {source}")]
+    BuiltIn {
+        /// Why.
+        source: tokenizers::Error,
+    },
+}

@@ -1,0 +1,99 @@
+//! Towers that hear.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{AnyEncoder, TowerConfig};
+use crate::ModelError;
+use crate::audio::AudioBatch;
+
+/// The encoder of an audio tower: log-mel spectrograms to vectors.
+pub type AudioEncoder = AnyEncoder<AudioBatch>;
+
+/// The configuration of an audio tower: log-mel spectrograms to vectors.
+///
+/// A kind of one's own is a struct with serde's traits (and `#[serde(deny_unknown_fields)]`, so that a misspelt key is
+/// an error) and this trait under `#[typetag::serde(name = "…")]`; the name is its `kind` in recipes and bundles.
+#[typetag::serde(tag = "kind")]
+pub trait AudioTower: TowerConfig {
+    /// The shortest spectrogram that has a vector, in frames.
+    fn min_frames(&self) -> usize {
+        1
+    }
+
+    /// The same tower without dropout, for comparisons.
+    fn without_dropout(&self) -> AudioEncoderConfig;
+
+    /// Builds the encoder with random weights, for spectrograms of `n_mels` bands that are `frames` long in training,
+    /// at least [`min_frames`](Self::min_frames). The configuration has been validated.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] if such spectrograms do not fit.
+    fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError>;
+}
+
+/// Which audio encoder, and how large: any [`AudioTower`]. In a file, `kind` says which.
+#[derive(Debug, Clone)]
+pub struct AudioEncoderConfig(Arc<dyn AudioTower>);
+
+impl<T: AudioTower> From<T> for AudioEncoderConfig {
+    fn from(tower: T) -> Self {
+        Self(Arc::new(tower))
+    }
+}
+
+impl AudioEncoderConfig {
+    /// The configuration, if it is of this kind.
+    pub fn downcast_ref<T: AudioTower>(&self) -> Option<&T> {
+        let tower: &dyn Any = &*self.0;
+        tower.downcast_ref()
+    }
+
+    /// # Errors
+    /// As [`TowerConfig::validate`].
+    pub fn validate(&self) -> Result<(), ModelError> {
+        self.0.validate()
+    }
+
+    /// Builds the encoder for spectrograms of `n_mels` bands, trained at `frames` frames.
+    ///
+    /// # Errors
+    /// As [`validate`](Self::validate), and [`ModelError::Config`] for a spectrogram too small.
+    pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
+        self.validate()?;
+        let long = frames >= self.0.min_frames();
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        self.0.init(n_mels, frames, device)
+    }
+}
+
+impl std::ops::Deref for AudioEncoderConfig {
+    type Target = dyn AudioTower;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+/// Equal if they are written alike.
+impl PartialEq for AudioEncoderConfig {
+    fn eq(&self, other: &Self) -> bool {
+        let written = |config: &Self| serde_json::to_value(config).ok();
+        Arc::ptr_eq(&self.0, &other.0) || written(self).is_some_and(|own| Some(own) == written(other))
+    }
+}
+
+impl Serialize for AudioEncoderConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AudioEncoderConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Box::<dyn AudioTower>::deserialize(deserializer)?.into()))
+    }
+}
