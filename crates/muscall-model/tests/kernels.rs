@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
 use muscall_model::weights::{state_of, with_state};
-use muscall_model::{ClipTokenizer, DualEncoder, Muscall, MuscallConfig};
+use muscall_model::{ClipTokenizer, DualEncoder, Head, Muscall, MuscallConfig};
 
 static ONE_DRAW: Mutex<()> = Mutex::new(());
 
@@ -99,7 +99,7 @@ fn gradients_agree() {
         let embedding = model.embed_audio(mel.clone());
         let loss = (embedding.clone() * embedding.clone().narrow(0, 0, 1).detach()).sum();
         let gradients = loss.backward();
-        let projection = model.audio_projection.as_ref().unwrap();
+        let Some(Head::Linear(projection)) = &model.audio_projection else { panic!("a linear head") };
         let of_projection = projection.weight.val().grad(&gradients).unwrap().into_data();
         // After training the running statistics are part of the state.
         (of_projection.try_into_vec::<f32>().unwrap(), state_of(&model))

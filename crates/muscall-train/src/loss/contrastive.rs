@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn loss(batch: &PairBatch) -> f32 {
-        ContrastiveLoss::default().forward(batch).into_scalar::<f32>()
+        ContrastiveLoss::default().forward(batch, 0).into_scalar::<f32>()
     }
 
     fn rows<const N: usize>(data: [[f32; 2]; N]) -> Tensor<2> {
