@@ -14,6 +14,8 @@ pub use muscall_model as model;
 pub use muscall_retrieval as retrieval;
 #[doc(inline)]
 pub use muscall_train as train;
+#[doc(inline)]
+pub use muscall_vectors as vectors;
 
 pub mod device;
 

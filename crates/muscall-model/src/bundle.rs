@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::PackedEncoders;

@@ -187,6 +187,9 @@ pub enum TrainError {
     /// Metrics.
     #[error(transparent)]
     Retrieval(#[from] muscall_retrieval::RetrievalError),
+    /// Rows of vectors that do not fit, or are not finite.
+    #[error(transparent)]
+    Vectors(#[from] muscall_retrieval::VectorError),
     /// A recipe does not parse.
     #[error("{path}: {source}")]
     RecipeFile {

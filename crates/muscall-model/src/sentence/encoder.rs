@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use serde::Deserialize;
 
 use super::known::Known;

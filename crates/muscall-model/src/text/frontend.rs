@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 
 use super::tokenizer::ClipTokenizer;
 use super::word_vectors::{WordVectors, words};

@@ -1,12 +1,13 @@
 //! The nearest segments by the graph, scored with the index's own floats.
 
+use muscall_vectors::dot;
+
 use crate::RetrievalError;
 use crate::index::best::{Item, Scored};
 use crate::index::block::Rows;
 use crate::index::graph::{SegmentGraph, graph_error};
 use crate::index::search::Allowed;
 use crate::index::{Answer, Index, Search, Searcher, SegmentHit};
-use crate::ranking::dot;
 
 /// Segments that a search asks the graph for at most. A filter that leaves fewer answers than were asked for
 /// among them is so narrow that looking at all segments is the better way.
