@@ -3,6 +3,8 @@
 #[doc(inline)]
 pub use muscall_audio as audio;
 #[doc(inline)]
+pub use muscall_data as data;
+#[doc(inline)]
 pub use muscall_engines as engines;
 #[doc(inline)]
 pub use muscall_indexing as indexing;
@@ -21,6 +23,7 @@ pub mod device;
 
 pub use burn::tensor::Device;
 pub use device::DeviceChoice;
+pub use muscall_data::{DataError, Manifest, Split};
 pub use muscall_model::{Muscall, MuscallConfig};
 pub use muscall_retrieval::Index;
-pub use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
+pub use muscall_train::{Event, InitialWeights, Learner, OnExisting, Recipe, TrainError, evaluate};

@@ -16,7 +16,7 @@ use muscall_train::benchmark::{
     Benchmark, ClassPrompts, Gtzan, Jamendo, MagnaTagATune, MidiCaps, MusicCaps, SongDescriber, Task, benchmarks,
     linear_probe, zero_shot_classification, zero_shot_tagging,
 };
-use muscall_train::{Split, TrainError, evaluate};
+use muscall_train::{DataError, Split, TrainError, evaluate};
 use wav::write_wav;
 
 static ONE_DRAW: Mutex<()> = Mutex::new(());
@@ -60,7 +60,7 @@ fn gtzan_names_its_broken_file_and_goes_on() {
     let data = Gtzan.read(dir.path(), Split::Test).unwrap();
     assert_eq!(data.found() + data.missing.len(), 290);
     assert!((3..=4).contains(&data.found()), "{}", data.found());
-    assert!(matches!(data.check_half(dir.path()), Err(TrainError::BenchmarkIncomplete { expected: 290, .. })));
+    assert!(matches!(data.check_half(dir.path()), Err(DataError::BenchmarkIncomplete { expected: 290, .. })));
     let Task::Classification { classes, clips } = &data.task else { panic!("{:?}", data.task) };
     assert_eq!((classes.len(), classes[0].as_str()), (10, "blues"));
     let (found, unreadable) = zero_shot_classification(&model(), classes, clips, &ClassPrompts::default()).unwrap();
@@ -108,7 +108,7 @@ fn a_linear_probe_learns_what_zero_shot_does_not_know() {
 #[test]
 fn magnatagatune_takes_its_tags_and_folders() {
     let dir = tempfile::tempdir().unwrap();
-    let tags: Vec<&str> = include_str!("../assets/mtat_top50_tags.txt").lines().collect();
+    let tags: Vec<&str> = include_str!("../../muscall-data/assets/mtat_top50_tags.txt").lines().collect();
     // The real file has tabs, quotes, and more tags than fifty.
     let quoted: Vec<String> = tags.iter().map(|tag| format!("\"{tag}\"")).collect();
     let mut table = format!("\"clip_id\"\t{}\t\"no such tag\"\t\"mp3_path\"\n", quoted.join("\t"));
@@ -137,7 +137,7 @@ fn magnatagatune_takes_its_tags_and_folders() {
     assert!(report.unreadable.is_empty() && (0.0..=1.0).contains(&report.metrics.roc_auc_macro));
     assert_eq!(MagnaTagATune.read(dir.path(), Split::Train).unwrap().found(), 2);
     let error = MagnaTagATune.read(&dir.path().join("mp3"), Split::Test).unwrap_err();
-    assert!(matches!(error, TrainError::Io { .. }) && !error.to_string().contains("quotes"), "{error}");
+    assert!(matches!(error, DataError::Io { .. }) && !error.to_string().contains("quotes"), "{error}");
 }
 
 #[test]
@@ -220,11 +220,11 @@ fn a_folder_that_is_not_there_is_no_incomplete_one() {
     let dir = tempfile::tempdir().unwrap();
     for benchmark in benchmarks() {
         let error = benchmark.read(&dir.path().join("none"), Split::Test).unwrap_err();
-        assert!(matches!(error, TrainError::NoSuchFolder { .. }), "{}: {error}", benchmark.name());
+        assert!(matches!(error, DataError::NoSuchFolder { .. }), "{}: {error}", benchmark.name());
         assert!(error.to_string().contains("none: there is no such folder"), "{error}");
     }
     let error = Gtzan.read(dir.path(), Split::Test).unwrap_err();
-    assert!(matches!(error, TrainError::BenchmarkIncomplete { found: 0, expected: 290, .. }), "{error}");
+    assert!(matches!(error, DataError::BenchmarkIncomplete { found: 0, expected: 290, .. }), "{error}");
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn prompts_come_from_a_small_file() {
         assert!(ClassPrompts::read(&path).unwrap_err().to_string().contains(part));
     }
     fs::write(&path, b"templates = [\n\"fa\xe7ade {}\"]").unwrap();
-    assert!(matches!(ClassPrompts::read(&path), Err(TrainError::NotUtf8 { line: 2, .. })));
+    assert!(matches!(ClassPrompts::read(&path), Err(TrainError::Data(DataError::NotUtf8 { line: 2, .. }))));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn midicaps_wants_its_music_rendered() {
     ];
     fs::write(dir.path().join("captions.json"), lines.join("\n") + "\n\n").unwrap();
     let nothing = MidiCaps.read(dir.path(), Split::Test).unwrap_err();
-    assert!(matches!(nothing, TrainError::BenchmarkIncomplete { found: 0, expected: 3, .. }), "{nothing}");
+    assert!(matches!(nothing, DataError::BenchmarkIncomplete { found: 0, expected: 3, .. }), "{nothing}");
     for (i, name) in ["a.wav", "b.flac", "c.wav"].iter().enumerate() {
         tone(&dir.path().join("rendered/lmd_full/1").join(name), i as u32);
     }

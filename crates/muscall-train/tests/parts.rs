@@ -14,7 +14,7 @@ use muscall_model::text::TransformerConfig;
 use muscall_model::{Muscall, MuscallConfig};
 use muscall_train::benchmark::{Benchmark, MusicCaps, Task};
 use muscall_train::doctor::{Diagnosis, check_clips, leakage};
-use muscall_train::{Event, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
+use muscall_train::{DataError, Event, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 use wav::write_wav;
 
 /// Seconds of a part.
@@ -211,7 +211,7 @@ fn a_stray_quote_swallows_no_rows() {
     };
     fs::write(&path, (0..40).map(row).fold("audio,caption\n".to_owned(), |text, row| text + &row)).unwrap();
     let error = Manifest::read(&path, Split::Train).unwrap_err();
-    assert!(matches!(&error, TrainError::StrayQuote { line: 12, .. }), "{error}");
+    assert!(matches!(&error, DataError::StrayQuote { line: 12, .. }), "{error}");
     assert!(error.to_string().contains("line 12") && error.to_string().contains("line 31"), "{error}");
 }
 

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use muscall_train::{Manifest, Split, TrainError};
+use muscall_data::{DataError, Manifest, Split};
 use tempfile::TempDir;
 
-fn read(name: &str, text: impl AsRef<[u8]>, split: Split) -> (TempDir, Result<Manifest, TrainError>) {
+fn read(name: &str, text: impl AsRef<[u8]>, split: Split) -> (TempDir, Result<Manifest, DataError>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::write(&path, text).unwrap();
@@ -128,8 +128,8 @@ fn errors_name_the_file_the_row_and_the_remedy() {
 
     let dir = tempfile::tempdir().unwrap();
     let missing = Manifest::read(&dir.path().join("none.csv"), Split::Train).unwrap_err();
-    assert!(matches!(&missing, TrainError::Io { .. }) && missing.to_string().contains("none.csv"), "{missing}");
-    assert!(matches!(Manifest::read(dir.path(), Split::Train), Err(TrainError::UnknownManifest { .. })));
+    assert!(matches!(&missing, DataError::Io { .. }) && missing.to_string().contains("none.csv"), "{missing}");
+    assert!(matches!(Manifest::read(dir.path(), Split::Train), Err(DataError::UnknownManifest { .. })));
 }
 
 #[test]
@@ -170,10 +170,10 @@ fn splits_that_are_not_there_are_left_out() {
     }
     for none in [dir.path().to_owned(), dir.path().join("song.mp3")] {
         let _ = fs::write(&none, "");
-        assert!(matches!(Manifest::read_splits(&none), Err(TrainError::UnknownManifest { .. })));
+        assert!(matches!(Manifest::read_splits(&none), Err(DataError::UnknownManifest { .. })));
     }
     fs::write(dir.path().join("test/dataset_val.json"), "[{").unwrap();
-    assert!(matches!(Manifest::read_splits(&dir.path().join("test")), Err(TrainError::Json { .. })));
+    assert!(matches!(Manifest::read_splits(&dir.path().join("test")), Err(DataError::Json { .. })));
 }
 
 #[test]
