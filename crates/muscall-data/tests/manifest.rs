@@ -185,3 +185,18 @@ fn large_manifests_keep_their_order() {
     let ids = manifest.rows.iter().map(|row| row.id.parse::<usize>().unwrap());
     assert!(ids.eq((0..250_000).rev()));
 }
+
+#[test]
+fn a_stray_quote_swallows_no_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.csv");
+    let row = |i: usize| match i {
+        10 => "10.wav,\"a 12 inch record\n".to_owned(),
+        29 => "29.wav,\"slow, calm\"\n".to_owned(),
+        _ => format!("{i}.wav,text {i}\n"),
+    };
+    fs::write(&path, (0..40).map(row).fold("audio,caption\n".to_owned(), |text, row| text + &row)).unwrap();
+    let error = Manifest::read(&path, Split::Train).unwrap_err();
+    assert!(matches!(&error, DataError::StrayQuote { line: 12, .. }), "{error}");
+    assert!(error.to_string().contains("line 12") && error.to_string().contains("line 31"), "{error}");
+}
