@@ -32,7 +32,8 @@ pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
 pub use index::{
-    Answer, Index, IndexConfig, IndexWriter, Moment, Search, Searcher, SegmentHit, Segments, Stages, TrackRecord,
+    Answer, ExactSearch, Index, IndexConfig, IndexWriter, Moment, Search, SearchMethod, Searcher, SegmentHit, Segments,
+    Stages, TrackRecord,
 };
 #[cfg(feature = "ann")]
 pub use index::{Approximate, GraphConfig, SegmentGraph};
