@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::retrieval::BothDirections;
 use muscall::train::Evaluation;
-use muscall::{Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
+use muscall::{DataError, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
 use serde::{Deserialize, Serialize};
 
 use crate::table::write_tables;
@@ -76,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let train = Manifest::read(&arguments.data, Split::Train)?;
     let val = Manifest::read(&arguments.data, Split::Val)?;
     let (test, split) = match Manifest::read(&arguments.data, Split::Test) {
-        Err(TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. }) => (val.clone(), "validation"),
+        Err(DataError::EmptySplit { .. } | DataError::UnknownManifest { .. }) => (val.clone(), "validation"),
         Ok(test) if test.rows == train.rows => (test, "training"),
         test => (test?, "test"),
     };

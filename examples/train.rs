@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::train::{CheckDevice, distributed};
-use muscall::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError};
+use muscall::{DataError, Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split};
 
 /// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let train = Manifest::read(&arguments.data, Split::Train)?;
     let validation_data = arguments.validation.as_ref().unwrap_or(&arguments.data);
     let validation = match Manifest::read(validation_data, Split::Val) {
-        Err(TrainError::EmptySplit { .. }) => None,
+        Err(DataError::EmptySplit { .. }) => None,
         // A manifest without splits gives the same rows for both; validating on them would deceive.
         Ok(rows) if rows.rows == train.rows => None,
         other => Some(other?),

@@ -3,6 +3,8 @@
 #[doc(inline)]
 pub use muscall_audio as audio;
 #[doc(inline)]
+pub use muscall_data as data;
+#[doc(inline)]
 pub use muscall_engines as engines;
 #[doc(inline)]
 pub use muscall_indexing as indexing;
@@ -14,11 +16,14 @@ pub use muscall_model as model;
 pub use muscall_retrieval as retrieval;
 #[doc(inline)]
 pub use muscall_train as train;
+#[doc(inline)]
+pub use muscall_vectors as vectors;
 
 pub mod device;
 
 pub use burn::tensor::Device;
 pub use device::DeviceChoice;
+pub use muscall_data::{DataError, Manifest, Split};
 pub use muscall_model::{Muscall, MuscallConfig};
 pub use muscall_retrieval::Index;
-pub use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
+pub use muscall_train::{Event, InitialWeights, Learner, OnExisting, Recipe, TrainError, evaluate};

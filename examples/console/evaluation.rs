@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use muscall::train::Evaluation;
-use muscall::{Manifest, Muscall, Split, TrainError};
+use muscall::{DataError, Manifest, Muscall, Split, TrainError};
 
 use super::{Progress, SplitName};
 
 /// Rows to evaluate a model on. Says so if they are the training rows too, as in a manifest without splits.
-pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, TrainError> {
+pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> {
     let manifest = Manifest::read(data, split.into())?;
     if split != SplitName::Train && Manifest::read(data, Split::Train).is_ok_and(|train| train.rows == manifest.rows) {
         eprintln!(

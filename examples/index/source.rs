@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use muscall::indexing::{Item, Scope, Unreadable};
-use muscall::{Manifest, TrainError};
+use muscall::{DataError, Manifest};
 
 const AWAY: &str =
     "check that its disk is mounted; the index stays as it is, and `index --forget` removes what is gone for good";
@@ -26,8 +26,8 @@ impl Source {
             return Err(format!("{}: nothing is there; {AWAY}", music.display()).into());
         }
         let splits = match Manifest::read_splits(music) {
-            Err(TrainError::UnknownManifest { .. }) if music.is_dir() => return Self::folder(music),
-            Err(TrainError::UnknownManifest { path }) => {
+            Err(DataError::UnknownManifest { .. }) if music.is_dir() => return Self::folder(music),
+            Err(DataError::UnknownManifest { path }) => {
                 let expected = "a folder of music, or a manifest: a .jsonl, .json, .csv or .tsv file";
                 return Err(format!("{}: expected {expected}", path.display()).into());
             }

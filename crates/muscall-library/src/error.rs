@@ -91,6 +91,9 @@ pub enum LibraryError {
     /// The index failed.
     #[error(transparent)]
     Retrieval(#[from] RetrievalError),
+    /// Rows of vectors that do not fit, or are not finite.
+    #[error(transparent)]
+    Vectors(#[from] muscall_retrieval::VectorError),
     /// A file of a request cannot be read.
     #[error(transparent)]
     Audio(#[from] AudioError),

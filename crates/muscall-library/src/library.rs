@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use muscall_audio::{crop_or_pad, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::{
-    Answer, Centres, Embeddings, Fingerprint, Index, Moment, Query, RetrievalError, Search, TrackRecord,
-    mean_direction, mmr,
+    Answer, Centres, Embeddings, ExactSearch, Fingerprint, Index, Moment, Query, RetrievalError, Search, SearchMethod,
+    TrackRecord, mean_direction, mmr,
 };
 
 use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
@@ -23,8 +23,8 @@ pub struct Library {
     fingerprint: Arc<Fingerprint>,
     text_centre: Arc<[f32]>,
     index: Arc<Index>,
-    #[cfg(feature = "ann")]
-    graph: Option<Arc<muscall_retrieval::SegmentGraph>>,
+    /// How this state of the index and later ones are searched.
+    method: Arc<dyn SearchMethod>,
 }
 
 impl Library {
@@ -49,8 +49,7 @@ impl Library {
             fingerprint: fingerprint.into(),
             text_centre,
             index: index.into(),
-            #[cfg(feature = "ann")]
-            graph: None,
+            method: Arc::new(ExactSearch),
         })
     }
 
@@ -63,15 +62,11 @@ impl Library {
     pub fn with_graph(self, path: &Path) -> Result<Self, LibraryError> {
         let config = muscall_retrieval::GraphConfig::new();
         let graph = muscall_retrieval::SegmentGraph::open(path, &self.index, &config)?;
-        Ok(Self { graph: Some(graph.into()), ..self })
+        Ok(Self { method: Arc::new(graph), ..self })
     }
 
     fn tracks(&self, query: &[f32], search: &Search<'_>) -> Result<Vec<Answer>, RetrievalError> {
-        #[cfg(feature = "ann")]
-        if let Some(approximate) = self.graph.as_ref().and_then(|graph| graph.over(&self.index).ok()) {
-            return muscall_retrieval::Searcher::search(&approximate, query, search);
-        }
-        self.index.search(query, search)
+        self.method.searcher(&self.index).search(query, search)
     }
 
     /// The same model with a newer state of the index, if another process has committed one.

@@ -147,7 +147,7 @@ pub enum ModelError {
     Audio(#[from] muscall_audio::AudioError),
     /// Ranking embeddings.
     #[error(transparent)]
-    Retrieval(#[from] muscall_retrieval::RetrievalError),
+    Vectors(#[from] muscall_vectors::VectorError),
     /// A model gives something that is not a number.
     #[error("{what} {index} has an embedding that is not finite; the model has diverged, or the input is corrupt")]
     NotFinite {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, LogMelExtractor, crop_or_pad, load_clip, load_whole};
-use muscall_retrieval::{Embeddings, Fingerprint, mean_direction};
+use muscall_vectors::{Embeddings, Fingerprint, mean_direction};
 use rayon::prelude::*;
 
 use crate::audio::AudioBatch;
@@ -371,11 +371,7 @@ impl Muscall {
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let prompts: Vec<String> = labels.as_ref().iter().map(|label| format!("A {} track", label.as_ref())).collect();
         let (audio, text) = (self.in_windows().embed_whole(paths)?, self.embed_text(&prompts)?);
-        let dim = self.config().projection_dim;
-        let values = muscall_retrieval::class_scores(
-            Embeddings::new(audio.values(), dim)?,
-            Embeddings::new(text.values(), dim)?,
-        )?;
+        let values = muscall_vectors::class_scores(audio.view(), text.view())?;
         Ok(values.chunks(prompts.len().max(1)).map(<[f32]>::to_vec).collect())
     }
 

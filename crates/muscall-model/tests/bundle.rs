@@ -195,8 +195,7 @@ fn segments_are_the_windows_of_a_whole_file() {
     }
     let at = load_clip(&files[0], CropPosition::At { start_s: segments[1].start_s }, &config).unwrap();
     assert_eq!(model.embed_loaded(&[at]).unwrap().row(0), together.row(1));
-    let rows = muscall_retrieval::Embeddings::new(together.values(), together.dim()).unwrap();
-    let mean = muscall_retrieval::mean_direction(rows);
+    let mean = muscall_vectors::mean_direction(together.view());
     assert_eq!(model.in_windows().embed_whole(&files[..1]).unwrap().row(0), mean);
     // A file of one window or less has the vector that `embed_audio` gives.
     for length in [config.samples, config.samples / 2] {

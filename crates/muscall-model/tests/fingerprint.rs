@@ -12,7 +12,6 @@ mod small_sentence_model;
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use burn::tensor::Device;
 use known_weights::known_weights;
@@ -207,7 +206,7 @@ fn what_is_frozen_is_a_part_of_the_name() {
     let differ = |config: &MuscallConfig, one: TextFrontend, other: TextFrontend| {
         let [one, other] = [one, other].map(|frontend| assemble(config, state(config), frontend).fingerprint());
         assert_ne!(one, other);
-        let said = muscall_retrieval::Fingerprint::difference(&one, &other);
+        let said = muscall_vectors::Fingerprint::difference(&one, &other);
         assert!(said.contains("hear music alike"), "{said}");
     };
     let vectors = |first| TextFrontend::from(word_vectors(dir.path(), first));

@@ -14,7 +14,7 @@ use fixture::{read_tensors, root};
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::SentenceTowerConfig;
 use muscall_model::text::bert::{DEFAULT_MODEL, SentenceEncoder, find};
-use muscall_model::{ModelError, Muscall, MuscallConfig, TextFrontend};
+use muscall_model::{ModelError, Muscall, MuscallConfig};
 use small_sentence_model::{small_config, write_small_sentence_model};
 
 fn cosine(a: &[f32], b: &[f64]) -> f64 {

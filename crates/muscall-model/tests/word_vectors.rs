@@ -9,7 +9,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use muscall_model::text::WordVectors;
 use muscall_model::text::word_vectors::words;
-use muscall_model::{ModelError, Muscall, MuscallConfig, TextFrontend};
+use muscall_model::{ModelError, Muscall, MuscallConfig};
 
 const WORDS: [(&str, [f32; 3]); 4] =
     [("the", [1.0, 0.0, 0.5]), ("jazz", [0.0, 2.0, -1.5]), ("Jazz", [9.0, 9.0, 9.0]), ("piano", [-0.25, 1e-3, 4.0])];

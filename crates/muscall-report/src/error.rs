@@ -62,4 +62,7 @@ pub enum ReportError {
     /// Embeddings do not fit each other.
     #[error(transparent)]
     Retrieval(#[from] RetrievalError),
+    /// Rows of vectors that do not fit, or are not finite.
+    #[error(transparent)]
+    Vectors(#[from] muscall_retrieval::VectorError),
 }

@@ -1,9 +1,9 @@
 //! What two sets of embeddings look like beside each other.
 
+use muscall_vectors::{dot, top_k};
 use serde::{Deserialize, Serialize};
 
 use crate::pairs::Pairs;
-use crate::ranking::{dot, top_k};
 use crate::{Embeddings, RetrievalError};
 
 /// Bins of a density, over cosines from −1 to 1.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, RetrievalError, VectorError};
 
 /// Where the embeddings of each modality lie on average, `[dim]` each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,12 +18,12 @@ impl Centres {
     /// as varied as what is searched.
     ///
     /// # Errors
-    /// [`RetrievalError::Dimensions`] if the two come from different models,
+    /// [`VectorError::Dimensions`] if the two come from different models,
     /// [`RetrievalError::Empty`] if there is none of one.
     pub fn of(text: Embeddings<'_>, audio: Embeddings<'_>) -> Result<Self, RetrievalError> {
         if text.dim() != audio.dim() {
             let (expected, actual) = (audio.dim(), text.dim());
-            return Err(RetrievalError::Dimensions { expected, actual });
+            return Err(VectorError::Dimensions { expected, actual }.into());
         }
         Ok(Self { text: mean(text, "captions")?, audio: mean(audio, "tracks")? })
     }
@@ -53,6 +53,6 @@ mod tests {
         assert_eq!((centres.text, centres.audio), (vec![0.5, 0.5], vec![0.5, 0.25]));
         assert!(matches!(Centres::of(text, Embeddings::new(&[], 2).unwrap()), Err(RetrievalError::Empty { .. })));
         let other = Embeddings::new(&[1.0], 1).unwrap();
-        assert!(matches!(Centres::of(text, other), Err(RetrievalError::Dimensions { .. })));
+        assert!(matches!(Centres::of(text, other), Err(RetrievalError::Vectors(VectorError::Dimensions { .. }))));
     }
 }

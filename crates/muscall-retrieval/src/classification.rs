@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RetrievalError;
+use crate::{RetrievalError, VectorError};
 
 /// Metrics of single-label classification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,19 +28,19 @@ pub struct ClassificationMetrics {
 /// # Shapes
 /// - scores: `[clips, classes]`; truth: `[clips]`.
 /// # Errors
-/// [`RetrievalError::Shape`] if they do not fit, [`RetrievalError::Track`] for a class that is not
-/// there, [`RetrievalError::NotFinite`] for a score that is not a number.
+/// [`VectorError::Shape`] if they do not fit, [`RetrievalError::Track`] for a class that is not
+/// there, [`VectorError::NotFinite`] for a score that is not a number.
 pub fn classification(scores: &[f32], truth: &[usize]) -> Result<ClassificationMetrics, RetrievalError> {
     let values = scores.len();
     if truth.is_empty() || values == 0 || !values.is_multiple_of(truth.len()) {
-        return Err(RetrievalError::Shape { values, dim: truth.len() });
+        return Err(VectorError::Shape { values, dim: truth.len() }.into());
     }
     let classes = values / truth.len();
     if let Some((clip, &class)) = truth.iter().enumerate().find(|(_, class)| **class >= classes) {
         return Err(RetrievalError::Track { caption: clip, track: class, tracks: classes });
     }
     if let Some(at) = scores.iter().position(|x| !x.is_finite()) {
-        return Err(RetrievalError::NotFinite { row: at / classes });
+        return Err(VectorError::NotFinite { row: at / classes }.into());
     }
     let mut confusion = vec![vec![0; classes]; classes];
     let mut in_top_5 = 0;
@@ -91,5 +91,9 @@ mod tests {
         assert!((uneven.balanced_accuracy - 0.75).abs() < 1e-12);
         assert!(classification(&scores, &[0, 0, 1, 3]).is_err());
         assert!(classification(&[], &[]).is_err());
+        let two = [0.7, 0.0, 0.7, 1.0];
+        assert_eq!(classification(&two, &[0, 1]).unwrap().accuracy, 1.0);
+        assert_eq!(classification(&two, &[1, 1]).unwrap().accuracy, 0.5);
+        assert_eq!(classification(&[0.5, 0.5], &[0]).unwrap().accuracy, 0.0);
     }
 }

@@ -1,9 +1,9 @@
 //! Hits that are good, and not all the same.
 
+use muscall_vectors::dot;
 use rayon::prelude::*;
 
-use crate::ranking::dot;
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, RetrievalError, VectorError};
 
 /// Rows that a thread compares at once.
 const ROWS: usize = 256;
@@ -30,7 +30,7 @@ const ROWS: usize = 256;
 /// # Shapes
 /// - scores: `[rows]`; vectors: `[rows, dim]`, unit norm; returns at most `[top]` rows, best first.
 /// # Errors
-/// [`RetrievalError::Scores`] if there is not one a row, [`RetrievalError::NotFinite`] if one is not
+/// [`RetrievalError::Scores`] if there is not one a row, [`VectorError::NotFinite`] if one is not
 /// finite, [`RetrievalError::OutOfRange`] if λ is not in 0 to 1.
 /// # Source
 /// Carbonell and Goldstein 1998.
@@ -40,7 +40,7 @@ pub fn mmr(scores: &[f32], vectors: Embeddings<'_>, top: usize, lambda: f32) -> 
         return Err(RetrievalError::Scores { scores: scores.len(), rows });
     }
     if let Some(row) = scores.iter().position(|score| !score.is_finite()) {
-        return Err(RetrievalError::NotFinite { row });
+        return Err(VectorError::NotFinite { row }.into());
     }
     if !(0.0..=1.0).contains(&lambda) {
         return Err(RetrievalError::OutOfRange { what: "lambda", found: lambda, expected: "0 to 1" });
@@ -92,7 +92,10 @@ mod tests {
     fn misfits_are_named() {
         let vectors = Embeddings::new(&[1.0, 0.5], 1).unwrap();
         assert!(matches!(mmr(&[1.0], vectors, 1, 0.5), Err(RetrievalError::Scores { scores: 1, rows: 2 })));
-        assert!(matches!(mmr(&[1.0, f32::NAN], vectors, 1, 0.5), Err(RetrievalError::NotFinite { row: 1 })));
+        assert!(matches!(
+            mmr(&[1.0, f32::NAN], vectors, 1, 0.5),
+            Err(RetrievalError::Vectors(VectorError::NotFinite { row: 1 }))
+        ));
         for lambda in [-0.1, 1.1, f32::NAN] {
             assert!(matches!(mmr(&[1.0, 1.0], vectors, 1, lambda), Err(RetrievalError::OutOfRange { .. })));
         }

@@ -105,12 +105,12 @@ impl Forest {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use muscall_vectors::dot;
     use proptest::prelude::*;
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::ranking::dot;
 
     fn unit(mut row: Vec<f32>) -> Vec<f32> {
         let norm = dot(&row, &row).sqrt();

@@ -6,28 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetrievalError {
-    /// A slice does not hold whole rows.
-    #[error("{values} values are not rows of {dim}; pass [rows, dim] with dim at least 1")]
-    Shape {
-        /// Values in the slice.
-        values: usize,
-        /// Values a row should have.
-        dim: usize,
-    },
-    /// Two sets of vectors have different dimensions.
-    #[error("a vector has {actual} dimensions, expected {expected}; both must come from one model")]
-    Dimensions {
-        /// Of the set that was there.
-        expected: usize,
-        /// Of the one that was given.
-        actual: usize,
-    },
-    /// A vector holds something that is not a number.
-    #[error("row {row} holds a value that is not finite; the model has diverged or the input was corrupt")]
-    NotFinite {
-        /// The row, from 0.
-        row: usize,
-    },
+    /// Rows that do not fit, or are not finite.
+    #[error(transparent)]
+    Vectors(#[from] muscall_vectors::VectorError),
     /// There is nothing to rank.
     #[error("no {what} to evaluate")]
     Empty {

@@ -1,7 +1,8 @@
 //! Ranking by cosine, an index of tracks and their moments, weighted queries and playlists, retrieval and
 //! tagging metrics, zero-shot scores.
 //!
-//! Everything works on slices of `f32`; nothing here knows of audio or of a neural network.
+//! Everything works on slices of `f32`; nothing here knows of audio or of a neural network. The rows themselves
+//! ([`Embeddings`], [`top_k`], [`Fingerprint`]) are those of `muscall-vectors`.
 
 mod analysis;
 mod bootstrap;
@@ -11,19 +12,16 @@ mod comparison;
 mod diversity;
 mod duplicates;
 mod error;
-mod fingerprint;
 mod index;
 mod metrics;
 mod pairs;
 mod playlist;
 mod probe;
 mod query;
-mod ranking;
 mod ranks;
 mod report;
 mod tagging;
 mod walk;
-mod zero_shot;
 
 pub use analysis::{BINS, JointSpace, joint_space};
 pub use bootstrap::{Bootstrap, Interval};
@@ -33,20 +31,21 @@ pub use comparison::{Difference, PairedComparison, compare};
 pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
-pub use fingerprint::Fingerprint;
 pub use index::{
-    Answer, Index, IndexConfig, IndexWriter, Moment, Search, Searcher, SegmentHit, Segments, Stages, TrackRecord,
+    Answer, ExactSearch, Index, IndexConfig, IndexWriter, Moment, Search, SearchMethod, Searcher, SegmentHit, Segments,
+    Stages, TrackRecord,
 };
 #[cfg(feature = "ann")]
 pub use index::{Approximate, GraphConfig, SegmentGraph};
 pub use metrics::{BothDirections, RetrievalMetrics, chance, evaluate};
+pub use muscall_vectors::{
+    Embeddings, Fingerprint, Hit, VectorError, class_embeddings, class_scores, mean_direction, top_k,
+};
 pub use pairs::Pairs;
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
 pub use probe::LinearProbe;
 pub use query::Query;
-pub use ranking::{Embeddings, Hit, mean_direction, top_k};
 pub use ranks::Ranks;
 pub use report::{DirectionReport, GalleryReport, MetricIntervals, RetrievalReport, Spread, galleries};
 pub use tagging::{TaggingMetrics, tagging};
 pub use walk::walk;
-pub use zero_shot::{class_embeddings, class_scores};

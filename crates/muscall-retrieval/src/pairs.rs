@@ -1,6 +1,6 @@
 //! Which captions and tracks belong together.
 
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, RetrievalError, VectorError};
 
 /// Which caption belongs to which track.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Pairs {
     ) -> Result<Vec<Vec<usize>>, RetrievalError> {
         if audio.dim() != text.dim() {
             let (expected, actual) = (audio.dim(), text.dim());
-            return Err(RetrievalError::Dimensions { expected, actual });
+            return Err(VectorError::Dimensions { expected, actual }.into());
         }
         let tracks = audio.rows();
         if tracks == 0 || text.rows() == 0 {

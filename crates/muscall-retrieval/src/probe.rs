@@ -1,6 +1,6 @@
 //! A linear classifier on frozen embeddings: the usual check of a representation.
 
-use crate::{Embeddings, RetrievalError};
+use crate::{Embeddings, RetrievalError, VectorError};
 
 /// Steps of the descent: more than enough for rows of unit norm.
 const STEPS: usize = 3000;
@@ -22,11 +22,11 @@ impl LinearProbe {
     /// # Shapes
     /// - rows: `[clips, dim]`, unit norm; truth: `[clips]`, each below `classes`.
     /// # Errors
-    /// [`RetrievalError::Shape`] or [`RetrievalError::Track`] if they do not fit,
+    /// [`VectorError::Shape`] or [`RetrievalError::Track`] if they do not fit,
     /// [`RetrievalError::Empty`] without clips.
     pub fn fit(rows: Embeddings<'_>, truth: &[usize], classes: usize, c: f64) -> Result<Self, RetrievalError> {
         if rows.rows() != truth.len() {
-            return Err(RetrievalError::Shape { values: truth.len(), dim: rows.rows() });
+            return Err(VectorError::Shape { values: truth.len(), dim: rows.rows() }.into());
         }
         if truth.is_empty() || classes == 0 {
             return Err(RetrievalError::Empty { what: "labelled clips" });
@@ -59,10 +59,10 @@ impl LinearProbe {
     /// How strongly each class is favoured, `[clips, classes]`: logits.
     ///
     /// # Errors
-    /// [`RetrievalError::Dimensions`] if the rows come from another model.
+    /// [`VectorError::Dimensions`] if the rows come from another model.
     pub fn scores(&self, rows: Embeddings<'_>) -> Result<Vec<f32>, RetrievalError> {
         if rows.dim() != self.dim {
-            return Err(RetrievalError::Dimensions { expected: self.dim, actual: rows.dim() });
+            return Err(VectorError::Dimensions { expected: self.dim, actual: rows.dim() }.into());
         }
         Ok(rows.iter().flat_map(|row| self.logits(row)).map(|x| x as f32).collect())
     }

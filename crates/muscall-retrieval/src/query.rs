@@ -1,6 +1,6 @@
 //! Queries of several weighted terms: more of this, less of that.
 
-use crate::{Centres, RetrievalError};
+use crate::{Centres, RetrievalError, VectorError};
 
 /// Vectors whose norm is so near to 1 are taken as they are.
 const UNIT: f64 = 1e-5;
@@ -101,7 +101,7 @@ impl Query {
     /// - returns `[dim]`, unit norm.
     /// # Errors
     /// [`RetrievalError::NoTerms`]; [`RetrievalError::Weight`] for a weight that is zero or not finite;
-    /// [`RetrievalError::NotFinite`] with the term for values that are not; [`RetrievalError::Dimensions`]
+    /// [`VectorError::NotFinite`] with the term for values that are not; [`VectorError::Dimensions`]
     /// if terms differ, or do not fit the centres where [these are used](Self::is_centred);
     /// [`RetrievalError::NoDirection`] and [`RetrievalError::Cancelled`] if nothing is left to look for.
     pub fn vector(&self, centres: &Centres) -> Result<Vec<f32>, RetrievalError> {
@@ -148,13 +148,13 @@ impl Query {
                 return Err(RetrievalError::Weight { term, weight: *weight });
             }
             if vector.iter().any(|x| !x.is_finite()) {
-                return Err(RetrievalError::NotFinite { row: term });
+                return Err(VectorError::NotFinite { row: term }.into());
             }
         }
         let means = centres.into_iter().flat_map(|centres| [&centres.text, &centres.audio]);
         for vector in self.terms.iter().map(|term| &term.vector).chain(means.clone()) {
             if vector.len() != expected {
-                return Err(RetrievalError::Dimensions { expected, actual: vector.len() });
+                return Err(VectorError::Dimensions { expected, actual: vector.len() }.into());
             }
         }
         match means.flatten().all(|x| x.is_finite()) {
@@ -214,11 +214,11 @@ mod tests {
         let infinite = Query::new().text(&x, 1.0).text(&y, f32::INFINITY);
         assert!(matches!(error(infinite), RetrievalError::Weight { term: 1, .. }));
         let query = Query::new().text(&x, 1.0).text(&[f32::NAN; 4], 1.0);
-        assert!(matches!(error(query), RetrievalError::NotFinite { row: 1 }));
+        assert!(matches!(error(query), RetrievalError::Vectors(VectorError::NotFinite { row: 1 })));
         let query = Query::new().text(&x, 1.0).text(&x[..3], 1.0);
-        assert!(matches!(error(query), RetrievalError::Dimensions { expected: 4, actual: 3 }));
+        assert!(matches!(error(query), RetrievalError::Vectors(VectorError::Dimensions { expected: 4, actual: 3 })));
         let query = Query::new().text(&x[..3], -1.0);
-        assert!(matches!(error(query), RetrievalError::Dimensions { expected: 3, actual: 4 }));
+        assert!(matches!(error(query), RetrievalError::Vectors(VectorError::Dimensions { expected: 3, actual: 4 })));
         assert!(matches!(error(Query::new().audio(&[0.0; 4], 1.0)), RetrievalError::NoDirection { term: 0 }));
         let mean = Query::new().audio(&y, 1.0).text(&centres().text, 1.0);
         assert!(matches!(error(mean), RetrievalError::NoDirection { term: 1 }));

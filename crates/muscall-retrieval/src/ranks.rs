@@ -119,8 +119,36 @@ fn ordered(reached: &[u32], relevant: &[usize], own: &[f32]) -> Vec<usize> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use muscall_vectors::dot;
+
     use super::*;
-    use crate::ranking::{dot, ranks};
+
+    /// Rank of each relevant item among all, from 1, in the order of ranks.
+    ///
+    /// Pessimistic: an item that is not relevant and scores the same comes first. Relevant items do
+    /// not push each other out: of two with the same score, one simply follows the other.
+    fn ranks(scores: &[f32], relevant: &[usize]) -> Vec<usize> {
+        let mut ordered = relevant.to_vec();
+        ordered.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+        let better = ordered.iter().enumerate().map(|(position, &item)| {
+            let score = scores[item];
+            // Written so that a score that is not a number ranks last, not first.
+            let reaches = |other: f32| !matches!(other.partial_cmp(&score), Some(std::cmp::Ordering::Less));
+            let others = scores.iter().filter(|&&other| reaches(other)).count();
+            let own = ordered.iter().filter(|&&other| reaches(scores[other])).count();
+            others - own + position + 1
+        });
+        better.collect()
+    }
+
+    #[test]
+    fn equal_scores_go_before_the_relevant_item() {
+        assert_eq!(ranks(&[0.5, 0.5, 0.1, 0.5], &[1]), [3]);
+        assert_eq!(ranks(&[0.5, 0.9, 0.1], &[2]), [3]);
+        assert_eq!(ranks(&[0.5, 0.5, 0.5, 0.1], &[0, 1]), [2, 3]);
+        assert_eq!(ranks(&[0.9, 0.1, 0.5, 0.2], &[0, 2]), [1, 2]);
+        assert_eq!(ranks(&[0.9, f32::NAN, 0.5], &[1]), [3]);
+    }
 
     #[test]
     fn one_pass_gives_what_whole_rows_give() {

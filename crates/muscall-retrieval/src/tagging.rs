@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::RetrievalError;
+use crate::{RetrievalError, VectorError};
 
 /// Area under the ROC curve: the probability that a positive scores above a negative, ties
 /// counting half. None without both positives and negatives.
@@ -61,15 +61,15 @@ pub struct TaggingMetrics {
 /// # Shapes
 /// - scores and labels: `[clips, tags]`.
 /// # Errors
-/// [`RetrievalError::Shape`] if they are not whole rows, [`RetrievalError::NotFinite`] for a score
+/// [`VectorError::Shape`] if they are not whole rows, [`VectorError::NotFinite`] for a score
 /// that is not a number, [`RetrievalError::Empty`] if no tag has positives and negatives.
 pub fn tagging(scores: &[f32], labels: &[bool], tags: usize) -> Result<TaggingMetrics, RetrievalError> {
     if tags == 0 || scores.len() != labels.len() || !scores.len().is_multiple_of(tags) {
         let values = scores.len();
-        return Err(RetrievalError::Shape { values, dim: tags });
+        return Err(VectorError::Shape { values, dim: tags }.into());
     }
     if let Some(at) = scores.iter().position(|x| !x.is_finite()) {
-        return Err(RetrievalError::NotFinite { row: at / tags });
+        return Err(VectorError::NotFinite { row: at / tags }.into());
     }
     let mut metrics = TaggingMetrics {
         roc_auc_macro: 0.0,

@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
+use muscall_vectors::dot;
 use rayon::prelude::*;
 
-use crate::ranking::dot;
 use crate::{Embeddings, RetrievalError};
 
 /// Rows among which the path is chosen, unless it has more steps.

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muscall_retrieval::{
     GraphConfig, Index, IndexConfig, IndexWriter, RetrievalError, Search, Searcher, SegmentGraph, TrackRecord,
+    VectorError,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -110,7 +111,10 @@ fn tracks_and_filters_are_those_of_the_index() {
     // More than there is.
     assert_eq!(approximate.search(&row(&mut rng), &Search::new(1000)).unwrap().len(), 400);
     assert_eq!(approximate.nearest_segments(&row(&mut rng), 100_000).unwrap().len(), 400 * SEGMENTS);
-    assert!(matches!(approximate.nearest_segments(&[0.0; 3], 5), Err(RetrievalError::Dimensions { .. })));
+    assert!(matches!(
+        approximate.nearest_segments(&[0.0; 3], 5),
+        Err(RetrievalError::Vectors(VectorError::Dimensions { .. }))
+    ));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muscall_retrieval::{
-    Embeddings, Index, IndexConfig, IndexWriter, RetrievalError, Search, SegmentHit, Stages, TrackRecord, top_k,
+    Embeddings, Index, IndexConfig, IndexWriter, RetrievalError, Search, SegmentHit, Stages, TrackRecord, VectorError,
+    top_k,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -316,10 +317,19 @@ fn misfits_are_refused() {
     let row = vec![0.5; DIM];
     writer.add(&record(0), &[0.0], &row).unwrap();
     assert!(matches!(writer.add(&record(0), &[0.0], &row), Err(RetrievalError::DuplicateId { .. })));
-    assert!(matches!(writer.add(&record(1), &[0.0], &row[1..]), Err(RetrievalError::Shape { .. })));
-    assert!(matches!(writer.add(&record(1), &[], &[]), Err(RetrievalError::Shape { .. })));
-    assert!(matches!(writer.add(&record(1), &[0.0, 1.0], &row), Err(RetrievalError::Shape { .. })));
-    assert!(matches!(writer.add(&record(1), &[0.0], &[f32::NAN; DIM]), Err(RetrievalError::NotFinite { .. })));
+    assert!(matches!(
+        writer.add(&record(1), &[0.0], &row[1..]),
+        Err(RetrievalError::Vectors(VectorError::Shape { .. }))
+    ));
+    assert!(matches!(writer.add(&record(1), &[], &[]), Err(RetrievalError::Vectors(VectorError::Shape { .. }))));
+    assert!(matches!(
+        writer.add(&record(1), &[0.0, 1.0], &row),
+        Err(RetrievalError::Vectors(VectorError::Shape { .. }))
+    ));
+    assert!(matches!(
+        writer.add(&record(1), &[0.0], &[f32::NAN; DIM]),
+        Err(RetrievalError::Vectors(VectorError::NotFinite { .. }))
+    ));
     assert!(matches!(writer.add(&record(1), &[f32::NAN], &row), Err(RetrievalError::Setting { .. })));
     assert!(matches!(writer.add(&record(1), &[1.0, 0.0], &row.repeat(2)), Err(RetrievalError::Setting { .. })));
     writer.commit().unwrap();
@@ -333,8 +343,14 @@ fn misfits_are_refused() {
     assert!(matches!(Index::open(dir.path()), Err(RetrievalError::Io { .. })));
     let index = Index::open(&path).unwrap();
     assert_eq!(index.len(), 1);
-    assert!(matches!(index.search(&[1.0], &Search::new(1)), Err(RetrievalError::Dimensions { .. })));
-    assert!(matches!(index.search(&[f32::NAN; DIM], &Search::new(1)), Err(RetrievalError::NotFinite { .. })));
+    assert!(matches!(
+        index.search(&[1.0], &Search::new(1)),
+        Err(RetrievalError::Vectors(VectorError::Dimensions { .. }))
+    ));
+    assert!(matches!(
+        index.search(&[f32::NAN; DIM], &Search::new(1)),
+        Err(RetrievalError::Vectors(VectorError::NotFinite { .. }))
+    ));
 }
 
 /// Everything that can be read of an index.

@@ -5,12 +5,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use muscall_data::AbsentRows;
 use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::loss_scale::LossScale;
-use crate::presence::AbsentRows;
 use crate::recipe::Recipe;
 use crate::schedule::PlateauState;
 

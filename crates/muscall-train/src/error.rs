@@ -1,7 +1,6 @@
 //! What can go wrong between a manifest and a trained model.
 
-mod checks;
-
+use std::fmt::Display;
 use std::path::PathBuf;
 
 /// Errors of this crate.
@@ -16,14 +15,6 @@ pub enum TrainError {
         /// Why.
         source: std::io::Error,
     },
-    /// A text file is not UTF-8.
-    #[error("{path}: line {line} is not UTF-8; save the file as UTF-8")]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// From 1; of a table's row, the line where it begins.
-        line: usize,
-    },
     /// A file is not the JSON that it should be.
     #[error("{path}: {source}; mend the JSON there")]
     Json {
@@ -32,152 +23,9 @@ pub enum TrainError {
         /// Where and why.
         source: serde_json::Error,
     },
-    /// A file is not the CSV that it should be.
-    #[error("{path}: {source}; texts with commas or line breaks need quotes")]
-    Csv {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: csv::Error,
-    },
-    /// A manifest is of no known format.
-    #[error(
-        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
-    )]
-    UnknownManifest {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A manifest has no rows at all.
-    #[error("{path}: no rows; add some")]
-    EmptyManifest {
-        /// The manifest.
-        path: PathBuf,
-    },
-    /// A row of a manifest lacks something.
-    #[error("{path}: row {row}: no `{key}`; found {found}; add it")]
-    MissingKey {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-        /// What the row should have.
-        key: &'static str,
-        /// The keys that are there.
-        found: String,
-    },
-    /// A line is not JSON.
-    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected a JSON object in one line")]
-    BrokenRow {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1.
-        row: usize,
-        /// What stands there.
-        found: String,
-        /// Where in the line it goes wrong, from 1.
-        column: usize,
-        /// What is wrong there.
-        reason: String,
-    },
-    /// A value of a row is of another type than expected.
-    #[error("{path}: row {row}: `{key}` is {found}; expected {expected}")]
-    WrongType {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-        /// The key.
-        key: String,
-        /// What stands there.
-        found: String,
-        /// What should.
-        expected: &'static str,
-    },
-    /// A quote in a table makes one text of many rows.
-    #[error(
-        "{path}: line {line}: a quote opens here and goes on up to {until}, over the rows between; close it, or write \"\" for a quote within a text in quotes"
-    )]
-    StrayQuote {
-        /// The table.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// Where it ends.
-        until: String,
-    },
-    /// The times of a row are no part of a file.
-    #[error("{path}: row {row}: the part goes from {start_s}{} ({source})", end_s.map_or(" on".to_owned(), |end_s| format!(" to {end_s} s")))]
-    Times {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-        /// Where it should start.
-        start_s: f64,
-        /// Where it should end.
-        end_s: Option<f64>,
-        /// Why not.
-        source: muscall_audio::NoPart,
-    },
-    /// A caption is empty.
-    #[error("{path}: row {row}: `caption` is empty; remove the row or add text")]
-    EmptyCaption {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-    },
-    /// A row names no split where others do, or an unknown one.
-    #[error("{path}: row {row}: `split` is {found}; expected train, val or test in every row, or in none")]
-    Split {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-        /// What stands there.
-        found: String,
-    },
-    /// No row of a manifest is of the split asked for.
-    #[error("{path}: no row has the split {split}; give some rows that split, or read another one")]
-    EmptySplit {
-        /// The manifest.
-        path: PathBuf,
-        /// The split.
-        split: &'static str,
-    },
-    /// Two rows have one id but different audio.
-    #[error("{path}: row {row}: the id `{id}` belongs to {other} already; give every audio file an id of its own")]
-    DuplicateId {
-        /// The manifest.
-        path: PathBuf,
-        /// From 1; in files with a header, the line.
-        row: usize,
-        /// The id.
-        id: String,
-        /// The audio file of the earlier row.
-        other: PathBuf,
-    },
-    /// A data set is not where it was looked for.
-    #[error("{path}: there is no such folder; give the one that the data set is in")]
-    NoSuchFolder {
-        /// Where it was looked for.
-        path: PathBuf,
-    },
-    /// Too little of a data set is there.
-    #[error(
-        "{path}: {found} of {expected} audio files are there ({first} is not); expected at least half: check the folder, or complete the copy"
-    )]
-    BenchmarkIncomplete {
-        /// The data set's folder.
-        path: PathBuf,
-        /// Files that are there.
-        found: usize,
-        /// Files that the lists name.
-        expected: usize,
-        /// The first that is not.
-        first: PathBuf,
-    },
+    /// A manifest, a public data set, or a file that batches are made of.
+    #[error(transparent)]
+    Data(#[from] muscall_data::DataError),
     /// An audio file, with the row that names it.
     #[error(transparent)]
     Audio(#[from] muscall_audio::AudioError),
@@ -187,6 +35,9 @@ pub enum TrainError {
     /// Metrics.
     #[error(transparent)]
     Retrieval(#[from] muscall_retrieval::RetrievalError),
+    /// Rows of vectors that do not fit, or are not finite.
+    #[error(transparent)]
+    Vectors(#[from] muscall_retrieval::VectorError),
     /// A recipe does not parse.
     #[error("{path}: {source}")]
     RecipeFile {
@@ -352,19 +203,6 @@ pub enum TrainError {
         /// Why the first file was left out.
         reason: String,
     },
-    /// A file that was there when the run began cannot be read, and neither can others: their disk, folder or network is
-    /// away. The step that needs it is not taken.
-    #[error(
-        "{path}: it was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back, and `--resume` goes on here; if they are gone for good, leave them out with `--resume --leave-out-missing`"
-    )]
-    AudioAway {
-        /// The first file that the step needs.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-        /// The first other file of the manifest that cannot be read; the same one if it has no other.
-        other: PathBuf,
-    },
     /// The cache of decoded audio takes no more files; a run goes on without it.
     #[error(
         "{path}: {reason}; files that are not in the cache yet are decoded each time: free some space, or set `data.cache` to another folder"
@@ -412,4 +250,18 @@ pub enum TrainError {
     /// MPI can be started once a process.
     #[error("MPI was started in this process before; keep what was started then")]
     MpiStarted,
+}
+
+impl TrainError {
+    /// The error of a field of a recipe that is not valid, for a loss's [`validate`](crate::loss::PairLoss::validate).
+    ///
+    /// # Errors
+    /// [`Recipe`](Self::Recipe) unless `valid`.
+    pub fn check(valid: bool, field: &'static str, found: impl Display, expected: &'static str) -> Result<(), Self> {
+        if valid {
+            return Ok(());
+        }
+        let found = found.to_string();
+        Err(Self::Recipe { field, found, expected })
+    }
 }

@@ -79,7 +79,7 @@ impl Evaluation {
     /// Track embeddings, `[tracks, dim]`.
     ///
     /// # Errors
-    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    /// [`TrainError::Vectors`], which would be a defect of this library.
     pub fn audio(&self) -> Result<Embeddings<'_>, TrainError> {
         Ok(Embeddings::new(&self.audio, self.dim)?)
     }
@@ -87,7 +87,7 @@ impl Evaluation {
     /// Caption embeddings, `[captions, dim]`.
     ///
     /// # Errors
-    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    /// [`TrainError::Vectors`], which would be a defect of this library.
     pub fn text(&self) -> Result<Embeddings<'_>, TrainError> {
         Ok(Embeddings::new(&self.text, self.dim)?)
     }
@@ -105,7 +105,7 @@ impl Evaluation {
     /// Every caption with its best `k` tracks, in the order of the manifest that was evaluated.
     ///
     /// # Errors
-    /// [`TrainError::Retrieval`], which would be a defect of this library.
+    /// [`TrainError::Vectors`], which would be a defect of this library.
     pub fn queries(&self, manifest: &Manifest, k: usize) -> Result<Vec<QueryResult>, TrainError> {
         let (audio, text) = (self.audio()?, self.text()?);
         let row = |track: usize| &manifest.rows[self.rows[track]];

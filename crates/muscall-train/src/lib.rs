@@ -3,12 +3,9 @@
 //! A [`Recipe`] says how, a [`Manifest`] on what; [`Learner::fit`] trains, tells a listener what
 //! happens, and leaves a bundle behind. [`evaluate`] measures retrieval.
 
-pub mod batcher;
 pub mod benchmark;
 mod captions;
 pub mod checkpoint;
-pub mod dataset;
-mod delimited;
 pub mod device_check;
 pub mod distributed;
 pub mod doctor;
@@ -25,10 +22,7 @@ mod learner;
 mod log;
 pub mod loss;
 pub mod loss_scale;
-pub mod manifest;
 pub mod optimizer;
-mod presence;
-mod read_text;
 pub mod recipe;
 mod run_dir;
 pub mod schedule;
@@ -44,6 +38,5 @@ pub use event::{Event, SkippedStep, StepReport, ValidationReport};
 pub use heads::Heads;
 pub use initial::InitialWeights;
 pub use learner::{CheckDevice, Learner, OnExisting, Outcome};
-pub use manifest::{Manifest, Row, Split};
-pub use presence::AbsentRows;
+pub use muscall_data::{AbsentRows, DataError, Manifest, Row, Split, batcher, dataset, manifest};
 pub use recipe::Recipe;

@@ -21,7 +21,7 @@ use muscall_train::batcher::OnBadFile;
 use muscall_train::distributed::Threads;
 use muscall_train::loss::{ContrastiveLoss, Loss, SigmoidLoss, Weighting};
 use muscall_train::recipe::{EmaRecipe, SslRecipe};
-use muscall_train::{Event, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
+use muscall_train::{DataError, Event, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
 use small_sentence_model::write_small_sentence_model;
 use tempfile::TempDir;
 use wav::write_wav;
@@ -232,7 +232,7 @@ fn a_file_that_cannot_be_read_is_left_out_wherever_it_was_loaded() {
     stopping.data.on_bad_file = OnBadFile::Stop;
     let error = fit(&stopping, &data, &data.run("stop"), 3, u64::MAX).unwrap_err();
     // As it was on its rank, whichever that is.
-    assert!(matches!(error, TrainError::Audio(_)), "{error:?}");
+    assert!(matches!(error, TrainError::Data(DataError::Audio(_))), "{error:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use muscall_model::weights::{import_released, read_released_config, state_of, to
 use muscall_model::{DualEncoder, TokenBatch};
 use muscall_train::gradient::GradientDict;
 use muscall_train::loss::{
-    ContrastiveLoss, Directions, Impostors, PairBatch, TripletLoss, WeightForm, Weighting, nt_xent,
+    ContrastiveLoss, Directions, Impostors, PairBatch, PairLoss, TripletLoss, WeightForm, Weighting, nt_xent,
 };
 use muscall_train::optimizer::AdamWConfig;
 use muscall_train::schedule::Schedule;

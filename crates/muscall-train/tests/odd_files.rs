@@ -11,7 +11,7 @@ use muscall_model::MuscallConfig;
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::TransformerConfig;
 use muscall_train::batcher::OnBadFile;
-use muscall_train::{Event, Learner, Manifest, Recipe, Split, TrainError};
+use muscall_train::{DataError, Event, Learner, Manifest, Recipe, Split, TrainError};
 
 fn recipe(on_bad_file: OnBadFile) -> Recipe {
     let mut recipe = Recipe::new(MuscallConfig::tiny());
@@ -122,7 +122,7 @@ fn or_the_first_one_ends_the_run() {
     let dir = tempfile::tempdir().unwrap();
     write_data(dir.path());
     let (steps, _) = train(dir.path(), OnBadFile::Stop);
-    assert!(matches!(steps, Err(TrainError::Audio(_))), "{steps:?}");
+    assert!(matches!(steps, Err(TrainError::Data(DataError::Audio(_)))), "{steps:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use muscall_train::recipe::EmaRecipe;
-use muscall_train::{Event, Recipe, TrainError};
+use muscall_train::{DataError, Event, Recipe, TrainError};
 use small_run::{assert_same, checkpoint, finish, fit, learner, recipe, steps, write_data};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ fn disturbed(place: &Place, recipe: &Recipe, ranks: usize, outages: &[(u64, &str
         let message = error.to_string();
         let names_it = message.contains(&place.at(folder).display().to_string()) && message.contains("os error");
         match error {
-            TrainError::AudioAway { .. } | TrainError::OnRank { .. } => {
+            TrainError::Data(DataError::AudioAway { .. }) | TrainError::OnRank { .. } => {
                 assert!(names_it && message.contains("--resume"), "{message}");
             }
             TrainError::NothingToEvaluate { .. } => assert!(names_it, "{message}"),
@@ -103,7 +103,7 @@ fn a_gallery_of_which_a_part_is_away_gives_no_score() {
     let place = Place::new(&recipe(), 1);
     let lines = |name: &str| fs::read_to_string(place.at(name)).map_or(0, |text| text.lines().count());
     let error = life(&place, &recipe(), 1, "music/val/four", 4).unwrap_err();
-    assert!(matches!(error, TrainError::AudioAway { .. }), "{error}");
+    assert!(matches!(error, TrainError::Data(DataError::AudioAway { .. })), "{error}");
     assert!(error.to_string().contains("four/8.wav"), "{error}");
     assert_eq!(lines("run/validation.csv"), 1 + 1);
     disturbed(&place, &recipe(), 1, &[(7, "music/val/four")]);
@@ -147,7 +147,7 @@ fn a_run_that_was_stopped_before_its_first_step_knows_its_files() {
         // It is not for those that start it again to find that out.
         assert_eq!(start(true).unwrap(), 0);
         let error = start(false).unwrap_err();
-        assert!(matches!(error, TrainError::AudioAway { .. }), "{error}");
+        assert!(matches!(error, TrainError::Data(DataError::AudioAway { .. })), "{error}");
         fs::rename(place.at("away"), place.at(folder)).unwrap();
     }
     assert_eq!(start(false).unwrap(), 12);
@@ -227,7 +227,7 @@ fn what_is_gone_for_good_is_left_out_when_that_is_asked_for() {
     assert!(matches!((steps, named.len()), (Ok(2), 0)));
     fs::remove_dir_all(place.at("music/train/two")).unwrap();
     let (steps, _) = left_out(&place, u64::MAX, |_| ());
-    assert!(matches!(steps, Err(TrainError::AudioAway { .. })), "{steps:?}");
+    assert!(matches!(steps, Err(TrainError::Data(DataError::AudioAway { .. }))), "{steps:?}");
     // Not even that leaves out everything.
     fs::rename(place.at("music"), place.at("away")).unwrap();
     let without = learner(&recipe(), &place.at("run")).with_missing_left_out(true);

@@ -1,6 +1,6 @@
 //! The name of a whole model's space, from the descriptions and weights of its two towers.
 
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 
 use super::{Description, former};
 use crate::weights::StateDict;

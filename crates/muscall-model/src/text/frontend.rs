@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 
 use super::batch::TextBatch;
 use crate::ModelError;

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use ahash::AHashMap;
 use burn::tensor::Device;
 use flate2::read::GzDecoder;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use serde::Deserialize;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::bpe::BPE;

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};

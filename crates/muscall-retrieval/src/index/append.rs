@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use muscall_kernels::{Quantised, quantise_row};
+use muscall_vectors::mean_direction;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::index::block::encode_record;
@@ -14,7 +15,6 @@ use crate::index::format::{
     BLOCK_HEADER_BYTES, BlockHeader, Commit, HEADER_BYTES, Header, PAGE_BYTES, TRACK_WORDS, Version,
 };
 use crate::index::{IndexConfig, TrackRecord};
-use crate::ranking::mean_direction;
 use crate::{Embeddings, RetrievalError};
 
 /// Floats that are kept in memory before they are written as a block.
@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn add(appender: &mut Appender, path: &str) -> Result<usize, RetrievalError> {
-        appender.add(&TrackRecord::new(path), &[0.0, 1.0], Embeddings::trusted(&[1.0, 0.0, 0.0, 1.0], 2))
+        appender.add(&TrackRecord::new(path), &[0.0, 1.0], Embeddings::assume_finite(&[1.0, 0.0, 0.0, 1.0], 2))
     }
 
     /// An index of two tracks with two segments each, changed before its checksums are made.
@@ -300,7 +300,7 @@ mod tests {
         let path = dir.path().join("music.index");
         let mut appender = Appender::create(&path, &config(), 0).unwrap();
         let long = TrackRecord { tags: vec!["x".repeat(BLOCK_FLOATS)], ..TrackRecord::new("long") };
-        appender.add(&long, &[0.0], Embeddings::trusted(&[1.0, 0.0], 2)).unwrap();
+        appender.add(&long, &[0.0], Embeddings::assume_finite(&[1.0, 0.0], 2)).unwrap();
         let writable = std::mem::replace(&mut appender.file, File::open(&path).unwrap());
         for _ in 0..2 {
             assert!(matches!(add(&mut appender, "next"), Err(RetrievalError::Io { .. })));

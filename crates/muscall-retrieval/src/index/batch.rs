@@ -3,12 +3,12 @@
 use std::sync::atomic::Ordering as Memory;
 
 use muscall_kernels::{Level, Linear};
+use muscall_vectors::dot;
 
 use crate::index::best::{Best, Item, Scored, Threshold, best_of};
 use crate::index::block::Rows;
 use crate::index::scan::{in_parallel, rounding};
 use crate::index::{Index, SegmentHit};
-use crate::ranking::dot;
 use crate::{Embeddings, RetrievalError};
 
 /// Rows whose scores with all queries are in the cache.
@@ -31,7 +31,7 @@ impl Index {
     ) -> Result<Vec<Vec<SegmentHit>>, RetrievalError> {
         let mut all = Vec::with_capacity(queries.rows());
         for chunk in queries.values().chunks(QUERIES * queries.dim()) {
-            let chunk = Embeddings::trusted(chunk, queries.dim());
+            let chunk = Embeddings::assume_finite(chunk, queries.dim());
             self.check_query(chunk.row(0))?;
             for hits in self.best_of_batch(chunk, k)? {
                 all.push(hits.into_iter().map(|hit| self.segment_hit(hit)).collect::<Result<_, _>>()?);
@@ -55,7 +55,7 @@ impl Index {
         };
         let found = in_parallel(units.len(), |next| {
             let mut best: Vec<Best<'_>> = thresholds.iter().map(|threshold| Best::new(k, threshold)).collect();
-            let settle = |best: &mut Best<'_>, query: usize| {
+            let settle = |best: &mut Best<'_>, query: usize| -> Result<(), RetrievalError> {
                 best.settle(|Item { block, row }| {
                     let row = vectors(block as usize, row as usize..row as usize + 1)?;
                     Ok(dot(queries.row(query), row))

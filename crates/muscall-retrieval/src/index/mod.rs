@@ -27,6 +27,6 @@ pub use moments::Moment;
 pub use record::{IndexConfig, Segments, TrackRecord};
 pub use scan::SegmentHit;
 pub use search::{Answer, Search, Stages};
-pub use searcher::Searcher;
+pub use searcher::{ExactSearch, SearchMethod, Searcher};
 pub use snapshot::Index;
 pub use writer::IndexWriter;

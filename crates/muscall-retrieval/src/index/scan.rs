@@ -9,12 +9,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use muscall_kernels::{ByteQuery, Level};
+use muscall_vectors::dot;
 
-use crate::RetrievalError;
 use crate::index::Index;
 use crate::index::best::{Best, Item, Scored, Threshold, best_of};
 use crate::index::block::{Checked, Rows};
-use crate::ranking::dot;
+use crate::{RetrievalError, VectorError};
 
 /// Rows that one thread takes at a time.
 const UNIT: usize = 4096;
@@ -98,7 +98,7 @@ impl Index {
         allowed: &(impl Fn(usize) -> Result<bool, RetrievalError> + Sync),
     ) -> Result<Vec<Scored>, RetrievalError> {
         let (dim, probe, threshold) = (self.config().dim, Probe::new(query), Threshold::new());
-        let exact = |item: Item| {
+        let exact = |item: Item| -> Result<f32, RetrievalError> {
             let (block, row) = (&self.blocks[item.block as usize], item.row as usize);
             let row = block.vectors(&self.map, rows, row..row + 1, dim).map_err(|what| self.corrupt(what))?;
             Ok(dot(query, row))
@@ -181,10 +181,10 @@ impl Index {
     pub(super) fn check_query(&self, query: &[f32]) -> Result<(), RetrievalError> {
         let expected = self.config().dim;
         if query.len() != expected {
-            return Err(RetrievalError::Dimensions { expected, actual: query.len() });
+            return Err(VectorError::Dimensions { expected, actual: query.len() }.into());
         }
         if query.iter().any(|x| !x.is_finite()) {
-            return Err(RetrievalError::NotFinite { row: 0 });
+            return Err(VectorError::NotFinite { row: 0 }.into());
         }
         Ok(())
     }

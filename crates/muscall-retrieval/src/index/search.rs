@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering as Memory};
 
+use muscall_vectors::dot;
 use serde::{Deserialize, Serialize};
 
 use crate::RetrievalError;
@@ -11,7 +12,6 @@ use crate::index::block::Rows;
 use crate::index::moments::moments;
 use crate::index::scan::{Probe, in_parallel};
 use crate::index::{Index, Moment};
-use crate::ranking::dot;
 
 /// Segments up to which a search looks at all of them, unless told otherwise.
 const ALL_SEGMENTS: usize = 2_000_000;

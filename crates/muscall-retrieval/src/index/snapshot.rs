@@ -192,7 +192,7 @@ impl Index {
             let range = block.segments_of(&self.map, local)?;
             let starts_s = block.values(&self.map, &block.columns.starts, range.clone())?;
             let rows = block.vectors(&self.map, Rows::Segments, range, self.config().dim)?;
-            Ok(Segments { starts_s, rows: Embeddings::trusted(rows, self.config().dim) })
+            Ok(Segments { starts_s, rows: Embeddings::assume_finite(rows, self.config().dim) })
         };
         read().map_err(|what| self.corrupt(what))
     }

@@ -9,7 +9,7 @@ use crate::index::format::Version;
 use crate::index::lock::{io, lock, real_path};
 use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
-use crate::{Embeddings, Fingerprint, RetrievalError};
+use crate::{Embeddings, Fingerprint, RetrievalError, VectorError};
 
 /// Adds tracks to an index and removes them; what was committed stays, whatever happens.
 ///
@@ -120,7 +120,7 @@ impl IndexWriter {
         let dim = self.config().dim;
         let rows = Embeddings::new(rows, dim)?;
         if rows.rows() != starts_s.len() || starts_s.is_empty() {
-            return Err(RetrievalError::Shape { values: starts_s.len() * dim, dim: rows.rows() });
+            return Err(VectorError::Shape { values: starts_s.len() * dim, dim: rows.rows() }.into());
         }
         let ordered = starts_s.windows(2).all(|pair| pair[0] <= pair[1]) && starts_s.iter().all(|x| x.is_finite());
         let times = ordered && track.duration_s.is_finite();

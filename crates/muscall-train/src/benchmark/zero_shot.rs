@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use muscall_audio::{AudioSource, load_whole};
+use muscall_data::read_text;
 use muscall_model::Muscall;
 use muscall_retrieval::{
     ClassificationMetrics, Embeddings, TaggingMetrics, class_embeddings, class_scores, classification, tagging,
@@ -12,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::embed_files::{EmbeddedFiles, embed_files};
-use crate::read_text::read_text;
 
 /// How classes are put into words.
 ///
@@ -40,7 +40,7 @@ impl ClassPrompts {
     /// Reads a TOML file.
     ///
     /// # Errors
-    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or [`TrainError::Recipe`] without a template.
+    /// [`TrainError::Data`] if it is no text, [`TrainError::RecipeFile`], or [`TrainError::Recipe`] without a template.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         let text = read_text(path)?;
         let parse = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };

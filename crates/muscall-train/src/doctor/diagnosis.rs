@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use super::ClipFault;
+use muscall_data::ClipFault;
 
 /// One of the two encoders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

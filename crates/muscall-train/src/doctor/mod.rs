@@ -1,15 +1,14 @@
 //! The training doctor: looks at the data and at the numbers of a run, and says what looks wrong
 //! and what to do about it.
 
-mod clip;
 mod diagnosis;
 mod leakage;
 mod length;
 mod training;
 
-pub use clip::ClipFault;
 pub use diagnosis::{Diagnosis, Tower};
 pub use leakage::leakage;
+pub use muscall_data::ClipFault;
 pub use training::{TrainingDoctor, mean_pairwise_cosine};
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muscall_audio::{CropPosition, load_clip};
+use muscall_data::{AbsentRows, DataError, Presence, Unread};
 use muscall_model::Muscall;
 
 use crate::TrainError;
@@ -12,7 +13,6 @@ use crate::checkpoint::Progress;
 use crate::distributed::Ranks;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::manifest::Manifest;
-use crate::presence::{AbsentRows, Presence, Unread};
 
 /// How often a validation begins again because files have come back during it.
 const VALIDATIONS: usize = 3;
@@ -92,7 +92,7 @@ impl RunFiles {
     /// be that of another gallery.
     ///
     /// # Errors
-    /// As [`evaluate`], and [`TrainError::AudioAway`].
+    /// As [`evaluate`], and [`DataError::AudioAway`].
     pub(super) fn evaluate(&self, model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
         let Some(presence) = &self.validation else {
             return evaluate(model, manifest);
@@ -100,7 +100,7 @@ impl RunFiles {
         let config = model.clip_config();
         let read = |row: usize| match load_clip(manifest.rows[row].source(), CropPosition::Central, &config) {
             Ok(_) => Ok(()),
-            Err(error) => Err(TrainError::from(error)),
+            Err(error) => Err(DataError::from(error)),
         };
         let mut back = None;
         for _ in 0..VALIDATIONS {
@@ -114,7 +114,7 @@ impl RunFiles {
             for row in unread {
                 match read(row).or_else(|error| presence.read_again(row, error, || read(row))) {
                     Ok(()) => back = Some(row),
-                    Err(Unread::Away(error)) => return found.and(Err(error)),
+                    Err(Unread::Away(error)) => return found.and(Err(error.into())),
                     Err(Unread::Bad(_) | Unread::Gone(_)) => {}
                 }
             }
@@ -123,6 +123,6 @@ impl RunFiles {
             }
         }
         let path = manifest.rows[back.unwrap_or_default()].audio.clone();
-        Err(TrainError::AudioAway { reason: "it comes and goes".to_owned(), other: path.clone(), path })
+        Err(DataError::AudioAway { reason: "it comes and goes".to_owned(), other: path.clone(), path }.into())
     }
 }

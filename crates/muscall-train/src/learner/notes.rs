@@ -1,6 +1,7 @@
 //! What is told of the files of a step.
 
 use muscall_audio::AudioError;
+use muscall_data::DataError;
 
 use super::outcome::Listener;
 use super::run::Run;
@@ -10,9 +11,9 @@ use crate::event::Event;
 
 impl Run {
     /// Tells what could not be loaded for a step on any rank, and takes note of it.
-    pub(super) fn note_files(&mut self, skipped: &[TrainError], notes: &[ShareNote], listener: &mut Listener<'_>) {
+    pub(super) fn note_files(&mut self, skipped: Vec<DataError>, notes: &[ShareNote], listener: &mut Listener<'_>) {
         for error in skipped {
-            let _ = listener(Event::Skipped(error));
+            let _ = listener(Event::Skipped(&error.into()));
         }
         for (rank, note) in notes.iter().enumerate().skip(1) {
             for message in &note.skipped {

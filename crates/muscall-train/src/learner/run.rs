@@ -120,7 +120,8 @@ impl Run {
             on_bad_file: self.recipe.data.on_bad_file,
         };
         let (dataset, frontend) = (self.dataset.clone(), self.frontend.clone());
-        let loader = EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch);
+        let loader =
+            EpochLoader::new(dataset, frontend, config, epoch, self.progress.step_in_epoch).map_err(TrainError::from);
         let places = self.division.own_places(self.recipe.accumulate);
         let mut loader = self.ranks.agree(loader)?.with_places(places).with_presence(self.files.train.clone());
         let exchanged = self.ranks.exchanged();
@@ -130,9 +131,10 @@ impl Run {
         let mut pairs = LoadedPairs { some: self.progress.step_in_epoch > 0, reason: None };
         while self.progress.step < self.steps {
             let Some(loaded) = loader.next() else { break };
+            let loaded = loaded.map_err(TrainError::from);
             let gathered = self.ranks.gather(loaded, |loaded| ShareNote::of(loaded, self.cache_failure()));
-            let (loaded, notes) = gathered.map_err(|error| self.keep_before(error, listener))?;
-            self.note_files(&loaded.skipped, &notes, listener);
+            let (mut loaded, notes) = gathered.map_err(|error| self.keep_before(error, listener))?;
+            self.note_files(std::mem::take(&mut loaded.skipped), &notes, listener);
             let has_pairs = !SharedBatch::all(&notes, self.recipe.batch_size, self.recipe.accumulate).is_empty();
             pairs.add(has_pairs, &notes);
             // A pair needs a negative; the schedule goes on all the same.

@@ -125,7 +125,7 @@ impl Run {
             views: recipe.ssl.as_ref().map(|ssl| ssl.augment.clone()),
             seed: recipe.seed,
         };
-        let dataset = Arc::new(ranks.agree(Dataset::new(train, data))?);
+        let dataset = Arc::new(ranks.agree(Dataset::new(train, data).map_err(TrainError::from))?);
         let warm_up = match recipe.schedule {
             Schedule::Cosine { warmup } => (warmup * steps as f64) as u64,
             _ => 0,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use muscall_data::read_text;
 use muscall_model::MuscallConfig;
 use toml::{Table, Value};
 
@@ -10,7 +11,6 @@ use super::{DataRecipe, Recipe, SslRecipe};
 use crate::TrainError;
 use crate::loss::Loss;
 use crate::optimizer::AdamWConfig;
-use crate::read_text::read_text;
 use crate::schedule::Schedule;
 
 /// Longest chain of recipes.
@@ -21,7 +21,7 @@ impl Recipe {
     /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
     ///
     /// # Errors
-    /// [`TrainError::Io`], [`TrainError::NotUtf8`], [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
+    /// [`TrainError::Data`] if it is no text, [`TrainError::RecipeFile`], or what [`validate`](Self::validate) finds.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
         Self::read_with::<&str>(path, &[])
     }

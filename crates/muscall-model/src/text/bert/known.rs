@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use muscall_retrieval::Fingerprint;
+use muscall_vectors::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -1,12 +1,13 @@
 //! The nearest segments by the graph, scored with the index's own floats.
 
+use muscall_vectors::dot;
+
 use crate::RetrievalError;
 use crate::index::best::{Item, Scored};
 use crate::index::block::Rows;
 use crate::index::graph::{SegmentGraph, graph_error};
 use crate::index::search::Allowed;
-use crate::index::{Answer, Index, Search, Searcher, SegmentHit};
-use crate::ranking::dot;
+use crate::index::{Answer, Index, Search, SearchMethod, Searcher, SegmentHit};
 
 /// Segments that a search asks the graph for at most. A filter that leaves fewer answers than were asked for
 /// among them is so narrow that looking at all segments is the better way.
@@ -83,6 +84,15 @@ impl<'a> Approximate<'a> {
             wanted *= 4;
         }
         Ok(None)
+    }
+}
+
+impl SearchMethod for SegmentGraph {
+    fn searcher<'a>(&'a self, index: &'a Index) -> Box<dyn Searcher + 'a> {
+        match self.over(index) {
+            Ok(approximate) => Box::new(approximate),
+            Err(_) => Box::new(index),
+        }
     }
 }
 

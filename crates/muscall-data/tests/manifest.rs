@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use muscall_train::{Manifest, Split, TrainError};
+use muscall_data::{DataError, Manifest, Split};
 use tempfile::TempDir;
 
-fn read(name: &str, text: impl AsRef<[u8]>, split: Split) -> (TempDir, Result<Manifest, TrainError>) {
+fn read(name: &str, text: impl AsRef<[u8]>, split: Split) -> (TempDir, Result<Manifest, DataError>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(name);
     fs::write(&path, text).unwrap();
@@ -128,8 +128,8 @@ fn errors_name_the_file_the_row_and_the_remedy() {
 
     let dir = tempfile::tempdir().unwrap();
     let missing = Manifest::read(&dir.path().join("none.csv"), Split::Train).unwrap_err();
-    assert!(matches!(&missing, TrainError::Io { .. }) && missing.to_string().contains("none.csv"), "{missing}");
-    assert!(matches!(Manifest::read(dir.path(), Split::Train), Err(TrainError::UnknownManifest { .. })));
+    assert!(matches!(&missing, DataError::Io { .. }) && missing.to_string().contains("none.csv"), "{missing}");
+    assert!(matches!(Manifest::read(dir.path(), Split::Train), Err(DataError::UnknownManifest { .. })));
 }
 
 #[test]
@@ -170,10 +170,10 @@ fn splits_that_are_not_there_are_left_out() {
     }
     for none in [dir.path().to_owned(), dir.path().join("song.mp3")] {
         let _ = fs::write(&none, "");
-        assert!(matches!(Manifest::read_splits(&none), Err(TrainError::UnknownManifest { .. })));
+        assert!(matches!(Manifest::read_splits(&none), Err(DataError::UnknownManifest { .. })));
     }
     fs::write(dir.path().join("test/dataset_val.json"), "[{").unwrap();
-    assert!(matches!(Manifest::read_splits(&dir.path().join("test")), Err(TrainError::Json { .. })));
+    assert!(matches!(Manifest::read_splits(&dir.path().join("test")), Err(DataError::Json { .. })));
 }
 
 #[test]
@@ -184,4 +184,19 @@ fn large_manifests_keep_their_order() {
     assert_eq!(manifest.rows.len(), 250_000);
     let ids = manifest.rows.iter().map(|row| row.id.parse::<usize>().unwrap());
     assert!(ids.eq((0..250_000).rev()));
+}
+
+#[test]
+fn a_stray_quote_swallows_no_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.csv");
+    let row = |i: usize| match i {
+        10 => "10.wav,\"a 12 inch record\n".to_owned(),
+        29 => "29.wav,\"slow, calm\"\n".to_owned(),
+        _ => format!("{i}.wav,text {i}\n"),
+    };
+    fs::write(&path, (0..40).map(row).fold("audio,caption\n".to_owned(), |text, row| text + &row)).unwrap();
+    let error = Manifest::read(&path, Split::Train).unwrap_err();
+    assert!(matches!(&error, DataError::StrayQuote { line: 12, .. }), "{error}");
+    assert!(error.to_string().contains("line 12") && error.to_string().contains("line 31"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
-use crate::TrainError;
+use crate::DataError;
 use crate::delimited;
 use crate::manifest::Split;
 
@@ -24,14 +24,14 @@ impl Benchmark for MagnaTagATune {
         root.join("annotations_final.csv").is_file()
     }
 
-    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let path = root.join("annotations_final.csv");
-        let csv = |source| TrainError::csv(&path, source);
+        let csv = |source| DataError::csv(&path, source);
         let mut reader = delimited::open(&path, b'\t')?;
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let column = |name: &str| header.iter().position(|own| own == name);
-        let missing = |key| TrainError::MissingKey {
+        let missing = |key| DataError::MissingKey {
             path: path.clone(),
             row: 1,
             key,

@@ -13,7 +13,7 @@ use muscall_audio::AudioError;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::DataError;
 use crate::manifest::Manifest;
 
 /// Before the second try; each later pause is twice as long.
@@ -37,7 +37,7 @@ pub struct AbsentRows {
 
 /// The audio of a manifest, as it was when a run began.
 #[derive(Debug)]
-pub(crate) struct Presence {
+pub struct Presence {
     /// By row.
     files: Vec<PathBuf>,
     /// Rows in the order of their paths.
@@ -50,17 +50,18 @@ pub(crate) struct Presence {
 
 /// Why something could not be read.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// The file is none that can be read, or was not there when the run began.
-    Bad(TrainError),
+    Bad(DataError),
     /// The file is gone, and others of the manifest are not.
-    Gone(TrainError),
-    /// It is the disk, the folder or the network: [`TrainError::AudioAway`].
-    Away(TrainError),
+    Gone(DataError),
+    /// It is the disk, the folder or the network: [`DataError::AudioAway`].
+    Away(DataError),
 }
 
 impl Unread {
-    pub(crate) fn into_error(self) -> TrainError {
+    /// What went wrong, whoever is to blame.
+    pub fn into_error(self) -> DataError {
         match self {
             Self::Bad(error) | Self::Gone(error) | Self::Away(error) => error,
         }
@@ -68,8 +69,8 @@ impl Unread {
 }
 
 impl Presence {
-    /// Of a manifest of which it is known what was absent.
-    pub(crate) fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
+    /// Of a manifest whose `absent` rows are known. A file that is away is waited for as long as `patience`.
+    pub fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
         let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.audio.clone()).collect();
         let mut by_path: Vec<usize> = (0..files.len()).collect();
         by_path.sort_by(|&a, &b| files[a].cmp(&files[b]));
@@ -77,17 +78,17 @@ impl Presence {
     }
 
     /// The rows of a manifest that cannot be opened now.
-    pub(crate) fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
+    pub fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
         manifest.rows.par_iter().enumerate().filter(|(_, row)| open(&row.audio).is_err()).map(|(row, _)| row).collect()
     }
 
     /// Rows that are left out when they cannot be read.
-    pub(crate) fn absent(&self) -> BTreeSet<usize> {
+    pub fn absent(&self) -> BTreeSet<usize> {
         self.lock().clone()
     }
 
     /// Leaves rows out that another rank has found to be gone alone.
-    pub(crate) fn leave_out(&self, rows: impl IntoIterator<Item = usize>) {
+    pub fn leave_out(&self, rows: impl IntoIterator<Item = usize>) {
         self.lock().extend(rows);
     }
 
@@ -98,11 +99,14 @@ impl Presence {
 
     /// Reads again what could not be read, if it may be a matter of time. A file that is gone alone, while others
     /// of the manifest can be read, is a bad one from then on.
-    pub(crate) fn read_again<T>(
+    ///
+    /// # Errors
+    /// [`Unread`], with the error of the last try or [`DataError::AudioAway`].
+    pub fn read_again<T>(
         &self,
         row: usize,
-        mut error: TrainError,
-        read: impl Fn() -> Result<T, TrainError>,
+        mut error: DataError,
+        read: impl Fn() -> Result<T, DataError>,
     ) -> Result<T, Unread> {
         if !is_of_the_system(&error) || self.lock().contains(&row) {
             return Err(Unread::Bad(error));
@@ -136,10 +140,10 @@ impl Presence {
             }
             Some(other) => {
                 let reason = match &error {
-                    TrainError::Audio(AudioError::Io { source, .. }) => source.to_string(),
+                    DataError::Audio(AudioError::Io { source, .. }) => source.to_string(),
                     error => error.to_string(),
                 };
-                Err(Unread::Away(TrainError::AudioAway { path: self.files[row].clone(), reason, other }))
+                Err(Unread::Away(DataError::AudioAway { path: self.files[row].clone(), reason, other }))
             }
         }
     }
@@ -167,9 +171,9 @@ impl Presence {
 
 /// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
 /// the run began and is now none, or empty, counts, too.
-fn is_of_the_system(error: &TrainError) -> bool {
+fn is_of_the_system(error: &DataError) -> bool {
     use AudioError::{EmptyFile, Io, NotAFile};
-    matches!(error, TrainError::Audio(Io { .. } | EmptyFile { .. } | NotAFile { .. }))
+    matches!(error, DataError::Audio(Io { .. } | EmptyFile { .. } | NotAFile { .. }))
 }
 
 /// Opens a file that has something in it, and says how much.
@@ -217,7 +221,7 @@ mod tests {
     }
 
     /// As a decoder does: text is no audio.
-    fn read(manifest: &Manifest, row: usize) -> Result<(), TrainError> {
+    fn read(manifest: &Manifest, row: usize) -> Result<(), DataError> {
         let path = &manifest.rows[row].audio;
         let io = |source| AudioError::Io { path: path.clone(), source };
         let (file, _) = match fs::metadata(path) {
@@ -256,7 +260,7 @@ mod tests {
         assert!(matches!(verdict(&presence, &manifest, 40), Err(Unread::Gone(_))));
         let before = presence.absent();
         (20..30).for_each(remove);
-        let Err(Unread::Away(TrainError::AudioAway { path, reason, other })) = verdict(&presence, &manifest, 25) else {
+        let Err(Unread::Away(DataError::AudioAway { path, reason, other })) = verdict(&presence, &manifest, 25) else {
             panic!("the whole folder is gone");
         };
         assert_eq!(path, manifest.rows[25].audio);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
-use crate::TrainError;
+use crate::DataError;
 use crate::manifest::Split;
 use crate::read_text::read_text;
 
@@ -24,7 +24,7 @@ impl Benchmark for Jamendo {
         find_list(root, "-test.tsv").is_ok()
     }
 
-    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let suffix = match split {
             Split::Train => "-train.tsv",
@@ -40,7 +40,7 @@ impl Benchmark for Jamendo {
             let [_, _, _, file, _, tags @ ..] = fields.as_slice() else {
                 let found = format!("{} fields", fields.len());
                 let (key, expected) = ("TAGS".to_owned(), "TRACK_ID, ARTIST_ID, ALBUM_ID, PATH, DURATION and tags");
-                return Err(TrainError::WrongType { path, row: number + 1, key, found, expected });
+                return Err(DataError::WrongType { path, row: number + 1, key, found, expected });
             };
             let places = [root.join(file), root.join("audio").join(file)];
             let place = places.iter().find(|path| path.exists()).unwrap_or(&places[0]);
@@ -57,7 +57,7 @@ impl Benchmark for Jamendo {
 }
 
 /// The split's list: official repositories have it under `data/splits/split-0`, copies elsewhere.
-fn find_list(root: &Path, suffix: &str) -> Result<PathBuf, TrainError> {
+fn find_list(root: &Path, suffix: &str) -> Result<PathBuf, DataError> {
     let folders = ["data/splits/split-0", "splits/split-0", ""].map(|folder| root.join(folder));
     for folder in &folders {
         let mut lists: Vec<PathBuf> =
@@ -70,5 +70,5 @@ fn find_list(root: &Path, suffix: &str) -> Result<PathBuf, TrainError> {
         }
     }
     let source = std::io::Error::new(std::io::ErrorKind::NotFound, format!("no autotagging*{suffix} in it"));
-    Err(TrainError::Io { path: folders[1].clone(), source })
+    Err(DataError::Io { path: folders[1].clone(), source })
 }

@@ -15,10 +15,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
 use crate::dataset::{Dataset, item_seed};
-use crate::doctor::ClipFault;
 use crate::presence::{Presence, Unread};
+use crate::{ClipFault, DataError};
 
 /// What to do with a file that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +55,7 @@ pub struct RawBatch {
     /// Where in the batch each of them stands, from 0.
     pub places: Vec<usize>,
     /// Files that were left out.
-    pub skipped: Vec<TrainError>,
+    pub skipped: Vec<DataError>,
     /// Rows of those files that were there when the run began, and now are not, while others still are.
     pub gone: Vec<usize>,
 }
@@ -79,7 +78,7 @@ pub struct LoadedItem {
 }
 
 type Panic = Box<dyn Any + Send>;
-type Made = (usize, Result<Result<LoadedItem, TrainError>, Panic>);
+type Made = (usize, Result<Result<LoadedItem, DataError>, Panic>);
 
 /// The batches of one epoch, in an order drawn from the seed and the epoch.
 #[derive(Debug)]
@@ -93,7 +92,7 @@ pub struct EpochLoader {
     sent: usize,
     jobs: Option<Sender<(usize, usize)>>,
     made: Receiver<Made>,
-    waiting: BTreeMap<usize, Result<LoadedItem, TrainError>>,
+    waiting: BTreeMap<usize, Result<LoadedItem, DataError>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
     waited: Duration,
@@ -103,22 +102,17 @@ impl EpochLoader {
     /// Starts the threads. From `start_step` on, batches are those of a loader that started at 0.
     ///
     /// # Errors
-    /// [`TrainError::Recipe`] for a batch size, a number of threads or a prefetch of zero.
+    /// [`DataError::OutOfRange`] for a batch size, a number of threads or a prefetch of zero.
     pub fn new(
         dataset: Arc<Dataset>,
         frontend: Arc<LogMelExtractor>,
         config: LoaderConfig,
         epoch: u64,
         start_step: usize,
-    ) -> Result<Self, TrainError> {
-        TrainError::check(config.batch_size >= 1, "batch_size", config.batch_size, "at least 1")?;
-        TrainError::check(config.threads >= 1, "data.threads", config.threads, "at least 1")?;
-        TrainError::check(
-            config.prefetch_batches >= 1,
-            "data.prefetch_batches",
-            config.prefetch_batches,
-            "at least 1",
-        )?;
+    ) -> Result<Self, DataError> {
+        DataError::check_positive(config.batch_size, "batch_size")?;
+        DataError::check_positive(config.threads, "data.threads")?;
+        DataError::check_positive(config.prefetch_batches, "data.prefetch_batches")?;
         let mut order: Vec<usize> = (0..dataset.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(item_seed(dataset.seed(), epoch, u64::MAX)));
         if config.drop_last {
@@ -160,7 +154,7 @@ impl EpochLoader {
 
     /// Tells files that are away for a while, with which no batch is made, from bad ones.
     #[must_use]
-    pub(crate) fn with_presence(mut self, presence: Arc<Presence>) -> Self {
+    pub fn with_presence(mut self, presence: Arc<Presence>) -> Self {
         self.presence = Some(presence);
         self
     }
@@ -200,7 +194,7 @@ impl EpochLoader {
     }
 
     /// What a thread has made of a place of the order.
-    fn made(&mut self, position: usize) -> Result<LoadedItem, TrainError> {
+    fn made(&mut self, position: usize) -> Result<LoadedItem, DataError> {
         loop {
             if let Some(item) = self.waiting.remove(&position) {
                 return item;
@@ -215,7 +209,7 @@ impl EpochLoader {
 }
 
 impl Iterator for EpochLoader {
-    type Item = Result<RawBatch, TrainError>;
+    type Item = Result<RawBatch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let positions = self.positions(self.step);
@@ -281,7 +275,7 @@ struct ItemMaker {
 }
 
 impl ItemMaker {
-    fn make(&self, index: usize) -> Result<LoadedItem, TrainError> {
+    fn make(&self, index: usize) -> Result<LoadedItem, DataError> {
         let Self { dataset, frontend, epoch } = self;
         let item = dataset.train_item(*epoch, index)?;
         let mel = |audio: &[f32]| frontend.extract(audio).map(muscall_audio::LogMel::into_values);

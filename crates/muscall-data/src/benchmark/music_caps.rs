@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use muscall_audio::{DecodeOptions, Part, count_frames, probe};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
-use crate::TrainError;
+use crate::DataError;
 use crate::delimited;
 use crate::manifest::{Manifest, Row, Split};
 
@@ -30,7 +30,7 @@ impl Benchmark for MusicCaps {
         root.join("musiccaps-public.csv").is_file()
     }
 
-    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let path = root.join("musiccaps-public.csv");
         let rows = read_table(&path, ["ytid", "is_audioset_eval", "caption", "start_s", "end_s"])?;
@@ -80,18 +80,15 @@ fn audio_by_id(root: &Path) -> HashMap<String, PathBuf> {
 }
 
 /// Some columns of a CSV file.
-pub(super) fn read_table<const N: usize>(
-    path: &Path,
-    names: [&'static str; N],
-) -> Result<Vec<[String; N]>, TrainError> {
-    let csv = |source| TrainError::csv(path, source);
+pub(super) fn read_table<const N: usize>(path: &Path, names: [&'static str; N]) -> Result<Vec<[String; N]>, DataError> {
+    let csv = |source| DataError::csv(path, source);
     let mut reader = delimited::open(path, b',')?;
     let header = reader.headers().map_err(csv)?.clone();
     let mut columns = [0; N];
     for (column, key) in columns.iter_mut().zip(names) {
         let place = header.iter().position(|name| name.trim_start_matches('\u{feff}').trim() == key);
         let found = || header.iter().collect::<Vec<_>>().join(", ");
-        *column = place.ok_or_else(|| TrainError::MissingKey { path: path.to_owned(), row: 1, key, found: found() })?;
+        *column = place.ok_or_else(|| DataError::MissingKey { path: path.to_owned(), row: 1, key, found: found() })?;
     }
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -106,7 +103,7 @@ pub(super) fn retrieval(
     root: &Path,
     source: &Path,
     captions: Vec<(PathBuf, (String, String))>,
-) -> Result<BenchmarkData, TrainError> {
+) -> Result<BenchmarkData, DataError> {
     let (found, mut missing) = present(root, captions)?;
     missing.sort();
     missing.dedup();

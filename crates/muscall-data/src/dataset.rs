@@ -5,9 +5,8 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::TrainError;
-use crate::doctor::ClipFault;
 use crate::manifest::{Manifest, Row};
+use crate::{ClipFault, DataError};
 
 /// How items are made of rows.
 #[derive(Debug, Clone)]
@@ -69,10 +68,10 @@ pub struct Dataset {
 
 impl Dataset {
     /// # Errors
-    /// [`TrainError::EmptyManifest`], or if the augmentations are not valid.
-    pub fn new(manifest: Manifest, config: DataConfig) -> Result<Self, TrainError> {
+    /// [`DataError::EmptyManifest`], or if the augmentations are not valid.
+    pub fn new(manifest: Manifest, config: DataConfig) -> Result<Self, DataError> {
         if manifest.rows.is_empty() {
-            return Err(TrainError::EmptyManifest { path: manifest.source });
+            return Err(DataError::EmptyManifest { path: manifest.source });
         }
         config.augment.validate()?;
         Ok(Self { manifest, config })
@@ -101,8 +100,8 @@ impl Dataset {
     /// Row `index` as seen in `epoch`: crop, augmentation and caption are drawn from the item's seed.
     ///
     /// # Errors
-    /// [`TrainError::Audio`] if the file cannot be decoded.
-    pub fn train_item(&self, epoch: u64, index: usize) -> Result<Item, TrainError> {
+    /// [`DataError::Audio`] if the file cannot be decoded.
+    pub fn train_item(&self, epoch: u64, index: usize) -> Result<Item, DataError> {
         let row = &self.manifest.rows[index];
         let mut rng = ChaCha8Rng::seed_from_u64(item_seed(self.config.seed, epoch, index as u64));
         // Drawn in any case, so that a switch changes nothing but itself.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
-use crate::TrainError;
+use crate::DataError;
 use crate::manifest::Split;
 
 /// 1,000 clips of 30 s in ten genres; the fault-filtered splits.
@@ -26,7 +26,7 @@ impl Benchmark for Gtzan {
         FOLDERS.iter().any(|folder| root.join(folder).join("blues").is_dir())
     }
 
-    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let list = match split {
             Split::Train => include_str!("../../assets/gtzan/train_filtered.txt"),

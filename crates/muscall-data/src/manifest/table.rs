@@ -6,11 +6,11 @@ use csv::StringRecord;
 
 use super::rows::{AUDIO_KEYS, ID_KEYS, RawRow};
 use super::times::Times;
-use crate::TrainError;
+use crate::DataError;
 use crate::delimited;
 
-pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError> {
-    let csv = |source| TrainError::csv(path, source);
+pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, DataError> {
+    let csv = |source| DataError::csv(path, source);
     let mut reader = delimited::open(path, delimiter)?;
     let header: Vec<String> = reader
         .headers()
@@ -19,10 +19,10 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
         .map(|name| name.trim_start_matches('\u{feff}').trim().to_ascii_lowercase())
         .collect();
     if header.iter().all(String::is_empty) {
-        return Err(TrainError::EmptyManifest { path: path.to_owned() });
+        return Err(DataError::EmptyManifest { path: path.to_owned() });
     }
     let column = |keys: &[&str]| keys.iter().find_map(|key| header.iter().position(|name| name == key));
-    let missing = |key| TrainError::MissingKey {
+    let missing = |key| DataError::MissingKey {
         path: path.to_owned(),
         row: 1,
         key,
@@ -48,11 +48,11 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, TrainError
         let captions: Vec<String> =
             captions.iter().map(|&i| cell(i).to_owned()).filter(|caption| !caption.is_empty()).collect();
         if captions.is_empty() {
-            return Err(TrainError::EmptyCaption { path: path.to_owned(), row: number });
+            return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
         }
         let text = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty()).map(str::to_owned);
         let Some(audio) = text(Some(audio)) else {
-            return Err(TrainError::MissingKey {
+            return Err(DataError::MissingKey {
                 path: path.to_owned(),
                 row: number,
                 key: "audio",

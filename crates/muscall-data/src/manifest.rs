@@ -12,7 +12,7 @@ use std::time::Duration;
 use muscall_audio::{AudioSource, Part};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::TrainError;
+use crate::DataError;
 use rows::RawRow;
 use times::Times;
 
@@ -100,8 +100,8 @@ impl Manifest {
     /// `offset` and `duration`), in seconds. A `duration` without a start is the length of the file.
     ///
     /// # Errors
-    /// [`TrainError`] with the file, the row, what was found and what to do.
-    pub fn read(path: &Path, split: Split) -> Result<Self, TrainError> {
+    /// [`DataError`] with the file, the row, what was found and what to do.
+    pub fn read(path: &Path, split: Split) -> Result<Self, DataError> {
         Ok(Self::read_one(path, split)?.0)
     }
 
@@ -110,7 +110,7 @@ impl Manifest {
     ///
     /// # Errors
     /// As [`read`](Self::read), and if there is no split at all.
-    pub fn read_splits(path: &Path) -> Result<Vec<(Split, Self)>, TrainError> {
+    pub fn read_splits(path: &Path) -> Result<Vec<(Split, Self)>, DataError> {
         let (mut splits, mut absent) = (Vec::new(), None);
         for split in [Split::Train, Split::Val, Split::Test] {
             match Self::read_one(path, split) {
@@ -120,7 +120,7 @@ impl Manifest {
                         break;
                     }
                 }
-                Err(error @ (TrainError::EmptySplit { .. } | TrainError::UnknownManifest { .. })) => {
+                Err(error @ (DataError::EmptySplit { .. } | DataError::UnknownManifest { .. })) => {
                     absent.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -133,15 +133,15 @@ impl Manifest {
     }
 
     /// The rows of one split, and whether there are others.
-    fn read_one(path: &Path, split: Split) -> Result<(Self, bool), TrainError> {
-        let io = |source| TrainError::Io { path: path.to_owned(), source };
+    fn read_one(path: &Path, split: Split) -> Result<(Self, bool), DataError> {
+        let io = |source| DataError::Io { path: path.to_owned(), source };
         let file = if fs::metadata(path).map_err(io)?.is_dir() {
             path.join(format!("dataset_{}.json", split.name()))
         } else {
             path.to_owned()
         };
         if file != path && !file.exists() {
-            return Err(TrainError::UnknownManifest { path: path.to_owned() });
+            return Err(DataError::UnknownManifest { path: path.to_owned() });
         }
         let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
         let raw = match extension.to_str() {
@@ -149,7 +149,7 @@ impl Manifest {
             Some("json") => rows::read_list(&file)?,
             Some("csv") => table::read(&file, b',')?,
             Some("tsv") => table::read(&file, b'\t')?,
-            _ => return Err(TrainError::UnknownManifest { path: file }),
+            _ => return Err(DataError::UnknownManifest { path: file }),
         };
         let has_splits = file != path || raw.iter().any(|row| row.split.is_some());
         let rows = Self::collect(raw, &file, split)?;
@@ -157,9 +157,9 @@ impl Manifest {
         Ok((Self { rows, source }, has_splits))
     }
 
-    fn collect(raw: Vec<RawRow>, file: &Path, split: Split) -> Result<Vec<Row>, TrainError> {
+    fn collect(raw: Vec<RawRow>, file: &Path, split: Split) -> Result<Vec<Row>, DataError> {
         if raw.is_empty() {
-            return Err(TrainError::EmptyManifest { path: file.to_owned() });
+            return Err(DataError::EmptyManifest { path: file.to_owned() });
         }
         let has_splits = raw.iter().any(|row| row.split.is_some());
         let folder = audio_folder(file);
@@ -172,7 +172,7 @@ impl Manifest {
                 let name = row.split.clone().unwrap_or_default();
                 let Some(own) = Split::parse(&name) else {
                     let (path, found) = (file.to_owned(), format!("{name:?}"));
-                    return Err(TrainError::Split { path, row: row.number, found });
+                    return Err(DataError::Split { path, row: row.number, found });
                 };
                 if own != split {
                     continue;
@@ -185,7 +185,7 @@ impl Manifest {
             if let Some(earlier) = rows.get(*first) {
                 if earlier.audio != audio {
                     let (path, other) = (file.to_owned(), earlier.audio.clone());
-                    return Err(TrainError::DuplicateId { path, row: row.number, id: row.id, other });
+                    return Err(DataError::DuplicateId { path, row: row.number, id: row.id, other });
                 }
                 *has_parts |= earlier.part != part;
             }
@@ -203,7 +203,7 @@ impl Manifest {
             }
         }
         if rows.is_empty() {
-            return Err(TrainError::EmptySplit { path: file.to_owned(), split: split.name() });
+            return Err(DataError::EmptySplit { path: file.to_owned(), split: split.name() });
         }
         Ok(rows)
     }

@@ -18,7 +18,7 @@ const VERSION: &str = "v2-";
 /// are equal if their names are. It stands for its name wherever a `&str` is wanted.
 ///
 /// ```
-/// use muscall_retrieval::Fingerprint;
+/// use muscall_vectors::Fingerprint;
 ///
 /// let space = Fingerprint::new("v2-0011").with_former("9f3a");
 /// assert!(space.accepts("v2-0011") && space.accepts("9f3a"));

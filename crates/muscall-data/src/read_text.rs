@@ -3,18 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use crate::TrainError;
+use crate::DataError;
 
 /// The text of a file, without the mark that some editors put at its beginning.
 ///
 /// # Errors
-/// [`TrainError::Io`], or [`TrainError::NotUtf8`] with the first line that is not.
-pub(crate) fn read_text(path: &Path) -> Result<String, TrainError> {
-    let bytes = fs::read(path).map_err(|source| TrainError::Io { path: path.to_owned(), source })?;
+/// [`DataError::Io`], or [`DataError::NotUtf8`] with the first line that is not.
+pub fn read_text(path: &Path) -> Result<String, DataError> {
+    let bytes = fs::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
-        TrainError::NotUtf8 { path: path.to_owned(), line }
+        DataError::NotUtf8 { path: path.to_owned(), line }
     })?;
     if text.starts_with('\u{feff}') {
         text.remove(0);

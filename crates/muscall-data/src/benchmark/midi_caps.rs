@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
-use crate::TrainError;
+use crate::DataError;
 use crate::manifest::{Manifest, Row, Split};
 use crate::read_text::read_text;
 
@@ -42,7 +42,7 @@ impl Benchmark for MidiCaps {
         root.join("captions.json").is_file()
     }
 
-    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let path = root.join("captions.json");
         let mut clips = Vec::new();
@@ -50,7 +50,7 @@ impl Benchmark for MidiCaps {
             if line.trim().is_empty() {
                 continue;
             }
-            let row: CaptionedMidi = serde_json::from_str(line).map_err(|error| TrainError::WrongType {
+            let row: CaptionedMidi = serde_json::from_str(line).map_err(|error| DataError::WrongType {
                 path: path.clone(),
                 row: i + 1,
                 key: "row".to_owned(),
@@ -65,7 +65,7 @@ impl Benchmark for MidiCaps {
             }
         }
         if clips.is_empty() {
-            return Err(TrainError::EmptyManifest { path });
+            return Err(DataError::EmptyManifest { path });
         }
         let (found, missing) = present(root, clips)?;
         let row = |(audio, (id, caption, label))| Row { label, ..Row::new(id, audio, vec![caption]) };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::music_caps::{read_table, retrieval};
 use super::{Benchmark, BenchmarkData, check_folder};
-use crate::TrainError;
+use crate::DataError;
 use crate::manifest::Split;
 
 /// 1,106 captions of 706 tracks of two minutes; all of it is a test set.
@@ -23,7 +23,7 @@ impl Benchmark for SongDescriber {
         root.join("song_describer.csv").is_file()
     }
 
-    fn read(&self, root: &Path, _: Split) -> Result<BenchmarkData, TrainError> {
+    fn read(&self, root: &Path, _: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
         let path = root.join("song_describer.csv");
         let rows = read_table(&path, ["track_id", "path", "caption"])?;

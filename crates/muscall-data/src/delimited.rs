@@ -6,20 +6,20 @@ use std::path::Path;
 
 use csv::ReaderBuilder;
 
-use crate::TrainError;
+use crate::DataError;
 
 /// Opens a table whose quotes are sound.
 ///
 /// # Errors
-/// [`TrainError::Io`], or [`TrainError::StrayQuote`].
-pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
+/// [`DataError::Io`], or [`DataError::StrayQuote`].
+pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, DataError> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
     let stray = stray_quote(File::open(path).map_err(io)?, delimiter).map_err(io)?;
     if let Some(StrayQuote { opened, until }) = stray {
         let until = until.map_or("the end of the file".to_owned(), |line| format!("line {line}"));
-        return Err(TrainError::StrayQuote { path: path.to_owned(), line: opened, until });
+        return Err(DataError::StrayQuote { path: path.to_owned(), line: opened, until });
     }
-    ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(|source| TrainError::csv(path, source))
+    ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(|source| DataError::csv(path, source))
 }
 
 /// Bytes of a line that are looked at; names of files are shorter.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muscall_audio::Part;
 
-use crate::TrainError;
+use crate::DataError;
 
 /// Where a part starts, in seconds, in the order of preference.
 const STARTS: [&str; 6] = ["start_s", "start_time", "start", "start_sec", "start_seconds", "offset"];
@@ -44,10 +44,10 @@ impl Times {
     /// From the cells of a row, as text; `None` for a cell that is not there or empty.
     ///
     /// # Errors
-    /// [`TrainError::WrongType`] for what is no time in seconds, [`TrainError::Times`] for a part that ends before it
+    /// [`DataError::WrongType`] for what is no time in seconds, [`DataError::Times`] for a part that ends before it
     /// starts.
-    pub(super) fn read(path: &Path, row: usize, cell: impl Fn(&str) -> Option<String>) -> Result<Self, TrainError> {
-        let wrong = |key: &str, found: String, expected| TrainError::WrongType {
+    pub(super) fn read(path: &Path, row: usize, cell: impl Fn(&str) -> Option<String>) -> Result<Self, DataError> {
+        let wrong = |key: &str, found: String, expected| DataError::WrongType {
             path: path.to_owned(),
             row,
             key: key.to_owned(),
@@ -76,7 +76,7 @@ impl Times {
         };
         match Part::new(start_s, end_s) {
             Ok(part) => Ok(Self { part: Some(part), length: None }),
-            Err(source) => Err(TrainError::Times { path: path.to_owned(), row, start_s, end_s, source }),
+            Err(source) => Err(DataError::Times { path: path.to_owned(), row, start_s, end_s, source }),
         }
     }
 }

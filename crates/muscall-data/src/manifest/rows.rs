@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::times::Times;
-use crate::TrainError;
+use crate::DataError;
 use crate::read_text::read_text;
 
 /// Names of the column with the audio file, in the order of preference.
@@ -27,12 +27,12 @@ pub(super) struct RawRow {
     pub(super) times: Times,
 }
 
-pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
+pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, DataError> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
     let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;
-        let line = str::from_utf8(&line).map_err(|_| TrainError::NotUtf8 { path: path.to_owned(), line: i + 1 })?;
+        let line = str::from_utf8(&line).map_err(|_| DataError::NotUtf8 { path: path.to_owned(), line: i + 1 })?;
         let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() {
             continue;
@@ -43,25 +43,25 @@ pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
     Ok(rows)
 }
 
-pub(super) fn read_list(path: &Path) -> Result<Vec<RawRow>, TrainError> {
+pub(super) fn read_list(path: &Path) -> Result<Vec<RawRow>, DataError> {
     let rows: Vec<Value> =
-        serde_json::from_str(&read_text(path)?).map_err(|source| TrainError::Json { path: path.to_owned(), source })?;
+        serde_json::from_str(&read_text(path)?).map_err(|source| DataError::Json { path: path.to_owned(), source })?;
     rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect()
 }
 
 /// A line that is not JSON.
-fn broken(path: &Path, row: usize, line: &str, error: &serde_json::Error) -> TrainError {
+fn broken(path: &Path, row: usize, line: &str, error: &serde_json::Error) -> DataError {
     let reason = error.to_string();
     // It would say `at line 1 column 9` of every line.
     let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-    TrainError::BrokenRow { path: path.to_owned(), row, found: shorten(line), column: error.column(), reason }
+    DataError::BrokenRow { path: path.to_owned(), row, found: shorten(line), column: error.column(), reason }
 }
 
-fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
+fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, DataError> {
     let Value::Object(object) = value else {
         return Err(wrong_type(path, number, "row", shorten(&value.to_string()), "a JSON object"));
     };
-    let missing = |key| TrainError::MissingKey {
+    let missing = |key| DataError::MissingKey {
         path: path.to_owned(),
         row: number,
         key,
@@ -83,7 +83,7 @@ fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
         captions.push(caption.trim().to_owned());
     }
     if captions.is_empty() || captions.iter().any(String::is_empty) {
-        return Err(TrainError::EmptyCaption { path: path.to_owned(), row: number });
+        return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
     }
     // Some manifests have something else under this name, which is theirs to keep.
     let label = object.get("label").and_then(Value::as_str).map(str::trim).filter(|label| !label.is_empty());
@@ -97,7 +97,7 @@ fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, TrainError> {
 }
 
 /// The first of the keys that is there and not null; numbers, common as ids, become text.
-fn text(path: &Path, number: usize, object: &Map<String, Value>, keys: &[&str]) -> Result<Option<String>, TrainError> {
+fn text(path: &Path, number: usize, object: &Map<String, Value>, keys: &[&str]) -> Result<Option<String>, DataError> {
     for key in keys {
         match object.get(*key) {
             None | Some(Value::Null) => {}
@@ -112,9 +112,9 @@ fn text(path: &Path, number: usize, object: &Map<String, Value>, keys: &[&str]) 
     Ok(None)
 }
 
-fn wrong_type(path: &Path, row: usize, key: &str, found: String, expected: &'static str) -> TrainError {
+fn wrong_type(path: &Path, row: usize, key: &str, found: String, expected: &'static str) -> DataError {
     let (path, key) = (path.to_owned(), key.to_owned());
-    TrainError::WrongType { path, row, key, found, expected }
+    DataError::WrongType { path, row, key, found, expected }
 }
 
 /// Enough of a value to recognise it.

@@ -1,0 +1,23 @@
+//! Music with words, from files to batches.
+//!
+//! A [`Manifest`] says which audio goes with which captions; [`benchmark`] reads public data sets as their authors lay
+//! them out. A [`Dataset`](dataset::Dataset) crops and augments the files of a manifest, and an
+//! [`EpochLoader`](batcher::EpochLoader) makes batches of log-mel spectrograms of them, ahead of whoever takes them.
+//!
+//! Nothing here knows of a network: batches are slices of `f32` and text.
+
+pub mod batcher;
+pub mod benchmark;
+mod clip_fault;
+pub mod dataset;
+mod delimited;
+mod error;
+pub mod manifest;
+mod presence;
+mod read_text;
+
+pub use clip_fault::ClipFault;
+pub use error::DataError;
+pub use manifest::{Manifest, Row, Split};
+pub use presence::{AbsentRows, Presence, Unread};
+pub use read_text::read_text;
