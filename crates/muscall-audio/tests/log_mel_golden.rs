@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use muscall_audio::{AudioError, LogMelConfig};
+use muscall_audio::{AudioError, LogMelConfig, MelScale, PowerScale};
 use safetensors::SafeTensors;
 
 /// What honest float32 reaches, dB.
@@ -193,10 +193,69 @@ fn refuses_settings_that_make_no_frontend() {
         (base().with_f_max(0.0), "f_max"),
         (base().with_f_max(f32::NAN), "f_max"),
         (base().with_top_db(0.0), "top_db"),
+        (base().with_top_db(f32::INFINITY), "top_db"),
+        (base().with_amin(0.0), "amin"),
+        (base().with_amin(1e-40), "amin"),
+        (base().with_amin(2.0), "amin"),
+        (base().with_amin(f32::NAN), "amin"),
+        // The bank of the released implementation alone may reach beyond the Nyquist frequency.
+        (LogMelConfig::released().with_mel_scale(MelScale::Slaney), "f_max"),
+        (LogMelConfig::released().with_area_norm(true), "f_max"),
     ] {
         let error = config.init().unwrap_err();
         assert!(error.to_string().contains(field), "{error}");
     }
+    LogMelConfig::released().validate().unwrap();
+    base().with_top_db(None).validate().unwrap();
+}
+
+#[test]
+fn window_norm_divides_powers_by_the_windows_energy() {
+    let clip: Vec<f32> = (0..16_000).map(|i| 0.4 * (i as f32 * 0.3).sin()).collect();
+    let base = LogMelConfig::default().with_top_db(None);
+    let [normed, plain] = [true, false].map(|norm| {
+        let extractor = base.clone().with_window_norm(norm).with_amin(1e-30).init().unwrap();
+        extractor.extract(&clip).unwrap().into_values()
+    });
+    // Of a Hann window: three eighths of its length.
+    let energy = 10.0 * (0.375f32 * 1024.0).log10();
+    for (normed, plain) in normed.iter().zip(&plain).filter(|(normed, _)| **normed > -290.0) {
+        assert!((plain - normed - energy).abs() < 1e-3, "{plain} dB for {normed} dB");
+    }
+}
+
+#[test]
+fn area_norm_gives_each_band_the_area_of_one() {
+    for scale in [MelScale::Htk, MelScale::Slaney] {
+        let base = LogMelConfig::new(40).with_f_min(100.0).with_f_max(7500.0).with_mel_scale(scale);
+        let config = base.clone().with_n_fft(16_384).with_hop(8192);
+        let bins = config.n_fft / 2 + 1;
+        let hz_per_bin = config.sample_rate as f32 / config.n_fft as f32;
+        let bank = config.clone().with_area_norm(true).init().unwrap().mel_bank();
+        let plain = config.init().unwrap().mel_bank();
+        for band in 0..40 {
+            let column = |bank: &[f32]| (0..bins).map(|bin| bank[bin * 40 + band]).collect::<Vec<_>>();
+            let (normed, plain) = (column(&bank), column(&plain));
+            let area = |weights: &[f32]| weights.iter().sum::<f32>() * hz_per_bin;
+            assert!((area(&normed) - 1.0).abs() < 2e-3, "{scale:?}, band {band}: {}", area(&normed));
+            for (normed, plain_weight) in normed.iter().zip(&plain) {
+                assert!((normed * area(&plain) - plain_weight).abs() < 2e-3, "{scale:?}, band {band}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_top_db_there_is_no_floor_but_amin() {
+    let mut clip = vec![0.0; 16_000];
+    clip[..4000].fill(0.5);
+    let config = LogMelConfig::default().with_top_db(None);
+    let quietest = |config: LogMelConfig| {
+        let mel = config.init().unwrap().extract(&clip).unwrap();
+        mel.values().iter().copied().fold(f32::MAX, f32::min)
+    };
+    assert!((quietest(config.clone()) + 100.0).abs() < 1e-3);
+    assert!((quietest(config.with_amin(1e-13)) + 130.0).abs() < 1e-3);
 }
 
 #[test]
@@ -213,6 +272,13 @@ fn fingerprint_tells_settings_apart_and_is_stable() {
         default.clone().with_hop(256),
         default.clone().with_f_min(20.0),
         default.clone().with_top_db(80.0),
+        default.clone().with_top_db(None),
+        default.clone().with_scale(PowerScale::NaturalLog),
+        default.clone().with_mel_scale(MelScale::Slaney),
+        default.clone().with_area_norm(true),
+        default.clone().with_window_norm(false),
+        default.clone().with_amin(1e-9),
+        LogMelConfig::clap(),
     ];
     let mut prints: Vec<_> = others.iter().map(LogMelConfig::fingerprint).collect();
     prints.push(default.fingerprint());
@@ -229,4 +295,33 @@ fn configuration_is_written_and_read_and_knows_its_keys() {
     assert_eq!(serde_json::from_str::<LogMelConfig>(&json).unwrap(), config);
     let typo = serde_json::from_str::<LogMelConfig>(r#"{"n_mel": 64}"#);
     assert!(typo.unwrap_err().to_string().contains("n_mel"));
+    let clap = LogMelConfig::clap();
+    let json = serde_json::to_string(&clap).unwrap();
+    assert!(json.contains(r#""top_db":"none""#), "{json}");
+    assert_eq!(serde_json::from_str::<LogMelConfig>(&json).unwrap(), clap);
+    let amin = default_with(r#""amin": 1e-9"#);
+    assert_eq!(serde_json::from_str::<LogMelConfig>(&serde_json::to_string(&amin).unwrap()).unwrap(), amin);
+    for wrong in [r#"{"top_db": "off"}"#, r#"{"top_db": true}"#, r#"{"mel_scale": "bark"}"#, r#"{"area_norm": 1}"#] {
+        assert!(serde_json::from_str::<LogMelConfig>(wrong).is_err(), "{wrong}");
+    }
+}
+
+fn default_with(setting: &str) -> LogMelConfig {
+    serde_json::from_str(&format!("{{{setting}}}")).unwrap()
+}
+
+#[test]
+fn defaults_of_later_settings_are_neither_needed_nor_written() {
+    // As configurations were written before there was another bank.
+    let before = r#"{"sample_rate":16000,"n_fft":1024,"hop":512,"n_mels":128,"f_min":0.0,"f_max":8000.0,"top_db":100.0,"scale":"decibel"}"#;
+    let config: LogMelConfig = serde_json::from_str(before).unwrap();
+    assert_eq!(config, LogMelConfig::default());
+    assert_eq!(serde_json::to_string(&config).unwrap(), before);
+    assert_eq!(default_with(r#""top_db": 100"#), config);
+    let released = default_with(r#""mel_scale": "htk", "area_norm": false, "window_norm": true, "amin": 1e-10"#);
+    assert_eq!(released.fingerprint(), config.fingerprint());
+    // Literals, as above.
+    assert_eq!(LogMelConfig::released().fingerprint(), "7bfbe1838de9bfab");
+    assert_eq!(LogMelConfig::dcase().fingerprint(), "36a090c9e5df1b77");
+    assert_eq!(LogMelConfig::clap().fingerprint(), "be0564486602122f");
 }

@@ -4,11 +4,20 @@ use std::ops::Range;
 
 use super::stft::{BLOCK, Powers};
 
-/// Triangular filters on the HTK mel scale without area normalisation.
-///
-/// # Source
-/// `torchaudio.functional.melscale_fbanks`, whose roundings are followed step by step: the end points are converted in
-/// float64, the rest is float32.
+/// What the weights of a mel bank follow from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BankShape {
+    pub(super) sample_rate: u32,
+    /// Frequencies from 0 to half of the rate; at least two.
+    pub(super) bins: usize,
+    pub(super) n_mels: usize,
+    pub(super) f_min: f32,
+    pub(super) f_max: f32,
+    /// Whether each triangle has the area of one instead of the height of one.
+    pub(super) area_norm: bool,
+}
+
+/// Triangular filters, as sums over the bins that each of them covers.
 #[derive(Debug, Clone)]
 pub(super) struct MelBank {
     bins: usize,
@@ -26,22 +35,11 @@ struct Filter {
 }
 
 impl MelBank {
-    /// `n_mels` filters between `f_min` and `f_max` over the `bins` frequencies from 0 to half of `sample_rate`.
-    pub(super) fn new(sample_rate: u32, bins: usize, n_mels: usize, f_min: f32, f_max: f32) -> Self {
-        let frequencies = linspace(0.0, (sample_rate / 2) as f32, bins);
-        let corners: Vec<f32> =
-            linspace(hz_to_mel(f_min), hz_to_mel(f_max), n_mels + 2).into_iter().map(mel_to_hz).collect();
-        let mut filters = Vec::with_capacity(n_mels);
+    /// From the weights of each filter over all `bins`, which are the frequencies from 0 to half of the sample rate.
+    pub(super) fn new(bins: usize, triangles: impl Iterator<Item = Vec<f32>>) -> Self {
+        let mut filters = Vec::new();
         let mut weights = Vec::new();
-        for corner in corners.windows(3) {
-            let triangle: Vec<f32> = frequencies
-                .iter()
-                .map(|&f| {
-                    let rising = -(corner[0] - f) / (corner[1] - corner[0]);
-                    let falling = (corner[2] - f) / (corner[2] - corner[1]);
-                    rising.min(falling).max(0.0)
-                })
-                .collect();
+        for triangle in triangles {
             let first = triangle.iter().position(|&w| w > 0.0).unwrap_or(0);
             let end = triangle.iter().rposition(|&w| w > 0.0).map_or(0, |i| i + 1);
             filters.push(Filter { bins: first..end, offset: weights.len() });
@@ -75,20 +73,4 @@ impl MelBank {
             row[first..first + count].copy_from_slice(&sums[..count]);
         }
     }
-}
-
-fn hz_to_mel(hz: f32) -> f32 {
-    (2595.0 * (1.0 + f64::from(hz) / 700.0).log10()) as f32
-}
-
-fn mel_to_hz(mel: f32) -> f32 {
-    700.0 * (10f64.powf(f64::from(mel / 2595.0)) as f32 - 1.0)
-}
-
-/// `n` ≥ 2 evenly spaced values as PyTorch computes them: with fused multiply-adds, the second half from the end backwards.
-fn linspace(start: f32, end: f32, n: usize) -> Vec<f32> {
-    let step = (end - start) / (n - 1) as f32;
-    (0..n)
-        .map(|i| if i < n / 2 { step.mul_add(i as f32, start) } else { (-step).mul_add((n - 1 - i) as f32, end) })
-        .collect()
 }

@@ -20,7 +20,7 @@ pub(super) type Powers = [f32; BLOCK];
 pub(super) struct Stft {
     window: Vec<f32>,
     hop: usize,
-    /// 1 / sum(window²).
+    /// 1 / sum(window²), or 1.
     scale: f64,
     fft: Arc<dyn Fft<f64>>,
 }
@@ -34,8 +34,8 @@ pub(super) struct Scratch {
 }
 
 impl Stft {
-    /// `n_fft` is even and positive.
-    pub(super) fn new(n_fft: usize, hop: usize) -> Self {
+    /// `n_fft` is even and positive. With `window_norm` powers are divided by the window's energy.
+    pub(super) fn new(n_fft: usize, hop: usize, window_norm: bool) -> Self {
         let window: Vec<f32> = (0..n_fft)
             .map(|i| {
                 let turn = std::f64::consts::TAU * i as f64 / n_fft as f64;
@@ -43,7 +43,8 @@ impl Stft {
             })
             .collect();
         let energy: f64 = window.iter().map(|&w| f64::from(w).powi(2)).sum();
-        Self { window, hop, scale: 1.0 / energy, fft: FftPlanner::new().plan_fft_forward(n_fft) }
+        let scale = if window_norm { 1.0 / energy } else { 1.0 };
+        Self { window, hop, scale, fft: FftPlanner::new().plan_fft_forward(n_fft) }
     }
 
     pub(super) fn window(&self) -> &[f32] {

@@ -76,11 +76,11 @@ impl AudioTower for CrnnConfig {
     }
 
     fn init(&self, n_mels: usize, _frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
-        let bands = n_mels >= 64 && n_mels.is_multiple_of(64);
-        ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 64")?;
+        ModelError::check(n_mels >= 64, "log_mel.n_mels", n_mels, "at least 64")?;
         let (few, many) = (self.channels, 4 * self.channels);
         let block = |inputs, outputs| Block::new(inputs, outputs, device);
-        let inputs = many * n_mels / 64;
+        // Three poolings by four, each rounded down.
+        let inputs = many * (n_mels / 64);
         Ok(AudioEncoder::new(Crnn {
             blocks: vec![block(1, few), block(few, many), block(many, many), block(many, many), block(many, many)],
             dropout: DropoutConfig::new(self.dropout).init(),
@@ -154,7 +154,8 @@ impl Encoder<AudioBatch> for Crnn {
     }
 }
 
-/// Average of the fourth powers, times the size of the window, and its fourth root.
+/// Average of the fourth powers, times the size of the window, and its fourth root; what does not fill a window at
+/// the end of an axis is left out.
 fn power_average(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let size = (height * width) as f64;
     let options = AvgPoolOptions::new([height, width]).with_stride([height, width]);
@@ -205,5 +206,43 @@ mod tests {
         let y = y.into_data().try_into_vec::<f32>().unwrap();
         assert!((y[0] - 3.0).abs() < 1e-5 && (y[1] - 4.0_f32.powf(0.25)).abs() < 1e-5 && y[2] < 1e-5, "{y:?}");
         assert!(gradient.iter().all(|x| x.is_finite()), "{gradient:?}");
+    }
+    fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
+    #[test]
+    fn pooling_leaves_out_what_fills_no_window() {
+        let device = Device::flex().autodiff();
+        let data: Vec<f32> = (0..2 * 7 * 5).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(data, [1, 2, 7, 5]), &device).require_grad();
+        let y = power_average(x.clone(), [4, 2]);
+        assert_eq!(y.dims(), [1, 2, 1, 2]);
+        let gradient = values(x.grad(&y.clone().sum().backward()).unwrap());
+        let inside = x.clone().detach().narrow(2, 0, 4).narrow(3, 0, 4).require_grad();
+        let expected = power_average(inside.clone(), [4, 2]);
+        let inner = values(inside.grad(&expected.clone().sum().backward()).unwrap());
+        assert_eq!(values(y), values(expected));
+        for (i, gradient) in gradient.into_iter().enumerate() {
+            let (channel, band, step) = (i / 35, i / 5 % 7, i % 5);
+            let expected = if band < 4 && step < 4 { inner[(channel * 4 + band) * 4 + step] } else { 0.0 };
+            assert_eq!(gradient, expected, "channel {channel}, band {band}, step {step}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_bands_from_64_on() {
+        let device = Device::flex().autodiff();
+        let config = CrnnConfig { channels: 2, recurrent: 3, dropout: 0.0 };
+        for n_mels in [64, 80, 100, 128, 150] {
+            let model = config.init(n_mels, 9, &device).unwrap();
+            let data: Vec<f32> = (0..2 * n_mels * 9).map(|i| ((i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+            let mel = Tensor::<3>::from_data(TensorData::new(data, [2, n_mels, 9]), &device).require_grad();
+            let out = model.forward(mel.clone());
+            assert_eq!(out.dims(), [2, 6]);
+            let gradient = values(mel.grad(&out.sum().backward()).unwrap());
+            assert!(gradient.iter().all(|x| x.is_finite()) && gradient.iter().any(|&x| x != 0.0), "{n_mels} bands");
+        }
+        assert!(config.init(63, 9, &device).unwrap_err().to_string().contains("log_mel.n_mels"));
     }
 }

@@ -43,6 +43,8 @@ pub struct ResNet {
 impl ResNet {
     /// The shortest spectrogram that leaves one position on the time axis.
     pub const MIN_FRAMES: usize = 31;
+    /// The fewest mel bands: five halvings of the frequency axis, each of which leaves out a last odd row.
+    pub(super) const MIN_BANDS: usize = 32;
 
     /// A network with `width` channels after the stem and `32 · width` at the end. Frozen norms use
     /// their running statistics in training too.
@@ -109,7 +111,7 @@ impl ResNet {
 
     /// # Shapes
     /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]` in the numbers of the
-    ///   precision.
+    ///   precision, of the size that [`output_size`](Self::output_size) says.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, None)
     }

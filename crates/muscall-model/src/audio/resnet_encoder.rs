@@ -112,8 +112,7 @@ impl AudioTower for ResNetConfig {
     }
 
     fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
-        let bands = n_mels >= 32 && n_mels.is_multiple_of(32);
-        ModelError::check(bands, "log_mel.n_mels", n_mels, "a multiple of 32")?;
+        ModelError::check(n_mels >= ResNet::MIN_BANDS, "log_mel.n_mels", n_mels, "at least 32")?;
         let resnet = ResNet::new(self.width, self.frozen_norms, device);
         let channels = 32 * self.width;
         let pool = match self.pooling {

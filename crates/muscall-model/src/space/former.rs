@@ -59,14 +59,28 @@ fn model_text(config: &MuscallConfig) -> Option<String> {
 }
 
 fn log_mel_text(config: &LogMelConfig) -> String {
-    let LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, top_db, scale } = config;
+    let LogMelConfig {
+        sample_rate,
+        n_fft,
+        hop,
+        n_mels,
+        f_min,
+        f_max,
+        top_db,
+        scale,
+        mel_scale: _,
+        area_norm: _,
+        window_norm: _,
+        amin: _,
+    } = config;
+    let top_db = top_db.map_or("None".to_owned(), |top_db| format!("{top_db:?}"));
     let scale = match scale {
         PowerScale::Decibel => "Decibel",
         PowerScale::NaturalLog => "NaturalLog",
     };
     format!(
         "LogMelConfig {{ sample_rate: {sample_rate}, n_fft: {n_fft}, hop: {hop}, n_mels: {n_mels}, f_min: {f_min:?}, \
-         f_max: {f_max:?}, top_db: {top_db:?}, scale: {scale} }}"
+         f_max: {f_max:?}, top_db: {top_db}, scale: {scale} }}"
     )
 }
 
