@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::files::replace_bytes;
 use muscall::retrieval::BothDirections;
 use muscall::train::Evaluation;
 use muscall::{Learner, Manifest, OnExisting, Recipe, Split, TrainError, evaluate};
@@ -108,9 +109,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                     unreadable.iter().for_each(|error| eprintln!("left out of the test: {error}"));
                     let (recipe, data, steps) = (recipe.clone(), data.clone(), outcome.steps);
                     let result = RunResult { recipe, data, steps, tracks: Some(tracks), metrics };
-                    let new = file.with_extension("new");
-                    fs::write(&new, serde_json::to_string_pretty(&result)?)?;
-                    fs::rename(&new, &file)?;
+                    replace_bytes(&file, serde_json::to_string_pretty(&result)?)?;
                     result
                 }
             };

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::Muscall;
+use muscall::{Muscall, files};
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
@@ -72,8 +72,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         ("audio", TensorView::new(Dtype::F32, shapes[0].clone(), &bytes[0])?),
         ("text", TensorView::new(Dtype::F32, shapes[1].clone(), &bytes[1])?),
     ];
-    fs::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)
-        .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
+    files::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)?;
     eprintln!("{} files and {} texts → {}", paths.len(), text.len(), arguments.out.display());
     Ok(())
 }

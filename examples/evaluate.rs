@@ -4,14 +4,12 @@
 mod console;
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
+use muscall::{Muscall, files};
 use serde_json::json;
 
 /// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
@@ -62,11 +60,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => None,
     };
     if let Some(path) = &arguments.queries {
-        let mut file = BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?);
+        let mut lines = String::new();
         for query in result.queries(&manifest, 10)? {
-            writeln!(file, "{}", serde_json::to_string(&query)?)?;
+            lines += &(serde_json::to_string(&query)? + "\n");
         }
-        file.flush()?;
+        files::write(path, lines)?;
     }
     if arguments.json {
         let mut whole = serde_json::to_value(&report)?;

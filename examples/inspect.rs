@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::audio::{AudioError, DecodeOptions, Decoded, LogMel, LogMelConfig, Resampler, Waveform, decode, probe};
+use muscall::files;
 use serde_json::{Value, json};
 
 /// Says of each file whether it is ok, was repaired or is refused, and why.
@@ -146,5 +147,5 @@ fn array(mel: &LogMel) -> Vec<u8> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
-    Ok(fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?)
+    Ok(files::write(path, bytes)?)
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 use crate::Repair;
 
 /// Errors of this crate.
@@ -9,13 +11,8 @@ use crate::Repair;
 #[non_exhaustive]
 pub enum AudioError {
     /// A file cannot be opened or read.
-    #[error("{path}: {source}; check the path, and that the file may be read")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A path is a directory, a pipe or a device.
     #[error("{path}: it is a {found}, not a file; name an audio file")]
     NotAFile {

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -82,13 +84,8 @@ pub enum EngineError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// A file cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file or a table is not laid out as ours are.
     #[error("{place}: {what}; it was damaged or not made by muscall")]
     Layout {

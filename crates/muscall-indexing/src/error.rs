@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
 use muscall_model::ModelError;
 use muscall_retrieval::RetrievalError;
 
@@ -10,13 +11,8 @@ use muscall_retrieval::RetrievalError;
 #[non_exhaustive]
 pub enum IndexingError {
     /// A file or folder cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A folder of music cannot be looked into.
     #[error("{path}: {source}; check the path and its permissions, and that its disk is there")]
     Folder {

@@ -6,11 +6,11 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use muscall_audio::LogMelExtractor;
+use muscall_files::{FileError, replace, replace_bytes};
 use muscall_retrieval::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::PackedEncoders;
-use crate::replace::replace;
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
@@ -180,7 +180,7 @@ impl Muscall {
 }
 
 fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
-    let bytes = fs::read(path).map_err(io(path))?;
+    let bytes = fs::read(path).map_err(FileError::reading(path))?;
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let bundle: BundleConfig = serde_json::from_slice(&bytes).map_err(parse)?;
     let is_known = ModelError::check(
@@ -209,7 +209,7 @@ fn save_bundle(
     state: &StateDict,
     text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
-    fs::create_dir_all(dir).map_err(io(dir))?;
+    fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
     let bundle = BundleConfig {
         format: FORMAT,
         frontend_fingerprint: config.log_mel.fingerprint(),
@@ -220,14 +220,9 @@ fn save_bundle(
     let parse = |source| ModelError::ConfigFile { path: path.clone(), source };
     let text = serde_json::to_string_pretty(&bundle).map_err(parse)? + "\n";
     if fs::read(&path).is_ok_and(|there| there != text.as_bytes()) {
-        fs::remove_file(&path).map_err(io(&path))?;
+        fs::remove_file(&path).map_err(FileError::writing(&path))?;
     }
     replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
     text_frontend.save(dir)?;
-    replace(&path, |new| fs::write(new, text).map_err(io(new)))
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + use<> {
-    let path = path.to_owned();
-    move |source| ModelError::Io { path, source }
+    Ok(replace_bytes(&path, text)?)
 }

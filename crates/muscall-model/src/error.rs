@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,13 +28,8 @@ pub enum ModelError {
         source: Box<ModelError>,
     },
     /// A file or a folder cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file of a bundle cannot be read.
     #[error("{path}: {source}; a bundle is a folder with config.json, weights.safetensors and tokenizer.json")]
     Bundle {
@@ -163,7 +160,7 @@ impl ModelError {
     #[must_use]
     pub fn in_bundle(self) -> Self {
         match self {
-            Self::Io { path, source } => Self::Bundle { path, source },
+            Self::Io(FileError { path, source, .. }) => Self::Bundle { path, source },
             other => other,
         }
     }

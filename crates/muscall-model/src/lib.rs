@@ -17,7 +17,6 @@ mod inference;
 mod layers;
 mod muscall;
 mod precision;
-mod replace;
 #[cfg(feature = "sentence")]
 pub mod sentence;
 mod space;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,13 +67,8 @@ pub enum RetrievalError {
         id: String,
     },
     /// A file cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file is not a whole index.
     #[error("{path}: {what}; the index is damaged or of another version: make it again")]
     Corrupt {

@@ -136,7 +136,7 @@ impl Presence {
             }
             Some(other) => {
                 let reason = match &error {
-                    TrainError::Audio(AudioError::Io { source, .. }) => source.to_string(),
+                    TrainError::Audio(AudioError::Io(error)) => error.source.to_string(),
                     error => error.to_string(),
                 };
                 Err(Unread::Away(TrainError::AudioAway { path: self.files[row].clone(), reason, other }))
@@ -197,6 +197,7 @@ fn look_into(path: &Path) -> io::Result<()> {
 mod tests {
     use std::cell::Cell;
 
+    use muscall_files::FileError;
     use tempfile::TempDir;
 
     use super::*;
@@ -219,7 +220,7 @@ mod tests {
     /// As a decoder does: text is no audio.
     fn read(manifest: &Manifest, row: usize) -> Result<(), TrainError> {
         let path = &manifest.rows[row].audio;
-        let io = |source| AudioError::Io { path: path.clone(), source };
+        let io = FileError::reading(path);
         let (file, _) = match fs::metadata(path) {
             Ok(metadata) if metadata.len() == 0 => return Err(AudioError::EmptyFile { path: path.clone() }.into()),
             _ => open(path).map_err(io)?,

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
+use muscall_files::{FileError, replace};
 use muscall_retrieval::Fingerprint;
 use serde::Deserialize;
 
 use super::known::Known;
 use super::{MiniLm, MiniLmConfig, WordPiece};
 use crate::ModelError;
-use crate::replace::replace;
 use crate::space::{Description, former};
 use crate::text::TokenBatch;
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
@@ -93,7 +93,7 @@ impl SentenceEncoder {
     /// # Errors
     /// [`ModelError::Io`] with the file.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
+        fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
         let state = to_published(state_of(&self.model));
         replace(&dir.join(WEIGHTS), |path| write_safetensors(path, &state))?;
         replace(&dir.join(TOKENIZER), |path| Ok(self.tokenizer.save(path)?))
@@ -192,7 +192,7 @@ fn fingerprint(config: &MiniLmConfig, tokenizer: &WordPiece, state: &StateDict) 
 fn published_config(path: &Path) -> Result<MiniLmConfig, ModelError> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(MiniLmConfig::default()),
-        other => other.map_err(|source| ModelError::Io { path: path.to_owned(), source })?,
+        other => other.map_err(FileError::writing(path))?,
     };
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let published: PublishedConfig = serde_json::from_str(&text).map_err(parse)?;

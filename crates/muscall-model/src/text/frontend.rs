@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use muscall_files::{replace, replace_bytes};
 use muscall_retrieval::Fingerprint;
 
 use super::tokenizer::ClipTokenizer;
 use super::word_vectors::{WordVectors, words};
 use super::{TextBatch, TextEncoderConfig, TokenBatch};
 use crate::ModelError;
-use crate::replace::replace;
 #[cfg(feature = "sentence")]
 use crate::sentence::{SentenceEncoder, WordPiece, find};
 
@@ -108,9 +108,7 @@ impl TextFrontend {
                     return Ok(());
                 }
                 encoder.save(&dir)?;
-                replace(&stamp, |path| {
-                    std::fs::write(path, name).map_err(|source| ModelError::Io { path: path.to_owned(), source })
-                })
+                Ok(replace_bytes(&stamp, name)?)
             }
             Self::WordVectors(vectors) => replace(&dir.join(WORD_VECTORS), |path| vectors.save(path)),
         }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,7 @@ impl WordVectors {
     /// # Errors
     /// [`ModelError::WordVectors`] with the place in the file, or [`ModelError::Io`].
     pub fn read(path: &Path, vocabulary: &HashSet<String>, keep: usize) -> Result<Self, ModelError> {
-        let io = |source| ModelError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let mut reader = Reader {
             path: path.to_owned(),
             file: BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?),
@@ -218,7 +219,7 @@ impl WordVectors {
             }
             file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
         };
-        write().map_err(|source| ModelError::Io { path: path.to_owned(), source })
+        Ok(write().map_err(FileError::writing(path))?)
     }
 }
 
@@ -261,7 +262,7 @@ impl Reader {
     }
 
     fn io(&self, source: std::io::Error) -> ModelError {
-        ModelError::Io { path: self.path.clone(), source }
+        FileError::reading(&self.path)(source).into()
     }
 
     /// One line without its end, of at most some hundred kilobytes.
@@ -281,7 +282,7 @@ impl Reader {
 
     /// Behind a header: text has as many numbers in a line as there are dimensions.
     fn is_binary(&mut self, dim: usize) -> Result<bool, ModelError> {
-        let start = self.file.fill_buf().map_err(|source| ModelError::Io { path: self.path.clone(), source })?;
+        let start = self.file.fill_buf().map_err(FileError::reading(&self.path))?;
         let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let text = match std::str::from_utf8(line) {
             Ok(text) => text,
@@ -295,8 +296,7 @@ impl Reader {
         loop {
             let line = self.line()?;
             if line.is_empty() {
-                if self.file.fill_buf().map_err(|source| ModelError::Io { path: self.path.clone(), source })?.is_empty()
-                {
+                if self.file.fill_buf().map_err(FileError::reading(&self.path))?.is_empty() {
                     return Ok(());
                 }
                 continue;

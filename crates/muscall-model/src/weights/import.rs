@@ -7,6 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use muscall_audio::LogMelExtractor;
+use muscall_files::FileError;
 
 use super::pytorch::{PytorchError, TorchFile, Value};
 use super::released::is_unused;
@@ -59,7 +60,7 @@ pub fn import_released(path: &Path, config: &MuscallConfig, device: &Device) -> 
 
 fn is_zip(path: &Path) -> Result<bool, ModelError> {
     let mut start = [0; 4];
-    let io = |source| ModelError::from(PytorchError::Io { path: path.to_owned(), source });
+    let io = FileError::reading(path);
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     if length < 4 {

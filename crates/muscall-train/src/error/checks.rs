@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use super::TrainError;
 
 impl TrainError {
@@ -14,7 +16,7 @@ impl TrainError {
                 let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
                 Self::NotUtf8 { path, line }
             }
-            csv::ErrorKind::Io(_) => Self::Io { path, source: source.into() },
+            csv::ErrorKind::Io(_) => FileError::reading(&path)(source.into()).into(),
             _ => Self::Csv { path, source },
         }
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use muscall_files::FileError;
 use serde_json::{Map, Value};
 
 use super::times::Times;
@@ -28,7 +29,7 @@ pub(super) struct RawRow {
 }
 
 pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use muscall_model::MuscallConfig;
 use toml::{Table, Value};
 
@@ -91,7 +92,7 @@ fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, Tr
 
 /// The recipe as written, over the one that it extends.
 fn read_chain(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let text = read_text(path)?;
     let place = fs::canonicalize(path).map_err(io)?;
     if seen.contains(&place) || seen.len() >= DEPTH {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::PytorchError;
@@ -29,7 +30,7 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn open(path: &Path) -> Result<Self, PytorchError> {
-        let io = |source| PytorchError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
         let not = |reason: String| PytorchError::NotAnArchive { path: path.to_owned(), reason };
@@ -103,7 +104,7 @@ impl Archive {
         let Some(place) = self.places.get(name).filter(inside) else {
             return Err(PytorchError::Entry { path, entry: name.to_owned(), reason: "is too short" });
         };
-        let io = |source| PytorchError::Io { path: path.clone(), source };
+        let io = FileError::reading(&path);
         self.file.seek(SeekFrom::Start(place.start + offset as u64)).map_err(io)?;
         let mut bytes = vec![0; length];
         self.file.read_exact(&mut bytes).map_err(io)?;

@@ -2,18 +2,15 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of reading PyTorch's files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PytorchError {
     /// The file cannot be read.
-    #[error("{path}: {source}; check the path and its permissions")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The file is not a complete archive.
     #[error(
         "{path}: {reason}; expected a whole file of torch.save (1.6 or newer): copy it again, or save it again with a current PyTorch or as safetensors"

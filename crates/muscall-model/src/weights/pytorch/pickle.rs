@@ -283,7 +283,7 @@ impl Machine<'_> {
             Object::Tuple(items) => Value::Tuple(self.all(&items, depth)?),
             Object::Dict(entries) => {
                 let pair = |(key, value)| Ok((self.value(key, depth + 1)?, self.value(value, depth + 1)?));
-                Value::Dict(entries.into_iter().map(pair).collect::<Result<_, _>>()?)
+                Value::Dict(entries.into_iter().map(pair).collect::<Result<_, PytorchError>>()?)
             }
             // Left over: the class of a storage, an attribute.
             Object::Constructor(_) | Object::Storage { .. } => Value::None,
