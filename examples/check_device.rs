@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let manifest = Manifest::read(&data, Split::Train)?;
     let (device, reference) = (arguments.device.open()?, DeviceChoice::Cpu.open()?);
     let batches = batches(&recipe, &manifest, arguments.tracks)?;
-    let (captions, _) = Captions::prepare(&recipe, &[&manifest], &reference, |_, _| {})?;
+    let captions = Captions::without_file(&recipe, &[&manifest], &reference)?;
     let check = DeviceCheck::new(&recipe, &captions, &device, &reference).with_steps(arguments.steps);
     let start = Instant::now();
     let report = check.run(&batches)?;

@@ -52,16 +52,35 @@ impl Captions {
         device: &Device,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<(Self, Option<TrainError>), TrainError> {
-        let rows = || manifests.iter().flat_map(|manifest| &manifest.rows);
-        let captions: Vec<&str> = rows().flat_map(|row| &row.captions).map(String::as_str).collect();
-        let mut frontend = TextFrontend::for_training(&recipe.model.text, captions.iter().copied(), device)?;
+        let captions = captions_of(manifests);
         let mut unsaved = None;
-        let mut learn = |encoder: &mut SentenceEncoder| {
+        let learn = |encoder: &mut SentenceEncoder| {
             let file = vectors_file(&manifests[0].source, encoder.fingerprint());
             if let Err(error) = encoder.learn(&captions, &file, &mut progress) {
                 unsaved = Some(TrainError::from(error));
             }
         };
+        let prepared = Self::with(recipe, &captions, device, learn)?;
+        Ok((prepared, unsaved))
+    }
+
+    /// The same for a few batches: sentence vectors are computed when a batch needs them, and nothing is written beside
+    /// the manifests.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] if an encoder or word vectors cannot be read.
+    pub fn without_file(recipe: &Recipe, manifests: &[&Manifest], device: &Device) -> Result<Self, TrainError> {
+        Self::with(recipe, &captions_of(manifests), device, |_| {})
+    }
+
+    /// `learn` is called with each sentence encoder that there is.
+    fn with(
+        recipe: &Recipe,
+        captions: &[&str],
+        device: &Device,
+        mut learn: impl FnMut(&mut SentenceEncoder),
+    ) -> Result<Self, TrainError> {
+        let mut frontend = TextFrontend::for_training(&recipe.model.text, captions.iter().copied(), device)?;
         if let TextFrontend::Sentence(encoder) = &mut frontend {
             learn(Arc::make_mut(encoder));
         }
@@ -80,8 +99,12 @@ impl Captions {
                 }
             },
         };
-        Ok((Self { frontend, weighting }, unsaved))
+        Ok(Self { frontend, weighting })
     }
+}
+
+fn captions_of<'a>(manifests: &[&'a Manifest]) -> Vec<&'a str> {
+    manifests.iter().flat_map(|manifest| &manifest.rows).flat_map(|row| &row.captions).map(String::as_str).collect()
 }
 
 /// `manifest.jsonl.captions-<encoder>.safetensors`, or the like within a folder. One that an earlier version began

@@ -192,7 +192,7 @@ fn fingerprint(config: &MiniLmConfig, tokenizer: &WordPiece, state: &StateDict) 
 fn published_config(path: &Path) -> Result<MiniLmConfig, ModelError> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(MiniLmConfig::default()),
-        other => other.map_err(FileError::writing(path))?,
+        other => other.map_err(FileError::reading(path))?,
     };
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let published: PublishedConfig = serde_json::from_str(&text).map_err(parse)?;
