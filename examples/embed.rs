@@ -27,10 +27,10 @@ struct Arguments {
     /// The file to write.
     #[arg(long)]
     out: PathBuf,
-    /// A UTF-8 file with one text a line.
+    /// A UTF-8 file with one text per line.
     #[arg(long)]
     texts: Option<PathBuf>,
-    /// Embed whole files instead of their middle `clip_s` seconds, as the bundle's `other_lengths`
+    /// Embed whole files instead of their middle `clip_s` seconds, in the way that the bundle's `other_lengths`
     /// says.
     #[arg(long)]
     whole: bool,
@@ -51,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let texts: Vec<String> = match &arguments.texts {
         Some(path) => {
             let text = fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}; expected UTF-8, one text a line", path.display()))?;
+                .map_err(|error| format!("{}: {error}; expected UTF-8, one text per line", path.display()))?;
             text.lines().map(str::to_owned).collect()
         }
         None => Vec::new(),

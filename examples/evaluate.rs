@@ -12,7 +12,7 @@ use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
 use muscall::{Muscall, files};
 use serde_json::json;
 
-/// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
+/// Ranks every track by every caption, and every caption by every track. Brackets hold 95 % intervals over
 /// queries.
 #[derive(Parser)]
 #[command(
@@ -26,13 +26,13 @@ struct Arguments {
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
     data: PathBuf,
-    /// Which rows.
+    /// The split to use.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
-    /// Also draw ten galleries of so many tracks.
+    /// Also draw ten random galleries of this many tracks.
     #[arg(long)]
     gallery: Option<usize>,
-    /// Write every query with the tracks that were found, a JSON object a line.
+    /// Write every query with the tracks that were found, one JSON object per line.
     #[arg(long)]
     queries: Option<PathBuf>,
     /// Print JSON instead of tables.

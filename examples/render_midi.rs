@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::synth::Instruments;
 
 /// Renders the MIDI files that a list names with a SoundFont, mono, to `rendered/` beside the list.
-/// What is there already is left alone, so that it can be stopped and started again.
+/// Files that are already there are left alone, so that it can be stopped and started again.
 #[derive(Parser)]
 #[command(
     version,
@@ -31,10 +31,10 @@ struct Arguments {
     /// A SoundFont 2 file with the instruments.
     #[arg(long)]
     soundfont: PathBuf,
-    /// Samples a second.
+    /// Samples per second.
     #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(i32).range(16_000..=192_000))]
     sample_rate: i32,
-    /// At most so much of each piece.
+    /// At most this many seconds of each piece.
     #[arg(long, default_value_t = 300.0)]
     longest_s: f64,
 }

@@ -68,7 +68,7 @@ impl AudioCache {
     /// As [`load_clip`](crate::load_clip()), with the same samples. `repairs` are those of the whole source.
     ///
     /// # Errors
-    /// As [`load_clip`](crate::load_clip()): what happens to the cache is no error.
+    /// As [`load_clip`](crate::load_clip()): what happens to the cache is not an error.
     pub fn load_clip<'a>(
         &self,
         source: impl Into<AudioSource<'a>>,

@@ -18,7 +18,7 @@ pub enum ReportError {
     /// A log of a training run is not one.
     #[error("{path}: line {line}: found {found}, expected {expected}; is this the folder of a training run?")]
     Log {
-        /// The file.
+        /// The log, such as `steps.csv`.
         path: PathBuf,
         /// From 1.
         line: u64,
@@ -41,7 +41,7 @@ pub enum ReportError {
     /// Numbers could not be written as JSON, which is a defect of this library.
     #[error("the report's numbers could not be written: {source}")]
     Json {
-        /// Why.
+        /// What the JSON writer says.
         #[from]
         source: serde_json::Error,
     },

@@ -16,15 +16,15 @@ pub enum TrainError {
     /// A text file is not UTF-8.
     #[error("{path}: line {line} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
-        /// The file.
+        /// The text file.
         path: PathBuf,
         /// From 1; of a table's row, the line where it begins.
         line: usize,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}; mend the JSON there")]
+    #[error("{path}: {source}; correct the JSON there")]
     Json {
-        /// The file.
+        /// The JSON file.
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
@@ -32,7 +32,7 @@ pub enum TrainError {
     /// A file is not the CSV that it should be.
     #[error("{path}: {source}; texts with commas or line breaks need quotes")]
     Csv {
-        /// The file.
+        /// The table.
         path: PathBuf,
         /// Where and why.
         source: csv::Error,
@@ -42,11 +42,11 @@ pub enum TrainError {
         "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
     )]
     UnknownManifest {
-        /// The file.
+        /// What was given as a manifest.
         path: PathBuf,
     },
     /// A manifest has no rows at all.
-    #[error("{path}: no rows; add some")]
+    #[error("{path}: the manifest has no rows; add some")]
     EmptyManifest {
         /// The manifest.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum TrainError {
         found: String,
     },
     /// A line is not JSON.
-    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected a JSON object in one line")]
+    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected one JSON object per line")]
     BrokenRow {
         /// The manifest.
         path: PathBuf,
@@ -93,7 +93,7 @@ pub enum TrainError {
     },
     /// A quote in a table makes one text of many rows.
     #[error(
-        "{path}: line {line}: a quote opens here and goes on up to {until}, over the rows between; close it, or write \"\" for a quote within a text in quotes"
+        "{path}: line {line}: a quote opens here and does not close before {until}, so that it swallows the rows between; close it, or write \"\" for a quote inside a quoted text"
     )]
     StrayQuote {
         /// The table.
@@ -144,7 +144,7 @@ pub enum TrainError {
         split: &'static str,
     },
     /// Two rows have one id but different audio.
-    #[error("{path}: row {row}: the id `{id}` belongs to {other} already; give every audio file an id of its own")]
+    #[error("{path}: row {row}: the id `{id}` already belongs to {other}; give every audio file its own id")]
     DuplicateId {
         /// The manifest.
         path: PathBuf,
@@ -156,7 +156,7 @@ pub enum TrainError {
         other: PathBuf,
     },
     /// A data set is not where it was looked for.
-    #[error("{path}: there is no such folder; give the one that the data set is in")]
+    #[error("{path}: the folder does not exist; give the folder that holds the data set")]
     NoSuchFolder {
         /// Where it was looked for.
         path: PathBuf,
@@ -187,7 +187,7 @@ pub enum TrainError {
     /// A recipe does not parse.
     #[error("{path}: {source}")]
     RecipeFile {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// Where and why.
         source: Box<toml::de::Error>,
@@ -195,7 +195,7 @@ pub enum TrainError {
     /// A recipe names a model that does not exist.
     #[error("{path}: the preset {found} does not exist; expected {expected}")]
     Preset {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// What it names.
         found: String,
@@ -203,13 +203,15 @@ pub enum TrainError {
         expected: &'static str,
     },
     /// A recipe extends itself, over others or at once.
-    #[error("{path}: the recipe extends itself, or a chain of more than 16; break the chain of `extends`")]
+    #[error(
+        "{path}: the recipe extends itself, directly or through others, or a chain of more than 16; break the chain of `extends`"
+    )]
     ExtendsItself {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
     },
     /// A setting that is not `key=value`.
-    #[error("`{setting}` is not a setting; expected something like model.clip_s=10 or loss.directions=sum")]
+    #[error("`{setting}` is not a setting; write something like model.clip_s=10 or loss.directions=sum")]
     Setting {
         /// What was given.
         setting: String,
@@ -217,7 +219,7 @@ pub enum TrainError {
     /// A recipe cannot be written.
     #[error("the recipe cannot be written as TOML: {source}")]
     RecipeText {
-        /// Why.
+        /// What the TOML writer says.
         source: toml::ser::Error,
     },
     /// A field of a recipe is out of range.
@@ -225,7 +227,7 @@ pub enum TrainError {
     Recipe {
         /// Path of the field, such as `optimizer.beta_1`.
         field: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: String,
         /// What is allowed.
         expected: &'static str,
@@ -233,7 +235,7 @@ pub enum TrainError {
     /// A recipe's file says what cannot be.
     #[error("{path}: {source}")]
     InvalidRecipe {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// Which field.
         source: Box<TrainError>,
@@ -249,7 +251,7 @@ pub enum TrainError {
         batch_size: usize,
     },
     /// No track of a manifest can be read.
-    #[error("{path}: none of its {rows} tracks can be read: {reason}; is the folder of the audio there?")]
+    #[error("{path}: none of its {rows} tracks can be read: {reason}; is the audio folder there?")]
     NothingToEvaluate {
         /// The manifest, or the first file.
         path: PathBuf,
@@ -260,15 +262,15 @@ pub enum TrainError {
     },
     /// The directory holds a run already, or a bundle.
     #[error(
-        "{path}: a run has been here already; go on with it (`--resume`, OnExisting::Resume), start it anew (`--replace`, OnExisting::Replace), or choose another directory"
+        "{path}: this directory already holds a run; continue it (`--resume`, OnExisting::Resume), start over (`--replace`, OnExisting::Replace), or choose another directory"
     )]
     RunExists {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
     /// The run to resume had another recipe.
     #[error(
-        "{path}: the run was started with this recipe, not with the one given; resume it with this one, or start anew in another directory"
+        "{path}: the run was started with this recipe, not with the given one; resume it with this recipe, or start over in another directory"
     )]
     OtherRecipe {
         /// The recipe of the run.
@@ -276,23 +278,23 @@ pub enum TrainError {
     },
     /// There was a run, and it has no checkpoint any more.
     #[error(
-        "{path}: there is a model, but no checkpoint that a run could go on from; start from it in another directory (`--init`), or replace it (`--replace`)"
+        "{path}: there is a model, but no checkpoint to continue from; start from the model in another directory (`--init`), or replace it (`--replace`)"
     )]
     NoCheckpoint {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
     /// The run to resume had other training rows.
     #[error(
-        "{path}: the run was started on other training rows; resume it with those, or start anew in another directory"
+        "{path}: the run was started on other training rows; resume it with those, or start over in another directory"
     )]
     OtherData {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
-    /// A device does not compute what the CPU computes.
+    /// A device disagrees with the CPU.
     #[error(
-        "{device} does not compute what the CPU computes: {first}; so {count} values in all. See docs/DEVICES.md for what to try, or train without this check"
+        "{device} disagrees with the CPU in {count} values, first {first}; see docs/DEVICES.md for what to try, or train without this check"
     )]
     DeviceDiffers {
         /// What it calls itself.
@@ -304,12 +306,12 @@ pub enum TrainError {
     },
     /// The program has no CPU backend to compare a device with.
     #[error(
-        "the device was not compared with the CPU, since the program was built without it; build it with the feature `flex`"
+        "the device was not compared with the CPU, since this program was built without the CPU; build it with the feature `flex`"
     )]
     NothingToCompareWith,
     /// A device does not compute in the numbers of the recipe.
     #[error(
-        "{device} does not compute in {precision:?}; set `precision` in the recipe to f32, or to the other one of bf16 and f16"
+        "{device} does not support {precision:?}; set `precision` in the recipe to f32, or to the other one of bf16 and f16"
     )]
     Precision {
         /// Of the recipe.
@@ -331,7 +333,7 @@ pub enum TrainError {
     },
     /// Another rank is gone.
     #[error(
-        "rank {rank} of {ranks} is gone, and the others cannot go on without it; the last checkpoint is kept: see what rank {rank} said, and resume on any number of ranks"
+        "rank {rank} of {ranks} is gone, and the others cannot go on without it; the last checkpoint is kept: see what rank {rank} printed, and resume with any number of ranks"
     )]
     RankLost {
         /// The first that is gone.
@@ -341,7 +343,7 @@ pub enum TrainError {
     },
     /// There was nothing to learn from in a whole epoch.
     #[error(
-        "{path}: in a whole epoch no batch has two tracks that can be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
+        "{path}: in a whole epoch, no batch had two tracks that could be read: {reason}; is the audio folder there? See what `check` says about the manifest"
     )]
     NothingToTrainOn {
         /// The manifest.
@@ -352,7 +354,7 @@ pub enum TrainError {
     /// A file that was there when the run began cannot be read, and neither can others: their disk, folder or network is
     /// away. The step that needs it is not taken.
     #[error(
-        "{path}: it was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back, and `--resume` goes on here; if they are gone for good, leave them out with `--resume --leave-out-missing`"
+        "{path}: the file was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back and continue with `--resume`; if they are gone for good, leave them out with `--resume --leave-out-missing`"
     )]
     AudioAway {
         /// The first file that the step needs.
@@ -364,24 +366,24 @@ pub enum TrainError {
     },
     /// The cache of decoded audio takes no more files; a run goes on without it.
     #[error(
-        "{path}: {reason}; files that are not in the cache yet are decoded each time: free some space, or set `data.cache` to another folder"
+        "{path}: {reason}; files that are not in the cache yet are decoded every time: free some space, or set `data.cache` to another folder"
     )]
     CacheNotWritten {
         /// The file that could not be written.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         reason: String,
     },
     /// Another rank has failed.
     #[error("rank {rank}: {message}")]
     OnRank {
-        /// Which one.
+        /// The rank that failed.
         rank: usize,
         /// What it said.
         message: String,
     },
     /// Ranks do not do the same.
-    #[error("rank {rank} has another {what} than rank 0; start all with the same program, arguments and data")]
+    #[error("rank {rank} has another {what} than rank 0; start all ranks with the same program, arguments and data")]
     RanksDiffer {
         /// The first that differs.
         rank: usize,
@@ -390,10 +392,10 @@ pub enum TrainError {
     },
     /// There are more ranks than tracks.
     #[error(
-        "{ranks} ranks for batches of {batch_size}; start at most one a track, or raise `batch_size` in the recipe"
+        "{ranks} ranks for batches of {batch_size}; start at most one per track, or raise `batch_size` in the recipe"
     )]
     TooManyRanks {
-        /// How many.
+        /// How many ranks there are.
         ranks: usize,
         /// Of the recipe.
         batch_size: usize,
@@ -403,10 +405,10 @@ pub enum TrainError {
         "{ranks} processes were started together, but this program was compiled without the feature `mpi`; compile it with `--features mpi`, or start one"
     )]
     WithoutMpi {
-        /// How many.
+        /// How many processes were started.
         ranks: usize,
     },
-    /// MPI can be started once a process.
-    #[error("MPI was started in this process before; keep what was started then")]
+    /// MPI can be started once per process.
+    #[error("MPI was already started in this process; keep the handle from the first start")]
     MpiStarted,
 }

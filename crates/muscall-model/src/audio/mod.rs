@@ -84,7 +84,7 @@ impl AudioEncoderConfig {
     pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
         self.validate()?;
         let long = frames >= self.min_frames();
-        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "at least about a second")?;
         Ok(match self {
             Self::ResNet(config) => AudioEncoder::ResNet(config.init(n_mels, frames, device)?),
             Self::Crnn(config) => AudioEncoder::Crnn(config.init(n_mels, device)?),

@@ -19,7 +19,7 @@ pub struct MiniLmConfig {
     pub width: usize,
     /// Layers.
     pub depth: usize,
-    /// Attention heads a layer.
+    /// Attention heads per layer.
     pub heads: usize,
     /// Size of the hidden layer of the MLPs.
     pub mlp: usize,

@@ -124,7 +124,9 @@ impl WordVectors {
             }
         }
         if kept.rows.is_empty() {
-            return Err(reader.error("none of the captions' words", "word vectors of the captions' language"));
+            return Err(
+                reader.error("none of the words of the captions", "word vectors in the language of the captions")
+            );
         }
         Ok(Self::new(dim, kept.rows))
     }
@@ -316,7 +318,7 @@ impl Reader {
         let numbers: Option<Vec<f32>> =
             fields.map(|field| field.parse().ok().filter(|x: &f32| x.is_finite())).collect();
         let Some(numbers) = numbers else {
-            return Err(self.error("something that is not a number", "finite numbers behind the word"));
+            return Err(self.error("something that is not a number", "finite numbers after the word"));
         };
         if numbers.len() != dim {
             let found = format!("{} numbers", numbers.len());
@@ -338,14 +340,14 @@ impl Reader {
                 return Err(self.error(&found, "the whole file: it is cut off, or not word2vec"));
             }
             let end = self.file.read_exact(&mut bytes);
-            end.map_err(|_| self.error("the file's end within a vector", "the whole file: it is cut off"))?;
+            end.map_err(|_| self.error("the end of the file within a vector", "the whole file: it is cut off"))?;
             let word = String::from_utf8_lossy(&word).trim_start_matches('\n').to_owned();
             if !kept.wants(&word, row) {
                 continue;
             }
             let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
             if numbers.iter().any(|x| !x.is_finite()) {
-                return Err(self.error("a number that is not finite", "finite numbers behind the word"));
+                return Err(self.error("a number that is not finite", "finite numbers after the word"));
             }
             kept.rows.insert(word, numbers);
         }

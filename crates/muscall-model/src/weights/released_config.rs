@@ -91,7 +91,7 @@ pub fn read_released_config(path: &Path) -> Result<MuscallConfig, ModelError> {
     let frozen_layers = match &text.frozen_layers {
         None | Some(Value::Null) => 0,
         Some(Value::Sequence(layers)) => layers.len(),
-        Some(value) => value.as_u64().ok_or_else(|| wrong("`text.frozen_layers` is no number".to_owned()))? as usize,
+        Some(value) => value.as_u64().ok_or_else(|| wrong("`text.frozen_layers` is not a number".to_owned()))? as usize,
     };
     let encoder = TransformerConfig {
         width: text.hidden_size,

@@ -144,7 +144,7 @@ impl Appender {
         let bytes = self.pending.block(header, self.header.config.dim).ok_or_else(|| RetrievalError::Setting {
             setting: "index",
             found: format!("{} segments in a block", self.pending.owners.len()),
-            expected: "commits that fit the memory",
+            expected: "commits that fit into memory",
         })?;
         let write = |file: &mut File| {
             file.seek(SeekFrom::Start(self.next.length))?;

@@ -279,7 +279,7 @@ pub(super) fn read_header(file: &mut File, path: &Path) -> Result<(Header, Commi
         }
         before = bytes;
     }
-    Err(corrupt("a writer changes it all the time"))
+    Err(corrupt("a writer keeps changing it"))
 }
 
 /// All blocks of a state, in the order of the file, which they fill without a gap.

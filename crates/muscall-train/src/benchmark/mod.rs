@@ -62,14 +62,14 @@ pub fn benchmarks() -> [Box<dyn Benchmark>; 6] {
 pub enum Task {
     /// Find tracks by captions.
     Retrieval(Manifest),
-    /// One class a clip.
+    /// One class per clip.
     Classification {
         /// Names, in the order of the numbers.
         classes: Vec<String>,
         /// Files and their class.
         clips: Vec<(PathBuf, usize)>,
     },
-    /// Any number of tags a clip.
+    /// Any number of tags per clip.
     Tagging {
         /// Names, in the order of the columns.
         tags: Vec<String>,

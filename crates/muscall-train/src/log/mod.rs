@@ -140,7 +140,7 @@ impl Writer {
     }
 
     fn line(&mut self, line: &str) -> Result<(), TrainError> {
-        // One write a line, so that a killed run leaves no half of one behind but the last.
+        // One write per line, so that a killed run leaves no half of one behind but the last.
         let written = self.file.write_all(format!("{line}\n").as_bytes());
         Ok(written.map_err(FileError::writing(&self.path))?)
     }

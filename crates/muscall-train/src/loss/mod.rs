@@ -48,7 +48,7 @@ impl Loss {
         }
     }
 
-    /// Of one batch, `[1]`. `seed` decides what is drawn, if anything is.
+    /// The loss of one batch, shape `[1]`. `seed` drives any random choice the loss makes.
     pub fn forward(&self, batch: &PairBatch, seed: u64) -> Tensor<1> {
         match self {
             Self::Contrastive(loss) => loss.forward(batch),

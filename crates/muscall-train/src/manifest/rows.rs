@@ -1,4 +1,4 @@
-//! Rows in JSON, one a line or in a list.
+//! Rows in JSON, one per line or in a list.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -45,7 +45,7 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
         let setting = setting.as_ref();
         let invalid = || TrainError::Setting { setting: setting.to_owned() };
         let (key, value) = setting.split_once('=').ok_or_else(invalid)?;
-        // A value that is no TOML is a text: `model.preset=tiny`.
+        // A value that is not TOML is a text: `model.preset=tiny`.
         let quoted = || format!("{key} = {}", Value::String(value.trim().to_owned()));
         let parsed = format!("{key} = {value}").parse::<Table>().or_else(|_| quoted().parse::<Table>());
         merge(&mut table, parsed.map_err(|_| invalid())?);

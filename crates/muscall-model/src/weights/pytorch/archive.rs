@@ -10,7 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::PytorchError;
 
-/// Pickles are small: tensors are outside. More than this is no checkpoint.
+/// Pickles are small: tensors are outside. Anything larger is not a checkpoint.
 const LARGEST_PICKLE: u64 = 32 << 20;
 
 /// Where an entry's bytes are.
@@ -42,7 +42,7 @@ impl Archive {
             let wrong = |reason| PytorchError::Entry { path: path.to_owned(), entry: name.clone(), reason };
             let escapes = name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..");
             if escapes {
-                return Err(wrong("leads out of the archive"));
+                return Err(wrong("points outside the archive"));
             }
             if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
                 return Err(wrong("is compressed or encrypted"));

@@ -16,7 +16,7 @@ pub enum PytorchError {
         "{path}: {reason}; expected a whole file of torch.save (1.6 or newer): copy it again, or save it again with a current PyTorch or as safetensors"
     )]
     NotAnArchive {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Why not.
         reason: String,
@@ -24,7 +24,7 @@ pub enum PytorchError {
     /// An entry of the archive is not as torch.save makes them.
     #[error("{path}: the entry `{entry}` {reason}; this was not written by torch.save, and was not read any further")]
     Entry {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Its name.
         entry: String,
@@ -36,7 +36,7 @@ pub enum PytorchError {
         "{path}: the file asks for `{name}` to be called, which is not a part of a checkpoint; nothing was executed: do not load this file with other tools"
     )]
     Global {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Module and name.
         name: String,
@@ -44,7 +44,7 @@ pub enum PytorchError {
     /// The pickle is damaged, or uses what checkpoints do not.
     #[error("{path}: byte {offset} of its pickle: {reason}; expected the plain data of a checkpoint")]
     Pickle {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Where.
         offset: usize,
@@ -54,7 +54,7 @@ pub enum PytorchError {
     /// A tensor does not fit into the file.
     #[error("{path}: a tensor of shape {shape:?} in `{storage}` {reason}; the file is damaged")]
     Tensor {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Where its values are.
         storage: String,
@@ -66,7 +66,7 @@ pub enum PytorchError {
     /// What was saved is not what a trainer saves.
     #[error("{path}: found {found}; expected {expected}")]
     Content {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// What is there.
         found: String,

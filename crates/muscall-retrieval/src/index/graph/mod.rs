@@ -252,7 +252,7 @@ fn write(index: &Index, path: &Path, graph: &usearch::Index) -> Result<(), Retri
 fn utf8(path: &Path) -> Result<&str, RetrievalError> {
     path.to_str().ok_or_else(|| RetrievalError::Graph {
         path: path.to_owned(),
-        reason: "its path is not UTF-8, as usearch needs it".to_owned(),
+        reason: "its path is not UTF-8, which usearch needs".to_owned(),
     })
 }
 

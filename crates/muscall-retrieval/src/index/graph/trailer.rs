@@ -65,7 +65,7 @@ impl Trailer {
         };
         let mut last = [0; BYTES];
         file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_exact(&mut last)).map_err(io)?;
-        let trailer = Self::decode(&last).ok_or_else(|| corrupt("it does not end as a graph does"))?;
+        let trailer = Self::decode(&last).ok_or_else(|| corrupt("its end is not that of a graph"))?;
         if trailer.bytes != bytes {
             return Err(corrupt("the graph is not as long as its end says"));
         }
