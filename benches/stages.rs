@@ -1,6 +1,6 @@
 //! Every stage between a file and an embedding; throughput in seconds of audio a second.
 //!
-//! Criterion's `elem/s` is seconds of audio a second, except for text, where it is captions.
+//! Criterion's `elem/s` is seconds of audio per second, except for text, where it is captions.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

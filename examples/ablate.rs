@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::files::replace_bytes;
 use muscall::retrieval::BothDirections;
 use muscall::train::Evaluation;
 use muscall::{DataError, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
@@ -18,16 +19,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::table::write_tables;
 
-/// One run after the other, each in --out/<recipe>/seed-<n>. Started again, it goes on where it
-/// was. table.md and table.csv have mean and deviation over the seeds, on the test split (or the
-/// validation split, if there is no test split); which one it was stands in the table.
+/// Runs one training after the other, each in --out/<recipe>/seed-<n>. Started again, it continues where it
+/// stopped. table.md and table.csv hold mean and deviation over the seeds, on the test split (or the
+/// validation split, if there is no test split); the table says which one it was.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Example: cargo run --release --example ablate -- --recipes recipes/table4/*.toml --seeds 0,1,2 --data my/manifest.jsonl --out runs/table4"
 )]
 struct Arguments {
-    /// Recipes, each a row of the table.
+    /// The recipes; each becomes a row of the table.
     #[arg(long, required = true, num_args = 1..)]
     recipes: Vec<PathBuf>,
     /// Seeds, separated by commas.
@@ -39,7 +40,7 @@ struct Arguments {
     /// Directory of the runs and of the tables.
     #[arg(long)]
     out: PathBuf,
-    /// Replaces what all recipes say, such as model.preset=tiny; may be given several times.
+    /// Override a setting of all recipes, such as model.preset=tiny; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     #[command(flatten)]
@@ -94,38 +95,36 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let file = dir.join("result.json");
             let result = match fs::read_to_string(&file) {
                 Ok(text) => serde_json::from_str::<RunResult>(&text)
-                    .map_err(|e| format!("{}: {e}; remove it to test that run again", file.display()))?,
+                    .map_err(|e| format!("{}: {e}; remove it to test this run again", file.display()))?,
                 Err(_) => {
                     eprintln!("{name}, seed {seed}: {}", dir.display());
                     let learner = Learner::new(recipe.clone(), &dir, &device)?;
                     let learner = learner.with_on_existing(OnExisting::Resume);
                     let outcome = learner.fit(train.clone(), Some(val.clone()), &mut |event| console.listen(&event))?;
                     if outcome.interrupted {
-                        println!("Stopped; the same command goes on.");
+                        println!("Stopped; the same command continues.");
                         return Ok(());
                     }
                     let Evaluation { metrics, tracks, unreadable, .. } = evaluate(&outcome.model, &test)?;
                     unreadable.iter().for_each(|error| eprintln!("left out of the test: {error}"));
                     let (recipe, data, steps) = (recipe.clone(), data.clone(), outcome.steps);
                     let result = RunResult { recipe, data, steps, tracks: Some(tracks), metrics };
-                    let new = file.with_extension("new");
-                    fs::write(&new, serde_json::to_string_pretty(&result)?)?;
-                    fs::rename(&new, &file)?;
+                    replace_bytes(&file, serde_json::to_string_pretty(&result)?)?;
                     result
                 }
             };
             if result.recipe != recipe {
-                return Err(format!("{}: that run had another recipe; choose another --out", file.display()).into());
+                return Err(format!("{}: this run had another recipe; choose another --out", file.display()).into());
             }
             if result.data != data {
-                return Err(format!("{}: that run had other data; choose another --out", file.display()).into());
+                return Err(format!("{}: this run had other data; choose another --out", file.display()).into());
             }
             if let Some(tracks) = result.tracks
                 && *tested.get_or_insert(tracks) != tracks
             {
                 let all = tested.unwrap_or_default();
                 let path = file.display();
-                return Err(format!("{path}: tested on {tracks} tracks, others on {all}; see that all files are there, and remove the result of those with fewer").into());
+                return Err(format!("{path}: tested on {tracks} tracks, others on {all}; check that all files are there, and remove the results with fewer tracks").into());
             }
             rows.last_mut().expect("a row was pushed").1.push(result.metrics);
             write_tables(&arguments.out, split, &rows)?;

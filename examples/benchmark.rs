@@ -15,7 +15,7 @@ use muscall::train::benchmark::{
 use muscall::{Muscall, Split};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
-/// MagnaTagATune and MTG-Jamendo. What is missing in your copy is counted and left out.
+/// MagnaTagATune and MTG-Jamendo. Files that your copy lacks are counted and left out.
 #[derive(Parser)]
 #[command(
     version,
@@ -31,7 +31,7 @@ struct Arguments {
     /// Folder of the data set.
     #[arg(long)]
     data: PathBuf,
-    /// Which rows.
+    /// The split to use.
     #[arg(long, value_enum, default_value = "test")]
     split: console::SplitName,
     /// A TOML file with prompt templates and words for classes.
@@ -40,7 +40,7 @@ struct Arguments {
     /// Also fit a linear classifier on the training split's embeddings (data sets of classes).
     #[arg(long)]
     probe: bool,
-    /// Go on even if more than half of the audio is missing.
+    /// Continue even if more than half of the audio is missing.
     #[arg(long)]
     allow_incomplete: bool,
     #[command(flatten)]
@@ -103,7 +103,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             let [roc, pr] = [found.metrics.roc_auc_macro, found.metrics.pr_auc_macro].map(|x| 100.0 * x);
             println!("macro ROC-AUC {roc:.1} %, PR-AUC {pr:.1} % over {} tags", tags.len() - found.undefined.len());
             if !found.undefined.is_empty() {
-                println!("without positives or negatives, left out: {}", found.undefined.join(", "));
+                println!("left out, since they have no positives or no negatives: {}", found.undefined.join(", "));
             }
             for (i, tag) in tags.iter().enumerate() {
                 if let (Some(roc), Some(ap)) = (found.metrics.roc_auc[i], found.metrics.average_precision[i]) {

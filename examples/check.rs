@@ -14,17 +14,17 @@ use muscall::Manifest;
 use muscall::audio::ClipConfig;
 use muscall::train::doctor::{check_clips, leakage};
 
-/// The data part of the training doctor, on a manifest alone.
+/// The part of the training doctor that looks at data, on a manifest alone.
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example check -- --data demo/manifest.jsonl")]
 struct Arguments {
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
     data: PathBuf,
-    /// Seconds of a clip, as the recipe says.
+    /// Length of a clip in seconds, as in the recipe.
     #[arg(long, default_value_t = 20.0)]
     clip_s: f64,
-    /// Hz, as the recipe says.
+    /// Sample rate in Hz, as in the recipe.
     #[arg(long, default_value_t = 16_000)]
     sample_rate: u32,
 }
@@ -64,6 +64,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             leakage(first, second).iter().for_each(|diagnosis| say(&both, diagnosis));
         }
     }
-    println!("{}", if found == 0 { "Nothing to complain about.".to_owned() } else { format!("{found} findings.") });
+    println!("{}", if found == 0 { "No problems found.".to_owned() } else { format!("{found} findings.") });
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whether a device computes what the CPU computes.
+//! Whether a device agrees with the CPU.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
@@ -16,8 +16,8 @@ use muscall::train::batcher::LoadedItem;
 use muscall::train::device_check::{DeviceCheck, Quantity};
 use muscall::{DeviceChoice, Manifest, Recipe, Split};
 
-/// Computes the same on a device and on the CPU: the outputs of all layers, embeddings, loss, gradients, and
-/// some steps of training. Ends with 1 if a difference is beyond its tolerance.
+/// Compares a device with the CPU: the outputs of all layers, embeddings, loss, gradients, and
+/// some steps of training. Exits with 1 if a difference is beyond its tolerance.
 #[derive(Parser)]
 #[command(
     version,
@@ -25,27 +25,27 @@ use muscall::{DeviceChoice, Manifest, Recipe, Split};
                   `--set precision=bf16` checks that, and `--set model.preset=resnet50 --set model.clip_s=20` the paper's model."
 )]
 struct Arguments {
-    /// Only says which devices are there.
+    /// List the devices and exit.
     #[arg(long)]
     list: bool,
     #[command(flatten)]
     device: console::DeviceArgument,
-    /// The recipe; that of the quickstart if it is not given.
+    /// The recipe; by default that of the quickstart.
     #[arg(long)]
     recipe: Option<PathBuf>,
-    /// Replaces what the recipe says; may be given several times.
+    /// Override a setting of the recipe; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// A manifest; that of the demo if it is not given.
+    /// A manifest; by default that of the demo.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Tracks a batch.
+    /// Tracks per batch.
     #[arg(long, default_value_t = 8)]
     tracks: usize,
-    /// Steps of training.
+    /// Number of training steps.
     #[arg(long, default_value_t = 20)]
     steps: usize,
-    /// Writes all differences, not only the largest of each kind.
+    /// Print all differences, not only the largest of each kind.
     #[arg(long)]
     all: bool,
 }
@@ -70,7 +70,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let manifest = Manifest::read(&data, Split::Train)?;
     let (device, reference) = (arguments.device.open()?, DeviceChoice::Cpu.open()?);
     let batches = batches(&recipe, &manifest, arguments.tracks)?;
-    let (captions, _) = Captions::prepare(&recipe, &[&manifest], &reference, |_, _| {})?;
+    let captions = Captions::without_file(&recipe, &[&manifest], &reference)?;
     let check = DeviceCheck::new(&recipe, &captions, &device, &reference).with_steps(arguments.steps);
     let start = Instant::now();
     let report = check.run(&batches)?;
@@ -90,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     Ok(report.agrees())
 }
 
-/// The first tracks of a manifest, in two batches, from the middle of their files.
+/// The first tracks of a manifest in two batches, each clip from the middle of its file.
 fn batches(recipe: &Recipe, manifest: &Manifest, tracks: usize) -> Result<Vec<Vec<LoadedItem>>, Box<dyn Error>> {
     let log_mel = &recipe.model.log_mel;
     let extractor = log_mel.init()?;

@@ -11,8 +11,8 @@ use clap::Parser;
 use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, compare};
 
-/// Asks two models the same captions. Differences are the first model's advantage over the other; one whose 95 %
-/// interval holds zero is none.
+/// Puts the same captions to two models. Differences are the advantage of the first model; one whose 95 %
+/// interval contains zero does not count.
 #[derive(Parser)]
 #[command(
     version,
@@ -21,11 +21,11 @@ use muscall::retrieval::{Bootstrap, compare};
 struct Arguments {
     /// A trained model.
     bundle: PathBuf,
-    /// What it is compared with.
+    /// The model to compare it with.
     other: PathBuf,
     /// A manifest or a folder, as for `train`.
     data: PathBuf,
-    /// Which rows.
+    /// The split to use.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
     /// Print JSON instead of tables.

@@ -12,11 +12,11 @@ use muscall::Index;
 use muscall::audio::Part;
 use muscall::retrieval::{Embeddings, Playlist, PlaylistEntry, PlaylistFormat, duplicates, walk};
 
-/// Finds tracks that are almost the same, or a way from one track to another in small steps.
+/// Finds tracks that are almost the same, or a path from one track to another in small steps.
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example curate -- --index music.index duplicates")]
 struct Arguments {
-    /// The index's file.
+    /// The index file.
     #[arg(long)]
     index: PathBuf,
     #[command(subcommand)]
@@ -25,22 +25,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// Groups of tracks whose vectors are almost the same.
+    /// Find groups of tracks whose vectors are almost the same.
     Duplicates {
-        /// Least cosine.
+        /// Lowest cosine similarity within a group.
         #[arg(long, default_value_t = 0.98)]
         threshold: f32,
     },
-    /// A playlist that goes from one track to another.
+    /// Make a playlist that goes from one track to another.
     Walk {
         /// Part of the first track's path.
         from: String,
         /// Part of the last track's path.
         to: String,
-        /// Steps between them.
+        /// Number of tracks between them.
         #[arg(long, default_value_t = 8)]
         steps: usize,
-        /// Writes it as a playlist: .m3u8, .xspf or .json.
+        /// Write it as a playlist: .m3u8, .xspf or .json.
         #[arg(long, value_name = "FILE")]
         playlist: Option<PathBuf>,
     },

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::Muscall;
+use muscall::{Muscall, files};
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
@@ -27,10 +27,10 @@ struct Arguments {
     /// The file to write.
     #[arg(long)]
     out: PathBuf,
-    /// A UTF-8 file with one text a line.
+    /// A UTF-8 file with one text per line.
     #[arg(long)]
     texts: Option<PathBuf>,
-    /// Embed whole files instead of their middle `clip_s` seconds, as the bundle's `other_lengths`
+    /// Embed whole files instead of their middle `clip_s` seconds, in the way that the bundle's `other_lengths`
     /// says.
     #[arg(long)]
     whole: bool,
@@ -51,7 +51,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let texts: Vec<String> = match &arguments.texts {
         Some(path) => {
             let text = fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}; expected UTF-8, one text a line", path.display()))?;
+                .map_err(|error| format!("{}: {error}; expected UTF-8, one text per line", path.display()))?;
             text.lines().map(str::to_owned).collect()
         }
         None => Vec::new(),
@@ -72,8 +72,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         ("audio", TensorView::new(Dtype::F32, shapes[0].clone(), &bytes[0])?),
         ("text", TensorView::new(Dtype::F32, shapes[1].clone(), &bytes[1])?),
     ];
-    fs::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)
-        .map_err(|error| format!("{}: {error}", arguments.out.display()))?;
+    files::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)?;
     eprintln!("{} files and {} texts → {}", paths.len(), text.len(), arguments.out.display());
     Ok(())
 }

@@ -4,17 +4,15 @@
 mod console;
 
 use std::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
+use muscall::{Muscall, files};
 use serde_json::json;
 
-/// Ranks every track by every caption and the other way round. Brackets hold 95 % intervals over
+/// Ranks every track by every caption, and every caption by every track. Brackets hold 95 % intervals over
 /// queries.
 #[derive(Parser)]
 #[command(
@@ -28,13 +26,13 @@ struct Arguments {
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
     data: PathBuf,
-    /// Which rows.
+    /// The split to use.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
-    /// Also draw ten galleries of so many tracks.
+    /// Also draw ten random galleries of this many tracks.
     #[arg(long)]
     gallery: Option<usize>,
-    /// Write every query with the tracks that were found, a JSON object a line.
+    /// Write every query with the tracks that were found, one JSON object per line.
     #[arg(long)]
     queries: Option<PathBuf>,
     /// Print JSON instead of tables.
@@ -62,11 +60,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => None,
     };
     if let Some(path) = &arguments.queries {
-        let mut file = BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?);
+        let mut lines = String::new();
         for query in result.queries(&manifest, 10)? {
-            writeln!(file, "{}", serde_json::to_string(&query)?)?;
+            lines += &(serde_json::to_string(&query)? + "\n");
         }
-        file.flush()?;
+        files::write(path, lines)?;
     }
     if arguments.json {
         let mut whole = serde_json::to_value(&report)?;

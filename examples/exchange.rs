@@ -16,19 +16,19 @@ use muscall::train::distributed::{Communicator, Threads, world};
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example exchange -- --ranks 2 --parameters 40000000")]
 struct Arguments {
-    /// Threads, where there is one process.
+    /// Number of threads, if there is one process.
     #[arg(long, default_value_t = 2)]
     ranks: usize,
-    /// Parameters, whose gradients are added up.
+    /// Number of parameters whose gradients are added up.
     #[arg(long, default_value_t = 40_000_000)]
     parameters: usize,
-    /// Tracks a batch, each with one caption.
+    /// Tracks per batch, each with one caption.
     #[arg(long, default_value_t = 256)]
     batch: usize,
     /// Dimensions of an embedding.
     #[arg(long, default_value_t = 512)]
     dim: usize,
-    /// Steps; what is printed is their median, and the fastest in brackets.
+    /// Number of steps; their median is printed, and the fastest in brackets.
     #[arg(long, default_value_t = 9)]
     steps: usize,
 }

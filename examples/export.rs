@@ -12,15 +12,15 @@ use clap::{Args, Parser};
 use muscall::Index;
 use muscall::engines::{Hnsw, Postgres, Qdrant, ids_path, write_npy, write_parquet};
 
-/// Writes the vectors of an index to files, or to a Postgres or Qdrant server. What was there before stays
-/// until the new is whole.
+/// Writes the vectors of an index to files, or to a Postgres or Qdrant server. Whatever was there before stays
+/// until the new copy is complete.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Example: cargo run --release --example export -- --index music.index --parquet music.parquet"
 )]
 struct Arguments {
-    /// The index's file.
+    /// The index file.
     #[arg(long)]
     index: PathBuf,
     #[command(flatten)]
@@ -33,10 +33,10 @@ struct Arguments {
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 struct Targets {
-    /// NumPy's file, `[segments, dim]`, with a table of paths and times beside it.
+    /// A NumPy file, `[segments, dim]`, with a table of paths and times beside it.
     #[arg(long, value_name = "FILE")]
     npy: Option<PathBuf>,
-    /// Parquet with the columns id, path, start_s and vector.
+    /// A Parquet file with the columns id, path, start_s and vector.
     #[arg(long, value_name = "FILE")]
     parquet: Option<PathBuf>,
     /// A Postgres server with pgvector, such as `postgres://user@host/music`.

@@ -63,10 +63,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if let Some((moments, steps)) = &imported.optimizer {
         InitialWeights::save_optimizer(out, moments, *steps)?;
-        println!("with the optimizer's state after {steps} steps: go on with `train --init {}`", out.display());
+        println!("with the optimizer's state after {steps} steps: continue with `train --init {}`", out.display());
     }
     if let Err(error) = config.text.check_tokens() {
-        eprintln!("note: this model reads no captions: {error}");
+        eprintln!("note: this model cannot read captions: {error}");
     }
     Ok(())
 }

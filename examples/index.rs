@@ -24,43 +24,43 @@ use crate::forget::forget_place;
 use crate::report::{compact, finish, print_report, sibling};
 use crate::source::Source;
 
-/// Makes an index of the moments of all music in a folder, a manifest or a bucket, or brings it up to date: new
-/// and changed files are embedded, moved and copied ones are known by their content, and those that are gone are
-/// removed. May be stopped at any time; what was done is kept.
+/// Builds or updates an index of the moments of all music in a folder, a manifest or a bucket: new
+/// and changed files are embedded, moved and copied ones are recognised by their content, and those that are gone are
+/// removed. It may be stopped at any time; what was done so far is kept.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Example: cargo run --release --example index -- --bundle runs/quickstart --index music.index demo/audio"
 )]
 struct Arguments {
-    /// A trained model. Not needed to merge or to forget.
+    /// A trained model; not needed for --merge or --forget.
     #[arg(long, required_unless_present_any = ["merge", "forget"])]
     bundle: Option<PathBuf>,
-    /// The index's file.
+    /// The index file.
     #[arg(long)]
     index: PathBuf,
     /// This process is one of several that share the music: `i/n`, or `n` with i from the cluster's
-    /// SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX. It writes an index of its own beside the file.
+    /// SLURM_ARRAY_TASK_ID or JOB_COMPLETION_INDEX. It writes its own index beside the file.
     #[arg(long, value_name = "I/N")]
     shard: Option<String>,
-    /// Puts the indexes of that many shards together.
+    /// Merge the indexes of this many shards.
     #[arg(long, value_name = "N", conflicts_with_all = ["shard", "music"])]
     merge: Option<u64>,
-    /// Removes all tracks at or below a path, or an s3:// prefix, that is gone for good.
+    /// Remove all tracks at or below a path, or an s3:// prefix, that is gone for good.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["shard", "merge", "music"])]
     forget: Option<String>,
-    /// Reads every file as a whole, also those whose size, times and inode are what they were.
+    /// Read every file in full, even those whose size, times and inode are unchanged.
     #[arg(long)]
     rehash: bool,
-    /// Windows that go through the encoder together.
+    /// Number of windows that go through the encoder together.
     #[arg(long, default_value_t = Indexer::default().batch)]
     batch: usize,
-    /// Threads that decode.
+    /// Number of decoding threads.
     #[arg(long, default_value_t = Indexer::default().threads)]
     threads: usize,
     #[command(flatten)]
     device: console::DeviceArgument,
-    /// Builds the graph of the index too, with which `serve` searches millions of segments in a millisecond.
+    /// Also build the graph of the index, with which `serve` searches millions of segments in a millisecond.
     #[cfg(feature = "ann")]
     #[arg(long)]
     graph: bool,

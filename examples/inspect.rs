@@ -10,27 +10,28 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::audio::{AudioError, DecodeOptions, Decoded, LogMel, LogMelConfig, Resampler, Waveform, decode, probe};
+use muscall::files;
 use serde_json::{Value, json};
 
-/// Says of each file whether it is ok, was repaired or is refused, and why.
+/// Says for each file whether it is ok, was repaired or is refused, and why.
 ///
-/// A refused file is a result too: 2 is returned for wrong arguments and output that cannot be written.
+/// A refused file is a result, too: the exit code 2 is for wrong arguments and for output that cannot be written.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Example: cargo run --release --example inspect -- --json --start 10 --length 20 music/*.mp3"
 )]
 struct Arguments {
-    /// Writes a JSON object a line.
+    /// Write one JSON object per line.
     #[arg(long)]
     json: bool,
     /// Where to start, in seconds.
     #[arg(long, default_value_t = 0.0)]
     start: f64,
-    /// How many seconds to decode; all by default.
+    /// How many seconds to decode; by default all of them.
     #[arg(long)]
     length: Option<f64>,
-    /// A folder for what was decoded, as `STEM-POSITION.wav`: mono, float32, the file's own rate.
+    /// A folder for the decoded audio, as `STEM-POSITION.wav`: mono, float32, the file's own rate.
     #[arg(long)]
     wave: Option<PathBuf>,
     /// A folder for log-mel spectrograms, as `STEM-POSITION.npy`: float32, [bands, frames].
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     for seconds in [Some(arguments.start), arguments.length].into_iter().flatten() {
         if !(seconds.is_finite() && seconds >= 0.0) {
-            return Err(format!("{seconds} s is no time; give --start and --length as seconds from 0 on").into());
+            return Err(format!("{seconds} s is not a time; give --start and --length in seconds, 0 or more").into());
         }
     }
     for folder in [&arguments.wave, &arguments.log_mel].into_iter().flatten() {
@@ -146,5 +147,5 @@ fn array(mel: &LogMel) -> Vec<u8> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
-    Ok(fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?)
+    Ok(files::write(path, bytes)?)
 }

@@ -19,10 +19,10 @@ use muscall_report::{ReportError, TrainingLog, save};
 struct Arguments {
     /// The folder of the run.
     run: PathBuf,
-    /// Draw again and again, with so many seconds between, until it is stopped.
+    /// Draw again every so many seconds, until stopped.
     #[arg(long)]
     every_s: Option<u64>,
-    /// The folder for the pictures; that of the run if absent.
+    /// The folder for the pictures; by default that of the run.
     #[arg(long)]
     out: Option<PathBuf>,
 }

@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let config = ReportConfig::new("The quickstart on clips it never heard").with_run(&out);
     Report::of_manifest(&model, &held_out, &config)?.write(&out.join("report"))?;
-    println!("\nPictures and what it gets wrong: runs/quickstart/report/index.html");
+    println!("\nPictures, and what the model gets wrong: runs/quickstart/report/index.html");
     println!("The model is in runs/quickstart. Search a folder of your own with it:");
     println!("  cargo run --release --example search -- --bundle runs/quickstart --music ~/Music \"calm solo piano\"");
     println!("and train on your own music with:");

@@ -12,13 +12,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
+use muscall::files::{FileError, replace};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::synth::Instruments;
 
 /// Renders the MIDI files that a list names with a SoundFont, mono, to `rendered/` beside the list.
-/// What is there already is left alone, so that it can be stopped and started again.
+/// Files that are already there are left alone, so that it can be stopped and started again.
 #[derive(Parser)]
 #[command(
     version,
@@ -30,10 +31,10 @@ struct Arguments {
     /// A SoundFont 2 file with the instruments.
     #[arg(long)]
     soundfont: PathBuf,
-    /// Samples a second.
+    /// Samples per second.
     #[arg(long, default_value_t = 16_000, value_parser = clap::value_parser!(i32).range(16_000..=192_000))]
     sample_rate: i32,
-    /// At most so much of each piece.
+    /// At most this many seconds of each piece.
     #[arg(long, default_value_t = 300.0)]
     longest_s: f64,
 }
@@ -87,19 +88,20 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn render(midi: &Path, out: &Path, instruments: &Instruments, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let samples = instruments.render(midi, arguments.sample_rate, arguments.longest_s)?;
-    write(out, &samples, arguments.sample_rate as u32).map_err(|error| format!("{}: {error}", out.display()).into())
+    write(out, &samples, arguments.sample_rate as u32)
 }
 
 fn write(out: &Path, samples: &[f32], sample_rate: u32) -> Result<(), Box<dyn Error>> {
-    fs::create_dir_all(out.parent().unwrap_or(Path::new("")))?;
+    let folder = out.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder).map_err(FileError::writing(folder))?;
     let spec = WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
-    // Under its name only when it is whole.
-    let unfinished = out.with_extension("unfinished");
-    let mut writer = WavWriter::create(&unfinished, spec)?;
-    for sample in samples {
-        let sample = (16_384.0 * sample).clamp(-32_768.0, 32_767.0);
-        writer.write_sample(sample as i16)?;
-    }
-    writer.finalize()?;
-    Ok(fs::rename(unfinished, out)?)
+    let failed = |error: hound::Error| format!("{}: {error}", out.display());
+    replace(out, |new| {
+        let mut writer = WavWriter::create(new, spec).map_err(failed)?;
+        for sample in samples {
+            let sample = (16_384.0 * sample).clamp(-32_768.0, 32_767.0);
+            writer.write_sample(sample as i16).map_err(failed)?;
+        }
+        Ok(writer.finalize().map_err(failed)?)
+    })
 }

@@ -21,17 +21,17 @@ struct Arguments {
     bundle: PathBuf,
     /// A manifest or a folder, as for `train`; or the folder of a public data set.
     data: PathBuf,
-    /// Which rows; `val` of a manifest and `test` of a public data set if absent.
+    /// The split to use; by default `val` of a manifest and `test` of a public data set.
     #[arg(long, value_enum)]
     split: Option<console::SplitName>,
-    /// Which public data set `data` is, if it is not to be guessed: gtzan, magnatagatune,
+    /// Which public data set `data` is, if it should not be guessed: gtzan, magnatagatune,
     /// song_describer, musiccaps, jamendo or midicaps.
     #[arg(long)]
     name: Option<String>,
     /// A TOML file with prompt templates and words for classes.
     #[arg(long)]
     prompts: Option<PathBuf>,
-    /// The folder to write; the bundle's `report/` if absent.
+    /// The folder to write to; by default the bundle's `report/`.
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::console::IndexConsole;
 use crate::source::Source;
 
-/// Finds the tracks of a folder or manifest that fit a description best, and where in them. An index is kept
+/// Finds the tracks of a folder or manifest that fit a description best, and where in each track. An index is kept
 /// in the bundle's folder `index/`, so that a second query is instant; new and changed files are added.
 ///
 /// A query is words; ` -drums` or ` -0.7*"electric guitar"` takes something away, ` +0.5*strings` adds a
@@ -41,13 +41,13 @@ struct Arguments {
     /// How many tracks to show.
     #[arg(long, default_value_t = 5)]
     top: usize,
-    /// From 0 to 1: how much the answers should differ from each other.
+    /// How much the answers should differ from each other, from 0 to 1.
     #[arg(long)]
     diversity: Option<f32>,
-    /// Only tracks with this tag, such as genre=jazz; may be given several times.
+    /// Show only tracks with this tag, such as genre=jazz; may be given several times.
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
-    /// Writes the moments found as a playlist: .m3u8, .xspf or .json.
+    /// Write the moments found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]
     playlist: Option<PathBuf>,
     #[command(flatten)]
@@ -65,10 +65,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
     let mut request = Request::parse_words(&arguments.query)?.with_top(arguments.top);
     if arguments.query.starts_with("--") {
-        return Err(format!("`{}` is no option; see --help. A query may begin with one hyphen", arguments.query).into());
+        return Err(
+            format!("unknown option `{}`; see --help (a query may begin with one hyphen)", arguments.query).into()
+        );
     }
     if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
-        return Err(format!("the tag `{tag}` is no KEY=VALUE").into());
+        return Err(format!("the tag `{tag}` is not KEY=VALUE, such as genre=jazz").into());
     }
     request.diversity = arguments.diversity;
     request.filter.tags.clone_from(&arguments.tags);
@@ -120,7 +122,7 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
     let path = index_path(arguments)?;
     let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)) {
         Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
-            eprintln!("made anew: {error}");
+            eprintln!("the index is built anew: {error}");
             IndexWriter::replace(&path, &index_config(model))?
         }
         writer => writer?,

@@ -11,7 +11,7 @@ use clap::Parser;
 use muscall::train::{CheckDevice, distributed};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split};
 
-/// Trains a model as a recipe says. The best bundle, checkpoints and logs go to --out.
+/// Trains a model according to a recipe. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
 #[command(
     version,
@@ -21,7 +21,7 @@ struct Arguments {
     /// The recipe, a TOML file: see recipes/.
     #[arg(long)]
     recipe: PathBuf,
-    /// Replaces what the recipe says, such as model.clip_s=10; may be given several times.
+    /// Override a setting of the recipe, such as model.clip_s=10; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// A manifest (JSONL, JSON, CSV) with a `split` column, or a folder with
@@ -37,21 +37,21 @@ struct Arguments {
     /// Start from the weights of this bundle, and from the optimizer's state if one is beside them.
     #[arg(long)]
     init: Option<PathBuf>,
-    /// Go on from the last checkpoint in --out.
+    /// Continue from the last checkpoint in --out.
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
-    /// With --resume: leave out files that are gone since the run began. Without it a step that needs them ends
-    /// the run, since their disk may only be away.
+    /// With --resume: leave out files that have gone missing since the run began. Without it, a step that needs them ends
+    /// the run, since their disk may only be unmounted.
     #[arg(long, requires = "resume")]
     leave_out_missing: bool,
-    /// Remove the run in --out and start anew.
+    /// Remove the run in --out and start over.
     #[arg(long)]
     replace: bool,
     /// Do not compare the device with the CPU before the first step.
     #[arg(long)]
     no_check_device: bool,
-    /// Share each batch among so many devices of this machine, from --device on: with cuda:0 these are cuda:0,
-    /// cuda:1 and so on. For several machines start this under mpirun instead, compiled with --features mpi.
+    /// Share each batch among this many devices of this machine, starting with --device: with cuda:0 these are cuda:0,
+    /// cuda:1 and so on. For several machines, compile with --features mpi and start it under mpirun instead.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
     devices: Option<u8>,
     #[command(flatten)]
@@ -114,9 +114,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     let out = arguments.out.display();
     if outcome.interrupted {
-        println!("Stopped after {} steps; go on with --resume.", outcome.steps);
+        println!("Stopped after {} steps; continue with --resume.", outcome.steps);
     } else {
-        println!("{} steps. The bundle is in {out}; evaluate it with:", outcome.steps);
+        println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
         println!("  cargo run --release --example evaluate -- --bundle {out} --data {rows}");
     }
     Ok(())

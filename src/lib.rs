@@ -7,6 +7,8 @@ pub use muscall_data as data;
 #[doc(inline)]
 pub use muscall_engines as engines;
 #[doc(inline)]
+pub use muscall_files as files;
+#[doc(inline)]
 pub use muscall_indexing as indexing;
 #[doc(inline)]
 pub use muscall_library as library;

@@ -84,7 +84,7 @@ fn a_job_that_is_told_to_stop_before_its_first_step_goes_on() {
     std::io::copy(&mut fs::File::open(bundle.join("weights.safetensors")).unwrap(), &mut pipe).unwrap();
     drop(pipe);
     let stopped = told(&child.wait_with_output().unwrap());
-    assert!(stopped.contains("Stopped after 0 steps; go on with --resume"), "{stopped}");
+    assert!(stopped.contains("Stopped after 0 steps; continue with --resume"), "{stopped}");
 
     // It does, and from the same weights.
     told(&place.train("run", &[]).output().unwrap());

@@ -5,7 +5,7 @@
     benches/gpu/compare.py --device cuda > table.md
 
 To take the binary elsewhere: `strip` it and compress it with `xz -6` (20 MB), and name it with --worker. PyTorch is
-the one of --python, or is installed into target/pytorch on the first run. Each case starts one process a side and
+the one of --python, or is installed into target/pytorch on the first run. Each case starts one process per side and
 variant; the first round of each is not counted but reported as the time to the first result (ours measures
 kernels then, PyTorch compiles), the others answer in turn, odd rounds in reverse order; in training, where one
 side may need the whole card, in blocks. Prints the table of

@@ -1,4 +1,4 @@
-//! One side of the comparison with PyTorch on a GPU: answers cases, one JSON object a line, on standard input.
+//! One side of the comparison with PyTorch on a GPU: answers cases, one JSON object per line, on standard input.
 //! `benches/gpu/compare.py` drives it; it is of no use alone.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 

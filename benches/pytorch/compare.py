@@ -3,7 +3,7 @@
 
     cargo bench --bench pytorch --no-run && benches/pytorch/compare.py [--threads 1 2] [--only audio]
 
-Makes a virtual environment in target/pytorch on the first run, unless MUSCALL_PYTHON names an interpreter. Each case starts one process a side and
+Makes a virtual environment in target/pytorch on the first run, unless MUSCALL_PYTHON names an interpreter. Each case starts one process per side and
 variant; they answer in turn, odd rounds in reverse order, pinned to the same cores. Prints the table of
 docs/PERFORMANCE.md.
 """

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
+use muscall::files;
 use muscall::retrieval::{BothDirections, Spread};
 
 use crate::console::columns;
@@ -34,6 +34,6 @@ pub fn write_tables(out: &Path, split: &str, rows: &[(String, Vec<BothDirections
         markdown.push('\n');
         csv.push('\n');
     }
-    fs::write(out.join("table.md"), markdown)?;
-    Ok(fs::write(out.join("table.csv"), csv)?)
+    files::write(&out.join("table.md"), markdown)?;
+    Ok(files::write(&out.join("table.csv"), csv)?)
 }

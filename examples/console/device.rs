@@ -7,7 +7,7 @@ use muscall::{Device, DeviceChoice};
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeviceArgument {
     /// Where to compute: cpu, cuda, cuda:N, vulkan, vulkan:N, wgpu, wgpu:N, or auto for the best GPU that is
-    /// there and else the CPU. Without it the variable BURN_DEVICE decides, and else it is auto.
+    /// there, and otherwise the CPU. By default the variable BURN_DEVICE decides, and otherwise it is auto.
     #[arg(long, value_name = "DEVICE")]
     device: Option<DeviceChoice>,
 }

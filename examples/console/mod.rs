@@ -32,7 +32,7 @@ use muscall::train::benchmark::{Benchmark, benchmarks};
 pub fn benchmark(name: &str) -> Result<Box<dyn Benchmark>, String> {
     let all = benchmarks();
     let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();
-    let message = format!("no data set is called {name}; there are {}", names.join(", "));
+    let message = format!("no data set is called {name}; the known ones are {}", names.join(", "));
     all.into_iter().find(|benchmark| benchmark.name() == name).ok_or(message)
 }
 

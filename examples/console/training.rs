@@ -82,10 +82,12 @@ impl TrainingConsole {
             }
             Event::StepSkipped(skipped) => {
                 let (step, loss, in_a_row) = (skipped.step, skipped.loss, skipped.in_a_row);
-                let scale =
-                    skipped.loss_scale.map(|scale| format!(", the loss's factor is now {scale}")).unwrap_or_default();
+                let scale = skipped
+                    .loss_scale
+                    .map(|scale| format!(", the factor of the loss is now {scale}"))
+                    .unwrap_or_default();
                 self.line(&format!(
-                    "step {step} was left out, {in_a_row} in a row: loss {loss}, gradients not finite{scale}"
+                    "step {step} was skipped ({in_a_row} in a row): loss {loss}, gradients not finite{scale}"
                 ));
             }
             Event::Skipped(error) => self.line(&format!("left out: {error}")),
@@ -101,7 +103,7 @@ impl TrainingConsole {
         }
         if self.stop.load(Ordering::SeqCst) {
             if !std::mem::replace(&mut self.has_said_so, true) {
-                self.line("stopping after this step: what there is of the run is saved and can be resumed");
+                self.line("stopping after this step: the run so far is saved and can be resumed");
             }
             return ControlFlow::Break(());
         }

@@ -68,6 +68,7 @@ impl Source {
 
     #[cfg(not(feature = "s3"))]
     fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
-        Err(format!("{address}: this program was built without buckets; build it with --features s3").into())
+        Err(format!("{address}: this program was built without support for buckets; build it with --features s3")
+            .into())
     }
 }

@@ -35,8 +35,8 @@ const BODY_LIMIT: usize = 64 << 10;
 /// How long streams may go on after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Searches an index of music from a browser: by words, by more and less of a track, with the moments that
-/// fit. Nothing leaves this computer; what another program adds to the index is found at once.
+/// Searches an index of music from a browser: by words, by more or less of a track, showing the moments that
+/// fit. Nothing leaves this computer; tracks that another program adds to the index are found at once.
 #[derive(Parser)]
 #[command(
     version,
@@ -49,15 +49,15 @@ struct Arguments {
     /// An index that was made with it.
     #[arg(long)]
     index: PathBuf,
-    /// The graph of the index, see `index --graph`: a millisecond for millions of segments, nearly exact.
+    /// The graph of the index (see `index --graph`): nearly exact answers from millions of segments in a millisecond.
     #[cfg(feature = "ann")]
     #[arg(long)]
     graph: Option<PathBuf>,
-    /// 0 takes one that is free.
+    /// The port; 0 picks a free port.
     #[arg(long, default_value_t = 7878)]
     port: u16,
-    /// The address to listen on. Any other than the default lets others in: whoever reaches it may
-    /// search and hear all that is indexed.
+    /// The address to listen on. Any other than the default lets others in: whoever can reach it can
+    /// search and hear everything that is indexed.
     #[arg(long)]
     host: Option<IpAddr>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     println!("{} tracks, {} moments", index.len(), index.segments_len());
     let host = arguments.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     if !host.is_loopback() {
-        eprintln!("warning: on {host}, everybody in the network may search and hear these tracks");
+        eprintln!("warning: on {host}, everybody in the network can search and hear these tracks");
     }
     let shared = Arc::new(Shared::new(library, host.is_loopback()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -32,7 +32,7 @@ impl Shared {
                 newer
             }
             Err(error) => {
-                eprintln!("going on with what is in memory: {error}");
+                eprintln!("continuing with the index that is in memory: {error}");
                 current
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use axum::body::Bytes;
 use muscall::audio::{DecodeOptions, decode, probe};
 
-/// Longest audio that is decoded, in seconds: it is held in memory, some 5 MB a minute.
+/// Longest audio that is decoded, in seconds: it is held in memory, about 5 MB per minute.
 const LONGEST_S: f64 = 1800.0;
 
 /// Whether a file must be decoded although its extension is known: m4a holds AAC, which browsers play,
@@ -23,8 +23,9 @@ pub fn is_needed(path: &Path, kind: &str) -> bool {
 /// The file as WAV: one channel, 16 bits.
 pub fn decode_to_wav(path: &Path) -> Result<Bytes, String> {
     let options = DecodeOptions { max_s: LONGEST_S, ..DecodeOptions::default() };
-    let wave =
-        decode(path, &options).map_err(|error| format!("browsers do not play this format, and {error}"))?.waveform;
+    let wave = decode(path, &options)
+        .map_err(|error| format!("browsers do not play this format, and it could not be decoded: {error}"))?
+        .waveform;
     let (rate, data) = (wave.sample_rate(), 2 * wave.len() as u32);
     let mut bytes = Vec::with_capacity(44 + data as usize);
     bytes.extend(b"RIFF");

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 /// What a user asks for: `cpu`, `cuda`, `cuda:1`, `vulkan`, `wgpu` or `auto`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best GPU that is compiled in and there, else the CPU. A software adapter is no GPU.
+    /// The best GPU that is compiled in and there, else the CPU. A software adapter does not count as a GPU.
     #[default]
     Auto,
     /// The CPU.

@@ -2,12 +2,12 @@
 
 use super::choice::DeviceChoice;
 
-/// Why there is no such device.
+/// Why a device is not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The name is no device's.
-    #[error("`{found}` is no device; expected cpu, cuda, cuda:N, vulkan, vulkan:N, wgpu, wgpu:N or auto")]
+    /// No device has this name.
+    #[error("`{found}` is not a device; expected cpu, cuda, cuda:N, vulkan, vulkan:N, wgpu, wgpu:N or auto")]
     Unknown {
         /// What was given.
         found: String,
@@ -29,7 +29,7 @@ pub enum DeviceError {
         driver: &'static str,
     },
     /// There are fewer of them.
-    #[error("{device}: there is no such one, only {}", there.join(", "))]
+    #[error("{device}: there is no such device, only {}", there.join(", "))]
     TooFew {
         /// What was asked for.
         device: DeviceChoice,

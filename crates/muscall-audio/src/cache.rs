@@ -1,11 +1,11 @@
 //! Decoded audio on disk, for files that are read again and again.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use muscall_files::{FileError, replace_bytes};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -56,7 +56,7 @@ impl AudioCache {
     /// [`AudioError::Io`] with its path.
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, AudioError> {
         let dir = dir.into();
-        fs::create_dir_all(&dir).map_err(|source| AudioError::Io { path: dir.clone(), source })?;
+        fs::create_dir_all(&dir).map_err(FileError::writing(&dir))?;
         Ok(Self { dir, failure: Arc::default() })
     }
 
@@ -68,7 +68,7 @@ impl AudioCache {
     /// As [`load_clip`](crate::load_clip()), with the same samples. `repairs` are those of the whole source.
     ///
     /// # Errors
-    /// As [`load_clip`](crate::load_clip()): what happens to the cache is no error.
+    /// As [`load_clip`](crate::load_clip()): what happens to the cache is not an error.
     pub fn load_clip<'a>(
         &self,
         source: impl Into<AudioSource<'a>>,
@@ -80,7 +80,7 @@ impl AudioCache {
         if is_npy {
             return load_clip(source, position, config);
         }
-        let io = |error| AudioError::Io { path: source.path.to_owned(), source: error };
+        let io = FileError::reading(source.path);
         let place = self.dir.join(key(source, config).map_err(io)?);
         let now = FileState::stamps(source.path).map_err(io)?;
         if let Some(clip) = find(&place, source.path, &now).and_then(|found| read(found, position, config).ok()) {
@@ -91,41 +91,24 @@ impl AudioCache {
         let file = FileState::with_probe(source.path);
         let whole = ClipSource::read(source, config)?;
         if let (Ok(file), None) = (file, self.failure.get())
-            && let Err((path, source)) = self.add(source.path, file, &whole, &place)
+            && let Err(error) = Self::add(source.path, file, &whole, &place)
         {
-            let _ = self.failure.set(AudioError::Io { path, source });
+            let _ = self.failure.set(error.into());
         }
         whole.clip(position, config)
     }
 
     /// Keeps a source. Others see both of its files or none: the second comes last, each whole.
-    fn add(&self, path: &Path, file: FileState, whole: &ClipSource, place: &Path) -> Result<(), (PathBuf, io::Error)> {
+    fn add(path: &Path, file: FileState, whole: &ClipSource, place: &Path) -> Result<(), FileError> {
         let ClipSource { samples, sample_rate, declared, repairs } = whole;
         let (source, repairs) = (path.to_owned(), repairs.clone());
         let (sample_rate, declared) = (*sample_rate, *declared);
         let entry = Entry { source, file, sample_rate, declared, samples: samples.len(), repairs };
         let mut bytes = header(samples.len());
         bytes.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        self.write(&place.with_extension("npy"), &bytes)?;
-        let text = serde_json::to_vec_pretty(&entry).map_err(|error| (place.to_owned(), error.into()))?;
-        self.write(&place.with_extension("json"), &text)
-    }
-
-    /// Writes a file under another name first.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), (PathBuf, io::Error)> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let own = COUNT.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.dir.join(format!("unfinished-{}-{own}", std::process::id()));
-        let write = || {
-            let mut file = File::create(&unfinished)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, path)
-        };
-        write().map_err(|error| {
-            let _ = fs::remove_file(&unfinished);
-            (path.to_owned(), error)
-        })
+        replace_bytes(&place.with_extension("npy"), &bytes)?;
+        let text = serde_json::to_vec_pretty(&entry).map_err(|error| FileError::writing(place)(error.into()))?;
+        replace_bytes(&place.with_extension("json"), &text)
     }
 }
 
@@ -169,7 +152,7 @@ fn read((entry, mut file): (Entry, File), position: CropPosition, config: &ClipC
     let mut bytes = vec![0; samples.len() * size_of::<f32>()];
     let at = HEADER + samples.start * size_of::<f32>();
     let read = file.seek(SeekFrom::Start(at as u64)).and_then(|_| file.read_exact(&mut bytes));
-    read.map_err(|source| AudioError::Io { path: entry.source, source })?;
+    read.map_err(FileError::reading(&entry.source))?;
     let samples = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     Ok(Clip::padded(samples, start, entry.repairs, config))
 }

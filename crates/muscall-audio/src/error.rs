@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 use crate::Repair;
 
 /// Errors of this crate.
@@ -9,17 +11,12 @@ use crate::Repair;
 #[non_exhaustive]
 pub enum AudioError {
     /// A file cannot be opened or read.
-    #[error("{path}: {source}; check the path, and that the file may be read")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A path is a directory, a pipe or a device.
-    #[error("{path}: it is a {found}, not a file; name an audio file")]
+    #[error("{path}: this is a {found}, not a file; give an audio file")]
     NotAFile {
-        /// The path.
+        /// The path that was given.
         path: PathBuf,
         /// What it is.
         found: &'static str,
@@ -27,15 +24,15 @@ pub enum AudioError {
     /// A file has no bytes.
     #[error("{path}: the file is empty; copy it again")]
     EmptyFile {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
     },
     /// A file is of no format that is known here.
     #[error(
-        "{path}: not a known audio format ({reason}); mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC and .npy are read: convert it to one of them"
+        "{path}: the audio format is not supported ({reason}); convert the file to mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC or .npy"
     )]
     UnknownFormat {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// What the last reader said.
         reason: String,
@@ -43,17 +40,17 @@ pub enum AudioError {
     /// The codec, or this use of it, cannot be decoded.
     #[error("{path}: {what} cannot be decoded; convert the file to 24-bit FLAC or WAV")]
     UnsupportedCodec {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// The codec and what is special about it.
         what: String,
     },
     /// A library that reads such files panicked on this one; see [`guarded`](crate::guarded).
     #[error(
-        "{path}: the reader panicked while {doing} ({reason}); the file is damaged, or unusual: copy it again, or write it anew with another program"
+        "{path}: the reader panicked while {doing} ({reason}); the file is damaged or unusual: copy it again, or export it again from another program"
     )]
     ReaderPanicked {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// What it was at, such as "decoding".
         doing: &'static str,
@@ -62,10 +59,10 @@ pub enum AudioError {
     },
     /// The header names a sample rate that no audio has.
     #[error(
-        "{path}: a sample rate of {found} Hz; rates from {min} to {max} Hz are read: the header is damaged, or set it right"
+        "{path}: the header gives a sample rate of {found} Hz; rates from {min} to {max} Hz are supported: the header is damaged, or needs to be corrected"
     )]
     FileSampleRate {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// In the header.
         found: u32,
@@ -75,9 +72,9 @@ pub enum AudioError {
         max: u32,
     },
     /// The header names no channels, or more than any recording has.
-    #[error("{path}: {found} channels; 1 to {max} are read: mix it down first")]
+    #[error("{path}: the file has {found} channels; 1 to {max} are supported: mix it down first")]
     Channels {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// In the header.
         found: usize,
@@ -85,9 +82,11 @@ pub enum AudioError {
         max: usize,
     },
     /// Nothing could be decoded.
-    #[error("{path}: no audio could be decoded ({codec}); it is only a header, or damaged throughout: copy it again")]
+    #[error(
+        "{path}: no audio could be decoded ({codec}); the file is only a header, or damaged throughout: copy it again"
+    )]
     NoAudio {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// Of the file.
         codec: String,
@@ -97,7 +96,7 @@ pub enum AudioError {
         "{path}: {share:.0} % of its samples are beyond ±{limit}, up to {peak:.3e}; if they are integers stored as floating point, divide them by 32768 (16 bit) or 8388608 (24 bit); else the file is damaged"
     )]
     OutOfScale {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// Percent of samples.
         share: f64,
@@ -107,17 +106,19 @@ pub enum AudioError {
         peak: f32,
     },
     /// Most samples are NaN or infinite.
-    #[error("{path}: {share:.0} % of its samples are not numbers; whatever wrote the file went wrong: write it again")]
+    #[error(
+        "{path}: {share:.0} % of its samples are not numbers; the program that wrote the file failed: export it again"
+    )]
     NotNumbers {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// Percent of samples.
         share: f64,
     },
     /// A part of a file that the file does not have.
-    #[error("{path}: no part from {start_s} to {}: it is {length_s} s long; {remedy}", end_s.map_or("its end".to_owned(), |end_s| format!("{end_s} s")))]
+    #[error("{path}: there is no part from {start_s} to {}: the file is {length_s} s long; {remedy}", end_s.map_or("its end".to_owned(), |end_s| format!("{end_s} s")))]
     PartBeyondFile {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// Where the part starts.
         start_s: f64,
@@ -129,17 +130,17 @@ pub enum AudioError {
         remedy: &'static str,
     },
     /// A whole file would not fit the memory that is allowed for it.
-    #[error("{path}: longer than {max_s} s; decode a span of it, or allow more")]
+    #[error("{path}: the audio is longer than {max_s} s; decode a part of it, or raise the limit")]
     TooLong {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// Allowed.
         max_s: f64,
     },
     /// A file had to be repaired, and strict decoding was asked for.
-    #[error("{path}: {}; it can be read when repairs are allowed", repairs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("{path}: {}; allow repairs to read it", repairs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     Strict {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// What was wrong.
         repairs: Vec<Repair>,
@@ -147,13 +148,13 @@ pub enum AudioError {
     /// An array file is not one of samples.
     #[error("{path}: {what}; expected float32, float64 or int16 of shape [n] or [2, n]: save it with numpy.save")]
     Npy {
-        /// The file.
+        /// The audio file.
         path: PathBuf,
         /// What is wrong with it.
         what: String,
     },
     /// A sample rate that cannot be resampled.
-    #[error("sample rate {sample_rate} Hz is not supported; rates from 1 to {max} Hz are")]
+    #[error("a sample rate of {sample_rate} Hz is not supported; rates from 1 to {max} Hz are")]
     UnsupportedSampleRate {
         /// The rate.
         sample_rate: u32,
@@ -167,7 +168,7 @@ pub enum AudioError {
         section: &'static str,
         /// Which of its fields.
         field: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: f64,
         /// What it may be.
         expected: &'static str,
@@ -184,7 +185,7 @@ pub enum AudioError {
         value: f32,
     },
     /// Samples so large that their power is beyond float32.
-    #[error("the clip's peak is {peak:e}, and its power leaves the range of float32; scale the samples to about ±1")]
+    #[error("the clip's peak is {peak:e}, so its power exceeds the range of float32; scale the samples to about ±1")]
     ClipTooLoud {
         /// Largest absolute sample.
         peak: f32,

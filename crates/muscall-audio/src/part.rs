@@ -31,7 +31,7 @@ pub struct Part {
 
 /// Times that are no part of anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected times in seconds from 0 on, and an end after the start")]
+#[error("expected times in seconds, 0 or more, and an end after the start")]
 pub struct NoPart;
 
 impl Part {
@@ -142,7 +142,7 @@ impl FromStr for Part {
 /// An audio file, or a part of one; what takes it takes a path as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioSource<'a> {
-    /// The file.
+    /// The file that holds it.
     pub path: &'a Path,
     /// The part that is meant, or all of the file. It is heard like a file that was cut out: nothing before or after
     /// it has any influence.

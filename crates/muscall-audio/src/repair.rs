@@ -18,7 +18,7 @@ pub enum Repair {
     },
     /// Samples that were not numbers, or impossibly large, are now zero.
     SamplesScrubbed {
-        /// How many.
+        /// How many samples.
         count: u64,
     },
     /// The file ends before the length that it declares.
@@ -39,7 +39,7 @@ pub enum Repair {
     StreamEndedEarly {
         /// Where.
         at: u64,
-        /// Why.
+        /// What the decoder said.
         reason: String,
     },
 }

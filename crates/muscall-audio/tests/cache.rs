@@ -156,7 +156,7 @@ fn what_cannot_be_kept_is_decoded() {
         assert_same(&load(name), &expected(name));
     }
     let failure = cache.write_failure().unwrap();
-    assert!(matches!(failure, AudioError::Io { path, .. } if path.starts_with(&place)), "{failure}");
+    assert!(matches!(failure, AudioError::Io(error) if error.path.starts_with(&place)), "{failure}");
 }
 
 #[test]

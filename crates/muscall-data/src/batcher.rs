@@ -33,7 +33,7 @@ pub enum OnBadFile {
 /// Size and making of batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Items a batch.
+    /// Items per batch.
     pub batch_size: usize,
     /// Loader threads.
     pub threads: usize,

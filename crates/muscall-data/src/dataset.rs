@@ -19,7 +19,7 @@ pub struct DataConfig {
     pub augment: AugmentConfig,
     /// Whether training items are random crops, or always the central one.
     pub random_crop: bool,
-    /// Captions an item, of those that its track has.
+    /// Captions per item, of those that its track has.
     pub captions_per_track: usize,
     /// What makes the two views of self-supervision, if there are any.
     pub views: Option<AugmentConfig>,

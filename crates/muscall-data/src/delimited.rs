@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use csv::ReaderBuilder;
+use muscall_files::FileError;
 
 use crate::DataError;
 
@@ -13,7 +14,7 @@ use crate::DataError;
 /// # Errors
 /// [`DataError::Io`], or [`DataError::StrayQuote`].
 pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, DataError> {
-    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let stray = stray_quote(File::open(path).map_err(io)?, delimiter).map_err(io)?;
     if let Some(StrayQuote { opened, until }) = stray {
         let until = until.map_or("the end of the file".to_owned(), |line| format!("line {line}"));

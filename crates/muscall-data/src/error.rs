@@ -2,18 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
+
 /// Errors of this crate: each names the file and, where there is one, the row, what was found and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file or a directory cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A text file is not UTF-8.
     #[error("{path}: line {line} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
@@ -23,7 +20,7 @@ pub enum DataError {
         line: usize,
     },
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}; mend the JSON there")]
+    #[error("{path}: {source}; correct the JSON there")]
     Json {
         /// The file.
         path: PathBuf,
@@ -47,7 +44,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A manifest has no rows at all.
-    #[error("{path}: no rows; add some")]
+    #[error("{path}: the manifest has no rows; add some")]
     EmptyManifest {
         /// The manifest.
         path: PathBuf,
@@ -65,7 +62,7 @@ pub enum DataError {
         found: String,
     },
     /// A line is not JSON.
-    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected a JSON object in one line")]
+    #[error("{path}: row {row}: {reason} in column {column} of {found}; expected one JSON object per line")]
     BrokenRow {
         /// The manifest.
         path: PathBuf,
@@ -94,7 +91,7 @@ pub enum DataError {
     },
     /// A quote in a table makes one text of many rows.
     #[error(
-        "{path}: line {line}: a quote opens here and goes on up to {until}, over the rows between; close it, or write \"\" for a quote within a text in quotes"
+        "{path}: line {line}: a quote opens here and does not close before {until}, so that it swallows the rows between; close it, or write \"\" for a quote inside a quoted text"
     )]
     StrayQuote {
         /// The table.
@@ -145,7 +142,7 @@ pub enum DataError {
         split: &'static str,
     },
     /// Two rows have one id but different audio.
-    #[error("{path}: row {row}: the id `{id}` belongs to {other} already; give every audio file an id of its own")]
+    #[error("{path}: row {row}: the id `{id}` already belongs to {other}; give every audio file its own id")]
     DuplicateId {
         /// The manifest.
         path: PathBuf,
@@ -157,7 +154,7 @@ pub enum DataError {
         other: PathBuf,
     },
     /// A data set is not where it was looked for.
-    #[error("{path}: there is no such folder; give the one that the data set is in")]
+    #[error("{path}: the folder does not exist; give the folder that holds the data set")]
     NoSuchFolder {
         /// Where it was looked for.
         path: PathBuf,
@@ -182,7 +179,7 @@ pub enum DataError {
     /// A file that was there when the run began cannot be read, and neither can others: their disk, folder or network is
     /// away. The step that needs it is not taken.
     #[error(
-        "{path}: it was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back, and `--resume` goes on here; if they are gone for good, leave them out with `--resume --leave-out-missing`"
+        "{path}: the file was there when the run began, and now it cannot be read: {reason}; the same is true of {other}. Bring them back and continue with `--resume`; if they are gone for good, leave them out with `--resume --leave-out-missing`"
     )]
     AudioAway {
         /// The first file that the step needs.
@@ -213,7 +210,7 @@ impl DataError {
                 let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
                 Self::NotUtf8 { path, line }
             }
-            csv::ErrorKind::Io(_) => Self::Io { path, source: source.into() },
+            csv::ErrorKind::Io(_) => FileError::reading(&path)(source.into()).into(),
             _ => Self::Csv { path, source },
         }
     }

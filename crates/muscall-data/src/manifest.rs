@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use muscall_audio::{AudioSource, Part};
+use muscall_files::FileError;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::DataError;
@@ -134,7 +135,7 @@ impl Manifest {
 
     /// The rows of one split, and whether there are others.
     fn read_one(path: &Path, split: Split) -> Result<(Self, bool), DataError> {
-        let io = |source| DataError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let file = if fs::metadata(path).map_err(io)?.is_dir() {
             path.join(format!("dataset_{}.json", split.name()))
         } else {

@@ -140,7 +140,7 @@ impl Presence {
             }
             Some(other) => {
                 let reason = match &error {
-                    DataError::Audio(AudioError::Io { source, .. }) => source.to_string(),
+                    DataError::Audio(AudioError::Io(error)) => error.source.to_string(),
                     error => error.to_string(),
                 };
                 Err(Unread::Away(DataError::AudioAway { path: self.files[row].clone(), reason, other }))
@@ -201,6 +201,7 @@ fn look_into(path: &Path) -> io::Result<()> {
 mod tests {
     use std::cell::Cell;
 
+    use muscall_files::FileError;
     use tempfile::TempDir;
 
     use super::*;
@@ -223,7 +224,7 @@ mod tests {
     /// As a decoder does: text is no audio.
     fn read(manifest: &Manifest, row: usize) -> Result<(), DataError> {
         let path = &manifest.rows[row].audio;
-        let io = |source| AudioError::Io { path: path.clone(), source };
+        let io = FileError::reading(path);
         let (file, _) = match fs::metadata(path) {
             Ok(metadata) if metadata.len() == 0 => return Err(AudioError::EmptyFile { path: path.clone() }.into()),
             _ => open(path).map_err(io)?,

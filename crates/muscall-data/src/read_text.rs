@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use crate::DataError;
 
 /// The text of a file, without the mark that some editors put at its beginning.
@@ -10,7 +12,7 @@ use crate::DataError;
 /// # Errors
 /// [`DataError::Io`], or [`DataError::NotUtf8`] with the first line that is not.
 pub fn read_text(path: &Path) -> Result<String, DataError> {
-    let bytes = fs::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(FileError::reading(path))?;
     let mut text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();

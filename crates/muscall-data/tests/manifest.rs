@@ -121,7 +121,7 @@ fn errors_name_the_file_the_row_and_the_remedy() {
     assert_error("m.csv", "audio,caption\na,b\n,c\n", &["row 3", "`audio`"]);
     assert_error("m.csv", "audio,text\na,b\n", &["`caption`", "`text`"]);
     assert_error("m.csv", "audio,caption\na,b,c\n", &["line: 2", "3 fields"]);
-    assert_error("m.csv", "id,audio,caption\n1,a,b\n1,c,d\n", &["row 3", "`1`", "of its own"]);
+    assert_error("m.csv", "id,audio,caption\n1,a,b\n1,c,d\n", &["row 3", "`1`", "its own id"]);
     assert_error("m.csv", "audio,caption,split\na,b,train\nc,d,\n", &["row 3", "`split`"]);
     assert_error("m.csv", "audio,caption,split\na,b,eval\n", &["row 2", "eval", "train, val or test"]);
     assert_error("m.csv", "audio,caption,split\na,b,test\n", &["no row", "train"]);

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,10 +13,10 @@ pub enum EngineError {
     #[error("there are no rows to write; index some music first")]
     Empty,
     /// A source says that its vectors have no dimensions.
-    #[error("vectors of no dimensions; pass rows of at least 1")]
+    #[error("the vectors have no dimensions; pass rows of at least one value")]
     NoDimensions,
     /// A source does not name its model.
-    #[error("the rows name no model; a fingerprint must be a text without NUL")]
+    #[error("the rows do not name their model; a fingerprint must be a non-empty text without NUL")]
     NoFingerprint,
     /// A vector has another length than the source says.
     #[error("row {row} has {actual} dimensions, expected {expected}; all rows must come from one model")]
@@ -46,7 +48,7 @@ pub enum EngineError {
     #[error("the query holds a value that is not finite; the model has diverged or the input was corrupt")]
     QueryNotFinite,
     /// Two rows have one id.
-    #[error("two rows of `{place}` have one id{}; number them anew", id.map(|id| format!(" ({id})")).unwrap_or_default())]
+    #[error("two rows of `{place}` have the same id{}; renumber them", id.map(|id| format!(" ({id})")).unwrap_or_default())]
     DuplicateId {
         /// Where they were to go.
         place: String,
@@ -54,7 +56,7 @@ pub enum EngineError {
         id: Option<u64>,
     },
     /// A value is more than the engine takes.
-    #[error("{what} is {value}, {engine} takes {least} to {most}")]
+    #[error("{what} is {value}, but {engine} accepts {least} to {most}")]
     Limit {
         /// `ef`, `m`, `dim`…
         what: &'static str,
@@ -68,7 +70,7 @@ pub enum EngineError {
         most: u64,
     },
     /// A name cannot be that of a table or a collection.
-    #[error("`{name}` cannot be a name; take 1 to {most} of a-z, 0-9 and _, a letter first")]
+    #[error("`{name}` is not a valid name; use 1 to {most} characters of a-z, 0-9 and _, starting with a letter")]
     Name {
         /// Given.
         name: String,
@@ -78,17 +80,12 @@ pub enum EngineError {
     /// Rows cannot be taken from their source.
     #[error("the rows cannot be read: {source}")]
     Source {
-        /// Why.
+        /// What the source of the rows says.
         source: Box<dyn Error + Send + Sync>,
     },
     /// A file cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file or a table is not laid out as ours are.
     #[error("{place}: {what}; it was damaged or not made by muscall")]
     Layout {
@@ -104,7 +101,9 @@ pub enum EngineError {
         place: String,
     },
     /// Something of that name is there and was not made by us, or under another name.
-    #[error("`{place}` was not made by muscall, or under another name, and is left as it is; choose another name")]
+    #[error(
+        "`{place}` was not made by muscall, or was made under another name; it is left as it is: choose another name"
+    )]
     Foreign {
         /// The table or the collection.
         place: String,
@@ -126,9 +125,9 @@ pub enum EngineError {
     #[cfg(feature = "parquet")]
     #[error("{path}: {source}")]
     Parquet {
-        /// The file.
+        /// The Parquet file.
         path: PathBuf,
-        /// Why.
+        /// What the Parquet library says.
         source: ::parquet::errors::ParquetError,
     },
     /// Postgres refuses.

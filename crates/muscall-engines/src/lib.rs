@@ -34,7 +34,6 @@
 //! ```
 
 mod error;
-mod files;
 mod index;
 mod npy;
 #[cfg(feature = "parquet")]

@@ -1,9 +1,11 @@
 //! NumPy's own file, with a table of what each row is.
 
+use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::files::{NewFile, io};
+use muscall_files::{FileError, replace};
+
 use crate::{EngineError, Rows, rows};
 
 /// Bytes of the header; NumPy wants a multiple of 64, and this holds any shape.
@@ -22,29 +24,33 @@ const HEADER: usize = 128;
 pub fn write_npy(path: &Path, source: &dyn Rows) -> Result<u64, EngineError> {
     rows::check(source)?;
     let ids_path = ids_path(path);
-    let (vectors, file) = NewFile::create(path)?;
-    let mut file = BufWriter::new(file);
-    let (ids, table) = NewFile::create(&ids_path)?;
-    let mut table = csv::Writer::from_writer(table);
-    let of_table = |error: csv::Error| io(&ids_path)(error.into());
+    replace(path, |vectors| replace(&ids_path, |ids| write(source, (path, vectors), (&ids_path, ids))))
+}
 
-    file.write_all(&[0; HEADER]).map_err(io(path))?;
-    table.write_record(["id", "path", "start_s", "model"]).map_err(of_table)?;
+/// Fills both files; errors name those that they become.
+fn write(
+    source: &dyn Rows,
+    (path, vectors): (&Path, &Path),
+    (ids_path, ids): (&Path, &Path),
+) -> Result<u64, EngineError> {
+    let (io, of_table) = (FileError::writing(path), FileError::writing(ids_path));
+    let mut file = BufWriter::new(File::create(vectors).map_err(io)?);
+    let mut table = csv::Writer::from_writer(File::create(ids).map_err(of_table)?);
+    file.write_all(&[0; HEADER]).map_err(io)?;
+    table.write_record(["id", "path", "start_s", "model"]).map_err(|error| of_table(error.into()))?;
     let mut bytes = Vec::with_capacity(4 * source.dim());
     let count = rows::each(source, &mut |row| {
         bytes.clear();
         bytes.extend(row.vector.iter().flat_map(|x| x.to_le_bytes()));
-        file.write_all(&bytes).map_err(io(path))?;
+        file.write_all(&bytes).map_err(io)?;
         let (id, start_s) = (row.id.to_string(), row.start_s.to_string());
-        table.write_record([&id, row.path, &start_s, source.fingerprint()]).map_err(of_table)
+        let cells = [&id, row.path, &start_s, source.fingerprint()];
+        Ok(table.write_record(cells).map_err(|error| of_table(error.into()))?)
     })?;
-    file.seek(SeekFrom::Start(0)).map_err(io(path))?;
-    file.write_all(&header(count, source.dim())).map_err(io(path))?;
-
-    let file = file.into_inner().map_err(|error| io(path)(error.into_error()))?;
-    let table = table.into_inner().map_err(|error| io(&ids_path)(error.into_error()))?;
-    ids.keep(&table)?;
-    vectors.keep(&file)?;
+    file.seek(SeekFrom::Start(0)).map_err(io)?;
+    file.write_all(&header(count, source.dim())).map_err(io)?;
+    file.flush().map_err(io)?;
+    table.flush().map_err(of_table)?;
     Ok(count)
 }
 

@@ -19,9 +19,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use muscall_files::{FileError, replace};
 use muscall_retrieval::Fingerprint;
 
-use crate::files::{NewFile, io};
 use crate::{EngineError, Row, Rows, rows};
 
 /// The key of the fingerprint in the metadata of a file.
@@ -65,21 +65,21 @@ pub fn write_parquet(path: &Path, source: &dyn Rows) -> Result<u64, EngineError>
         .set_column_statistics_enabled(vectors(), EnabledStatistics::None)
         .set_key_value_metadata(Some(vec![KeyValue::new(FINGERPRINT_KEY.to_owned(), source.fingerprint().to_owned())]))
         .build();
-    let (new, file) = NewFile::create(path)?;
-    let handle = file.try_clone().map_err(io(path))?;
-    let mut batch = Batch::new(dim, source.fingerprint());
-    let mut writer = ArrowWriter::try_new(file, batch.schema.clone(), Some(properties)).map_err(failed)?;
-    let count = rows::each(source, &mut |row| {
-        batch.ids.push(row.id);
-        batch.paths.push(row.path.to_owned());
-        batch.starts.push(row.start_s);
-        batch.values.extend_from_slice(row.vector);
-        if batch.ids.len() < rows_of(BATCH, dim) { Ok(()) } else { batch.write(&mut writer).map_err(failed) }
-    })?;
-    batch.write(&mut writer).map_err(failed)?;
-    writer.close().map_err(failed)?;
-    new.keep(&handle)?;
-    Ok(count)
+    replace(path, |new| {
+        let file = File::create(new).map_err(FileError::writing(path))?;
+        let mut batch = Batch::new(dim, source.fingerprint());
+        let mut writer = ArrowWriter::try_new(file, batch.schema.clone(), Some(properties)).map_err(failed)?;
+        let count = rows::each(source, &mut |row| {
+            batch.ids.push(row.id);
+            batch.paths.push(row.path.to_owned());
+            batch.starts.push(row.start_s);
+            batch.values.extend_from_slice(row.vector);
+            if batch.ids.len() < rows_of(BATCH, dim) { Ok(()) } else { batch.write(&mut writer).map_err(failed) }
+        })?;
+        batch.write(&mut writer).map_err(failed)?;
+        writer.close().map_err(failed)?;
+        Ok(count)
+    })
 }
 
 /// How many rows hold so many bytes of vectors.
@@ -173,7 +173,7 @@ impl ParquetRows {
     /// Checks the columns and gives the reader of the rows.
     fn read(path: &Path) -> Result<(Self, ParquetRecordBatchReader), EngineError> {
         let failed = |source| EngineError::Parquet { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io(path))?;
+        let file = File::open(path).map_err(FileError::reading(path))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
         let (metadata, schema) = (reader.metadata().file_metadata(), reader.schema());
         let dim = ["id", "path", "start_s", "vector"].iter().try_fold(0, |dim, name| {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
 use muscall_model::ModelError;
 use muscall_retrieval::RetrievalError;
 
@@ -10,19 +11,14 @@ use muscall_retrieval::RetrievalError;
 #[non_exhaustive]
 pub enum IndexingError {
     /// A file or folder cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A folder of music cannot be looked into.
-    #[error("{path}: {source}; check the path and its permissions, and that its disk is there")]
+    #[error("{path}: {source}; check the path and its permissions, and that its disk is mounted")]
     Folder {
-        /// The folder.
+        /// The folder of music.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// A shard's name is not one.
@@ -36,7 +32,7 @@ pub enum IndexingError {
     ShardVariable {
         /// Its name.
         variable: &'static str,
-        /// Its value.
+        /// What the variable holds.
         found: String,
         /// Number of shards.
         count: u64,
@@ -46,11 +42,11 @@ pub enum IndexingError {
     Marker {
         /// The marker.
         path: PathBuf,
-        /// Why.
+        /// What the JSON parser says.
         source: serde_json::Error,
     },
     /// Shards are missing.
-    #[error("{path}: the shard is not done; run it again before merging")]
+    #[error("{path}: the shard is not finished; run it again before merging")]
     NotDone {
         /// The shard's index.
         path: PathBuf,

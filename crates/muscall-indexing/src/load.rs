@@ -2,20 +2,18 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use muscall_audio::{AudioSource, Clip, FileComparison, FileState, Part, file_tags, load_whole};
+use muscall_files::Digest;
 use muscall_model::Muscall;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::Item;
 use crate::origin::Local;
 use crate::plan::{Known, Look, Plan, Work};
-
-/// Bytes read at once.
-const BUFFER: usize = 1 << 20;
 
 /// What a thread has made of a file.
 pub(crate) enum Loaded {
@@ -160,14 +158,5 @@ fn of_part(content: u128, part: Part) -> u128 {
 
 /// Of all bytes; never 0, which stands for an unknown content.
 fn hash(path: &Path) -> io::Result<u128> {
-    let (mut file, mut hash) = (File::open(path)?, Xxh3::new());
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hash.digest128().max(1)),
-            Ok(count) => hash.update(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    Ok(Digest::of(File::open(path)?)?.hash_128().max(1))
 }

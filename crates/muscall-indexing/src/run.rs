@@ -268,7 +268,7 @@ impl Indexer {
     ///
     /// # Errors
     /// [`IndexingError`] if the model or the index fails; what was committed stays. A file that cannot be
-    /// read is no error: it is in the [report](Report::unreadable).
+    /// read is not an error: it is in the [report](Report::unreadable).
     pub fn run(
         &self,
         model: &Muscall,

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use muscall_files::FileError;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -93,7 +94,7 @@ impl Done {
                 serde_json::from_slice(&bytes).map(Some).map_err(|source| IndexingError::Marker { path, source })
             }
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(IndexingError::Io { path, source }),
+            Err(source) => Err(FileError::reading(&path)(source).into()),
         }
     }
 
@@ -103,12 +104,14 @@ impl Done {
     /// [`IndexingError::Io`].
     pub fn write(&self, index: &Path) -> Result<bool, IndexingError> {
         let path = Self::path(index);
-        let io = |source| IndexingError::Io { path: path.clone(), source };
+        let io = FileError::writing(&path);
         let bytes = serde_json::to_vec(self).map_err(|source| io(source.into()))?;
         match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => file.write_all(&bytes).and_then(|()| file.sync_all()).map(|()| true).map_err(io),
+            Ok(mut file) => {
+                file.write_all(&bytes).and_then(|()| file.sync_all()).map(|()| true).map_err(|source| io(source).into())
+            }
             Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-            Err(source) => Err(io(source)),
+            Err(source) => Err(io(source).into()),
         }
     }
 
@@ -119,7 +122,9 @@ impl Done {
     pub fn remove(index: &Path) -> Result<(), IndexingError> {
         let path = Self::path(index);
         match fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(IndexingError::Io { path, source }),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(FileError::writing(&path)(source).into())
+            }
             _ => Ok(()),
         }
     }

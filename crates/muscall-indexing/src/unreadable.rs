@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use muscall_files::{FileError, write};
+
 use crate::IndexingError;
 
 /// A file that could not be indexed, or a folder that could not be looked into.
@@ -30,14 +32,14 @@ impl Unreadable {
 /// # Errors
 /// [`IndexingError::Io`].
 pub fn write_unreadable(path: &Path, unreadable: &[Unreadable]) -> Result<(), IndexingError> {
-    let io = |source| IndexingError::Io { path: path.to_owned(), source };
+    let io = FileError::writing(path);
     if unreadable.is_empty() {
         return match fs::remove_file(path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io(source)),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(io(source).into()),
             _ => Ok(()),
         };
     }
     let line = |text: &str| text.replace(['\t', '\n', '\r'], " ");
     let lines = unreadable.iter().map(|file| format!("{}\t{}\n", line(&file.path), line(&file.reason)));
-    fs::write(path, lines.collect::<String>()).map_err(io)
+    Ok(write(path, lines.collect::<String>())?)
 }

@@ -1,6 +1,6 @@
 //! Layers of the residual network, and what the inner loop gains by looking at lengths beforehand.
 //!
-//! Criterion's `elem/s` is floating-point operations a second. `RAYON_NUM_THREADS=1` for one core.
+//! Criterion's `elem/s` is floating-point operations per second. `RAYON_NUM_THREADS=1` for one core.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;

@@ -8,9 +8,9 @@ use crate::tile::Task;
 use crate::winograd::{Winograd, WinogradTask};
 use crate::{FeatureMap, FeatureView, Level};
 
-/// Bytes of input that a task goes over once a panel: they stay in the second-level cache.
+/// Bytes of input that a task goes over once per panel: they stay in the second-level cache.
 const TASK_BYTES: usize = 96 << 10;
-/// Of weights that do not stay there: then more input a task means that they are fetched less often.
+/// Of weights that do not stay there: then more input per task means that they are fetched less often.
 const MANY_BYTES: usize = 512 << 10;
 
 /// A 1×1 or 3×3 convolution with a bias and weights in the order of the kernel. A batch norm with

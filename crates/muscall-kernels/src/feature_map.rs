@@ -27,7 +27,7 @@ impl FeatureMap {
 
     /// Without a border, in the memory of `data`, which has as many values.
     pub(crate) fn without_border(data: Vec<f32>, [images, height, width, channels]: [usize; 4]) -> Self {
-        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        assert_eq!(data.len(), images * height * width * channels, "one value per pixel and channel");
         Self { data, images, height, width, channels, border: 0 }
     }
 
@@ -37,7 +37,7 @@ impl FeatureMap {
     /// If `data` has another length.
     pub fn fill(&mut self, data: &[f32], dims: [usize; 4], border: usize) {
         let [images, height, width, channels] = dims;
-        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        assert_eq!(data.len(), images * height * width * channels, "one value per pixel and channel");
         self.reset(dims, border);
         for image in 0..images {
             for y in 0..height {
@@ -145,7 +145,7 @@ impl<'a> FeatureView<'a> {
     /// # Panics
     /// If `data` has another length.
     pub fn new(data: &'a [f32], [images, height, width, channels]: [usize; 4]) -> Self {
-        assert_eq!(data.len(), images * height * width * channels, "one value a pixel and channel");
+        assert_eq!(data.len(), images * height * width * channels, "one value per pixel and channel");
         Self { data, images, height, width, channels, border: 0 }
     }
 

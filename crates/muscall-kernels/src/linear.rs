@@ -9,7 +9,7 @@ use crate::tile::Task;
 
 /// Rows of a task are a multiple of this, so that tiles are full.
 const ROWS: usize = 12;
-/// Bytes of input a task.
+/// Bytes of input per task.
 const TASK_BYTES: usize = 128 << 10;
 
 /// `y = x Wᵀ + b`, with the weights in the order of the kernel.
@@ -33,12 +33,12 @@ impl Linear {
         Self { weights, bias }
     }
 
-    /// Inputs a row.
+    /// Inputs per row.
     pub fn inputs(&self) -> usize {
         self.weights.depth
     }
 
-    /// Outputs a row.
+    /// Outputs per row.
     pub fn outputs(&self) -> usize {
         self.weights.columns
     }

@@ -31,7 +31,7 @@ pub(crate) struct Place {
 
 /// The output of a task.
 pub(crate) struct Output<'a> {
-    /// One value a column of every panel.
+    /// One value per column of every panel.
     pub(crate) bias: &'a [f32],
     pub(crate) relu: bool,
     /// What is added, and where it is.

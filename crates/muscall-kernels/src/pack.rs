@@ -88,7 +88,7 @@ impl PackedMatrix {
 
     /// A bias with a value for every column of every panel.
     pub(crate) fn filled_up(&self, bias: &[f32]) -> Vec<f32> {
-        assert!(bias.is_empty() || bias.len() == self.columns, "a bias has one value a column");
+        assert!(bias.is_empty() || bias.len() == self.columns, "a bias has one value per column");
         let mut filled = bias.to_vec();
         filled.resize(self.columns.div_ceil(self.width()) * self.width(), 0.0);
         filled

@@ -242,7 +242,7 @@ fn what_is_not_a_number_is_not_clipped() {
 
 /// What is written without looking is as long as these.
 #[test]
-#[should_panic(expected = "a mean and a variance a channel")]
+#[should_panic(expected = "a mean and a variance per channel")]
 fn statistics_of_other_channels_are_refused() {
     let layer = ConvNorm {
         weight: &[1.0; 100],

@@ -40,7 +40,7 @@ pub enum LibraryError {
     Number {
         /// The field, such as `terms[1].weight`.
         field: String,
-        /// Its value.
+        /// The value that was given.
         found: f64,
         /// What is allowed.
         expected: &'static str,
@@ -77,9 +77,9 @@ pub enum LibraryError {
         /// Characters before it, plus one.
         at: usize,
     },
-    /// What stands behind `@` is no stretch of time.
+    /// What follows `@` is not a stretch of time.
     #[error(
-        "`@{found}` is no stretch of time; write `\"song.mp3\"@30-45`, in seconds, or `\"song.mp3\"@` for all of it"
+        "`@{found}` is not a stretch of time; write `\"song.mp3\"@30-45`, in seconds, or `\"song.mp3\"@` for all of it"
     )]
     Stretch {
         /// What was written.

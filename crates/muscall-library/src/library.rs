@@ -186,7 +186,7 @@ impl Library {
     /// How well each part of a track fits: where the words match.
     ///
     /// # Errors
-    /// [`LibraryError::UnknownTrack`], or a query that is no vector of this model.
+    /// [`LibraryError::UnknownTrack`], or a query that is not a vector of this model.
     pub fn strip(&self, track: usize, query: &[f32]) -> Result<Vec<Moment>, LibraryError> {
         self.index.strip(track, query).map_err(|error| known(track, error))
     }

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use muscall_files::{FileError, replace, replace_bytes};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::dual_encoder::{DualEncoder, MuscallConfig};
-use crate::replace::replace;
 use crate::text::TextFrontend;
 use crate::tower::TextEncoderConfig;
 use crate::weights::{StateDict, read_safetensors, with_state, write_safetensors};
@@ -65,7 +65,7 @@ fn read_text_frontend(
 }
 
 fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
-    let bytes = fs::read(path).map_err(io(path))?;
+    let bytes = fs::read(path).map_err(FileError::reading(path))?;
     let parse = |source| ModelError::ConfigFile { path: path.to_owned(), source };
     let bundle: BundleConfig = serde_json::from_slice(&bytes).map_err(parse)?;
     let is_known = ModelError::check(
@@ -94,7 +94,7 @@ pub(crate) fn write(
     state: &StateDict,
     text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
-    fs::create_dir_all(dir).map_err(io(dir))?;
+    fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
     let bundle = BundleConfig {
         format: FORMAT,
         frontend_fingerprint: config.log_mel.fingerprint(),
@@ -105,14 +105,9 @@ pub(crate) fn write(
     let parse = |source| ModelError::ConfigFile { path: path.clone(), source };
     let text = serde_json::to_string_pretty(&bundle).map_err(parse)? + "\n";
     if fs::read(&path).is_ok_and(|there| there != text.as_bytes()) {
-        fs::remove_file(&path).map_err(io(&path))?;
+        fs::remove_file(&path).map_err(FileError::writing(&path))?;
     }
     replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
     text_frontend.save(dir)?;
-    replace(&path, |new| fs::write(new, text).map_err(io(new)))
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ModelError + use<> {
-    let path = path.to_owned();
-    move |source| ModelError::Io { path, source }
+    Ok(replace_bytes(&path, text)?)
 }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,7 +14,7 @@ pub enum ModelError {
     Config {
         /// Path of the field, such as `audio.width`.
         field: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: String,
         /// What is allowed.
         expected: &'static str,
@@ -20,31 +22,26 @@ pub enum ModelError {
     /// A configuration file says what cannot be.
     #[error("{path}: {source}")]
     InvalidFile {
-        /// The file.
+        /// The configuration file.
         path: PathBuf,
         /// Which field.
         source: Box<ModelError>,
     },
     /// A file or a folder cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file of a bundle cannot be read.
     #[error("{path}: {source}; a bundle is a folder with config.json, weights.safetensors and tokenizer.json")]
     Bundle {
-        /// The file.
+        /// The file of the bundle.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// A configuration file does not parse.
-    #[error("{path}: {source}; was it written by another version, or edited?")]
+    #[error("{path}: {source}; was it written by another version, or edited by hand?")]
     ConfigFile {
-        /// The file.
+        /// The configuration file.
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
@@ -52,7 +49,7 @@ pub enum ModelError {
     /// A weights file is not safetensors.
     #[error("{path}: {source}; expected a complete safetensors file")]
     Weights {
-        /// The file.
+        /// The safetensors file.
         path: PathBuf,
         /// What is wrong with it.
         source: safetensors::SafeTensorError,
@@ -107,7 +104,7 @@ pub enum ModelError {
     /// A file of word vectors is damaged, or another kind of file.
     #[error("{path}: word {row}: {found}; expected {expected}")]
     WordVectors {
-        /// The file.
+        /// The file of word vectors.
         path: PathBuf,
         /// From 1; 0 is the header.
         row: u64,
@@ -122,7 +119,7 @@ pub enum ModelError {
     /// A configuration of the released implementation does not parse.
     #[error("{path}: {reason}; expected the YAML or JSON configuration of a released model")]
     ReleasedConfig {
-        /// The file.
+        /// The YAML or JSON file.
         path: PathBuf,
         /// Where and why.
         reason: String,
@@ -149,7 +146,7 @@ pub enum ModelError {
     #[error(transparent)]
     Vectors(#[from] muscall_vectors::VectorError),
     /// A model gives something that is not a number.
-    #[error("{what} {index} has an embedding that is not finite; the model has diverged, or the input is corrupt")]
+    #[error("{what} {index} has an embedding that is not finite; the model has diverged or the input is corrupt")]
     NotFinite {
         /// `audio` or `text`.
         what: &'static str,
@@ -163,7 +160,7 @@ impl ModelError {
     #[must_use]
     pub fn in_bundle(self) -> Self {
         match self {
-            Self::Io { path, source } => Self::Bundle { path, source },
+            Self::Io(FileError { path, source, .. }) => Self::Bundle { path, source },
             other => other,
         }
     }

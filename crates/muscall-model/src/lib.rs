@@ -18,7 +18,6 @@ mod inference;
 mod layers;
 mod muscall;
 mod precision;
-mod replace;
 mod space;
 pub mod text;
 pub mod tower;

@@ -283,7 +283,7 @@ impl Muscall {
         let n_mels = self.config().log_mel.n_mels;
         let frames = mels[0].len() / n_mels;
         let long = frames >= self.config().audio.min_frames();
-        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "at least about a second")?;
         if let Some(audio) = self.packed().and_then(|packed| packed.audio.as_ref()) {
             return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
         }

@@ -93,16 +93,23 @@ fn a_save_that_fails_mixes_no_two_models() {
     let path = dir.path().join("bundle");
     let [one, other] = [Pooling::Average, Pooling::Attention].map(model);
     one.save(&path).unwrap();
-    // In the way of the second file.
-    fs::create_dir(path.join("tokenizer.new")).unwrap();
+    // A folder in the way of the second file.
+    let tokenizer = path.join("tokenizer.json");
+    let words = fs::read(&tokenizer).unwrap();
+    let save = |model: &Muscall| {
+        fs::remove_file(&tokenizer).unwrap();
+        fs::create_dir(&tokenizer).unwrap();
+        model.save(&path).unwrap_err();
+        fs::remove_dir(&tokenizer).unwrap();
+        fs::write(&tokenizer, &words).unwrap();
+    };
     let load = || Muscall::load(&path, &Device::flex());
     // Of one configuration the weights are replaced or not.
-    one.save(&path).unwrap_err();
+    save(&one);
     assert_eq!(load().unwrap().fingerprint(), one.fingerprint());
-    other.save(&path).unwrap_err();
+    save(&other);
     let error = load().map(|_| ()).unwrap_err();
     assert!(matches!(&error, ModelError::Bundle { path, .. } if path.ends_with("config.json")), "{error}");
-    fs::remove_dir(path.join("tokenizer.new")).unwrap();
     other.save(&path).unwrap();
     assert_eq!(load().unwrap().fingerprint(), other.fingerprint());
 }

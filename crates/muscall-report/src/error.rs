@@ -1,9 +1,9 @@
 //! What can go wrong when a report is made.
 
-use std::io;
 use std::path::PathBuf;
 
 use muscall_audio::AudioError;
+use muscall_files::FileError;
 use muscall_model::ModelError;
 use muscall_retrieval::RetrievalError;
 use muscall_train::TrainError;
@@ -13,17 +13,12 @@ use muscall_train::TrainError;
 #[non_exhaustive]
 pub enum ReportError {
     /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A log of a training run is not one.
     #[error("{path}: line {line}: found {found}, expected {expected}; is this the folder of a training run?")]
     Log {
-        /// The file.
+        /// The log, such as `steps.csv`.
         path: PathBuf,
         /// From 1.
         line: u64,
@@ -46,7 +41,7 @@ pub enum ReportError {
     /// Numbers could not be written as JSON, which is a defect of this library.
     #[error("the report's numbers could not be written: {source}")]
     Json {
-        /// Why.
+        /// What the JSON writer says.
         #[from]
         source: serde_json::Error,
     },

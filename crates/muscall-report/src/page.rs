@@ -1,7 +1,6 @@
 //! The same sections as Markdown and as one HTML file that needs nothing else.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
 use crate::ReportError;
@@ -78,8 +77,7 @@ pub(crate) fn write(title: &str, sections: &[Section], out: &Path) -> Result<(),
         }
     }
     for (name, text) in [("report.md", markdown), ("index.html", html)] {
-        let path = out.join(name);
-        fs::write(&path, text).map_err(|source| ReportError::Io { path, source })?;
+        muscall_files::write(&out.join(name), text)?;
     }
     Ok(())
 }
@@ -124,6 +122,8 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

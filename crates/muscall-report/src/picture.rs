@@ -1,6 +1,5 @@
 //! A picture: drawn once as SVG, and from that as PNG.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -93,7 +92,7 @@ pub fn save(picture: &dyn Picture, dir: &Path, name: &str) -> Result<SavedPictur
     let [light, dark] = [svg(name, picture, &LIGHT)?, svg(name, picture, &DARK)?];
     let write = |theme: &Theme, extension: &str, bytes: &[u8]| {
         let path = dir.join(format!("{name}-{}.{extension}", theme.name));
-        fs::write(&path, bytes).map_err(|source| ReportError::Io { path: path.clone(), source })?;
+        muscall_files::write(&path, bytes)?;
         Ok::<_, ReportError>(path)
     };
     let files = [

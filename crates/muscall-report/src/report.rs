@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use muscall_model::Muscall;
 use muscall_retrieval::{Bootstrap, RetrievalReport, joint_space};
 use muscall_train::benchmark::{BenchmarkData, ClassPrompts, Task, zero_shot_classification, zero_shot_tagging};
@@ -153,18 +154,12 @@ impl Report {
     /// # Errors
     /// [`ReportError::Io`] with the file.
     pub fn write(&self, out: &Path) -> Result<(), ReportError> {
-        let io = |path: &Path| {
-            let path = path.to_owned();
-            move |source| ReportError::Io { path, source }
-        };
-        fs::create_dir_all(out).map_err(io(out))?;
+        fs::create_dir_all(out).map_err(FileError::writing(out))?;
         write(&self.title, &self.sections, out)?;
-        let path = out.join("metrics.json");
-        fs::write(&path, serde_json::to_string_pretty(&self.metrics)? + "\n").map_err(io(&path))?;
+        muscall_files::write(&out.join("metrics.json"), serde_json::to_string_pretty(&self.metrics)? + "\n")?;
         if !self.queries.is_empty() {
-            let path = out.join("queries.jsonl");
             let lines: Result<Vec<String>, _> = self.queries.iter().map(serde_json::to_string).collect();
-            fs::write(&path, lines?.join("\n") + "\n").map_err(io(&path))?;
+            muscall_files::write(&out.join("queries.jsonl"), lines?.join("\n") + "\n")?;
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use crate::ReportError;
 
 /// The loss of a step.
@@ -59,7 +61,7 @@ impl TrainingLog {
 }
 
 fn table<const N: usize>(path: &Path, columns: [&'static str; N]) -> Result<Vec<[f64; N]>, ReportError> {
-    let text = fs::read_to_string(path).map_err(|source| ReportError::Io { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(FileError::reading(path))?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let wrong = |line: u64, found: &str, expected| ReportError::Log {
         path: path.to_owned(),

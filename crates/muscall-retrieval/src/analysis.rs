@@ -12,7 +12,7 @@ pub const BINS: usize = 100;
 /// How the joint space is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JointSpace {
-    /// Share of matching pairs a bin of cosine.
+    /// Share of matching pairs per bin of cosine.
     pub matching: Vec<f64>,
     /// The same of pairs that do not match.
     pub non_matching: Vec<f64>,

@@ -1,4 +1,4 @@
-//! One class a clip: accuracies and confusion.
+//! One class per clip: accuracies and confusion.
 
 use serde::{Deserialize, Serialize};
 

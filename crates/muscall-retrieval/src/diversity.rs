@@ -30,7 +30,7 @@ const ROWS: usize = 256;
 /// # Shapes
 /// - scores: `[rows]`; vectors: `[rows, dim]`, unit norm; returns at most `[top]` rows, best first.
 /// # Errors
-/// [`RetrievalError::Scores`] if there is not one a row, [`VectorError::NotFinite`] if one is not
+/// [`RetrievalError::Scores`] if there is not one per row, [`VectorError::NotFinite`] if one is not
 /// finite, [`RetrievalError::OutOfRange`] if λ is not in 0 to 1.
 /// # Source
 /// Carbonell and Goldstein 1998.

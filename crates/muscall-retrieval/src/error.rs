@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -46,28 +48,23 @@ pub enum RetrievalError {
         id: String,
     },
     /// A file cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file is not a whole index.
-    #[error("{path}: {what}; the index is damaged or of another version: make it again")]
+    #[error("{path}: {what}; the index is damaged or was written by another version: build it again")]
     Corrupt {
-        /// The file.
+        /// The index or its graph.
         path: PathBuf,
         /// What does not fit.
         what: &'static str,
     },
     /// The vectors of an index come from another model.
     #[error(
-        "{path}: made with the model {found}, not with {expected}{}; vectors of two models cannot be compared: make the index again",
+        "{path}: made with the model {found}, not with {expected}{}; vectors of two models cannot be compared: build the index again",
         crate::Fingerprint::difference(found, expected)
     )]
     Fingerprint {
-        /// The file.
+        /// The index.
         path: PathBuf,
         /// In the file.
         found: String,
@@ -87,7 +84,7 @@ pub enum RetrievalError {
     },
     /// A term that points nowhere.
     #[error(
-        "term {term} of the query has no direction: it is zero, or the mean of its modality; leave it out or describe it otherwise"
+        "term {term} of the query has no direction: it is zero, or the mean of its modality; leave it out or describe it differently"
     )]
     NoDirection {
         /// The term, from 0.
@@ -100,10 +97,10 @@ pub enum RetrievalError {
         terms: usize,
     },
     /// The mean of a modality is not a vector of numbers.
-    #[error("a centre of the query's modalities holds a value that is not finite; make the centres again")]
+    #[error("a centre of the query's modalities holds a value that is not finite; compute the centres again")]
     Centre,
     /// Scores and rows do not fit together.
-    #[error("{scores} scores for {rows} rows; pass one score a row")]
+    #[error("{scores} scores for {rows} rows; pass one score per row")]
     Scores {
         /// Scores.
         scores: usize,
@@ -115,7 +112,7 @@ pub enum RetrievalError {
     OutOfRange {
         /// Its name.
         what: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: f32,
         /// The range.
         expected: &'static str,
@@ -136,7 +133,7 @@ pub enum RetrievalError {
     },
     /// A walk that is too short or too long.
     #[error(
-        "a walk of {steps} steps over {rows} rows; expected at least one step and, as no row comes twice, fewer than rows"
+        "a walk of {steps} steps over {rows} rows; expected at least one step and, since no row comes twice, fewer steps than rows"
     )]
     Steps {
         /// Steps.
@@ -145,9 +142,9 @@ pub enum RetrievalError {
         rows: usize,
     },
     /// The name of a playlist does not say what it is.
-    #[error("{path}: not the extension of a playlist; name it .m3u8, .xspf or .json")]
+    #[error("{path}: this is not the extension of a playlist; use .m3u8, .xspf or .json")]
     PlaylistExtension {
-        /// The file.
+        /// The name that was given.
         path: PathBuf,
     },
     /// A path that a format has no way to write.
@@ -169,15 +166,15 @@ pub enum RetrievalError {
         path: PathBuf,
         /// The number's name.
         field: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: f64,
         /// What it may be.
         expected: &'static str,
     },
     /// A playlist could not be written.
-    #[error("the playlist was not written: {source}; check the permissions and the space on the disk")]
+    #[error("the playlist could not be written: {source}; check the permissions and the space on the disk")]
     PlaylistWrite {
-        /// Why.
+        /// What the system says.
         source: std::io::Error,
     },
     /// A setting or a value cannot be.
@@ -198,7 +195,7 @@ pub enum RetrievalError {
     },
     /// A commit failed half-way, and what of it is on the disk is not known.
     #[error(
-        "{path}: a commit failed, and what of it reached the disk is not known; open the index again: nothing that was committed is lost"
+        "{path}: a commit failed, and it is unknown how much of it reached the disk; open the index again: nothing that was committed before is lost"
     )]
     FailedCommit {
         /// The index.
@@ -213,7 +210,7 @@ pub enum RetrievalError {
         track: usize,
     },
     /// A graph could not be built or opened.
-    #[error("{path}: {reason}; the graph was made by another version or there is too little memory: build it again")]
+    #[error("{path}: {reason}; the graph was made by another version, or there is too little memory: build it again")]
     Graph {
         /// The graph.
         path: PathBuf,
@@ -222,7 +219,7 @@ pub enum RetrievalError {
     },
     /// A row that a graph cannot rank as the index does.
     #[error(
-        "{path}: row {row}, of track {track}, has the norm {found}; a graph compares directions alone: rows must have unit norm"
+        "{path}: row {row}, of track {track}, has the norm {found}; a graph compares only directions, so rows must have unit norm"
     )]
     NotUnit {
         /// The index.
@@ -241,7 +238,7 @@ pub enum RetrievalError {
         path: PathBuf,
     },
     /// A graph of another index, or of this one before it was compacted.
-    #[error("{path}: the graph is not of the index {index} as it is now; build it again")]
+    #[error("{path}: the graph does not match the current state of {index}; rebuild it")]
     StaleGraph {
         /// The graph.
         path: PathBuf,

@@ -10,7 +10,7 @@ use crate::{Embeddings, RetrievalError};
 
 /// Retrieval metrics of one direction. Recalls and mAP are fractions from 0 to 1.
 ///
-/// With several relevant items a query, recall asks for *any* of them, ranks are those of the best
+/// With several relevant items per query, recall asks for *any* of them, ranks are those of the best
 /// one, and mAP@10 divides by min(relevant, 10).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalMetrics {
@@ -65,7 +65,7 @@ pub fn evaluate(audio: Embeddings<'_>, text: Embeddings<'_>, pairs: &Pairs) -> R
 }
 
 impl RetrievalMetrics {
-    /// From the ranks of what is relevant to each query, in their order, at least one a query.
+    /// From the ranks of what is relevant to each query, in their order, at least one per query.
     pub fn from_ranks(ranks: &[Vec<usize>], gallery: usize) -> Self {
         let mut best: Vec<usize> = ranks.iter().map(|ranks| ranks[0]).collect();
         let count = best.len() as f64;

@@ -9,7 +9,7 @@ use crate::{Embeddings, RetrievalError};
 const LANES: usize = 8;
 /// Tracks that share a panel's loads.
 const TRACKS: usize = 4;
-/// Tracks a task.
+/// Tracks per task.
 const TASK: usize = 32;
 
 /// Ranks of what is relevant to each query, from 1, in their order.
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn one_pass_gives_what_whole_rows_give() {
-        // Few distinct values, so that ties abound; several captions a track, tail of a block.
+        // Few distinct values, so that ties abound; several captions per track, tail of a block.
         let (tracks, dim) = (37, 12);
         let mut state = 7_u32;
         let mut next = || {

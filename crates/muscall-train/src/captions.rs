@@ -48,31 +48,58 @@ impl Captions {
         device: &Device,
         mut progress: impl FnMut(usize, usize),
     ) -> Result<(Self, Option<TrainError>), TrainError> {
-        let rows = || manifests.iter().flat_map(|manifest| &manifest.rows);
-        let captions: Vec<&str> = rows().flat_map(|row| &row.captions).map(String::as_str).collect();
-        let mut frontend = recipe.model.text.frontend(&mut captions.iter().copied(), device)?;
+        let captions = captions_of(manifests);
         let file = |encoder: &Fingerprint| vectors_file(&manifests[0].source, encoder);
+        let mut frontend = recipe.model.text.frontend(&mut captions.iter().copied(), device)?;
         let mut unsaved = None;
         if let Some((knowing, error)) = frontend.learned(&captions, &file, &mut progress) {
             (frontend, unsaved) = (knowing, error);
         }
-        let mut weighting = None;
-        if let Some(Weighting { model, .. }) = recipe.loss.weighting() {
-            let dir = find(model)?;
-            let same = frontend.downcast_ref::<SentenceEncoder>().filter(|encoder| encoder.dir() == dir);
-            let encoder = match same {
-                Some(encoder) => encoder.clone(),
-                None => {
-                    let mut encoder = SentenceEncoder::load(&dir, device)?;
-                    let file = file(encoder.fingerprint());
-                    unsaved = encoder.learn(&captions, &file, &mut progress).err().or(unsaved);
-                    encoder
-                }
-            };
-            weighting = Some(Arc::new(encoder));
+        let mut weighting = weighting(recipe, &frontend, device)?;
+        if let Some(Weighter { encoder, is_frontend: false }) = &mut weighting {
+            let file = file(encoder.fingerprint());
+            unsaved = encoder.learn(&captions, &file, &mut progress).err().or(unsaved);
         }
-        Ok((Self { frontend, weighting }, unsaved.map(TrainError::from)))
+        Ok((Self::new(frontend, weighting), unsaved.map(TrainError::from)))
     }
+
+    /// The same for a few batches: sentence vectors are computed when a batch needs them, and nothing is written beside
+    /// the manifests.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] if an encoder or word vectors cannot be read.
+    pub fn without_file(recipe: &Recipe, manifests: &[&Manifest], device: &Device) -> Result<Self, TrainError> {
+        let captions = captions_of(manifests);
+        let frontend = recipe.model.text.frontend(&mut captions.iter().copied(), device)?;
+        let weighting = weighting(recipe, &frontend, device)?;
+        Ok(Self::new(frontend, weighting))
+    }
+
+    fn new(frontend: TextFrontend, weighting: Option<Weighter>) -> Self {
+        Self { frontend, weighting: weighting.map(|weighter| Arc::new(weighter.encoder)) }
+    }
+}
+
+/// The sentence encoder that weights a loss.
+struct Weighter {
+    encoder: SentenceEncoder,
+    /// Whether it is the text frontend's own, which may know the captions already.
+    is_frontend: bool,
+}
+
+fn weighting(recipe: &Recipe, frontend: &TextFrontend, device: &Device) -> Result<Option<Weighter>, TrainError> {
+    let Some(Weighting { model, .. }) = recipe.loss.weighting() else {
+        return Ok(None);
+    };
+    let dir = find(model)?;
+    let own = frontend.downcast_ref::<SentenceEncoder>().filter(|encoder| encoder.dir() == dir);
+    let encoder = own.cloned().map_or_else(|| SentenceEncoder::load(&dir, device), Ok)?;
+    Ok(Some(Weighter { encoder, is_frontend: own.is_some() }))
+}
+
+fn captions_of<'a>(manifests: &[&'a Manifest]) -> Vec<&'a str> {
+    let rows = manifests.iter().flat_map(|manifest| &manifest.rows);
+    rows.flat_map(|row| &row.captions).map(String::as_str).collect()
 }
 
 /// `manifest.jsonl.captions-<encoder>.safetensors`, or the like within a folder. One that an earlier version began

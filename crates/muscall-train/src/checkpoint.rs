@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use muscall_data::AbsentRows;
+use muscall_files::{FileError, replace_bytes, sync_folder};
 use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +88,7 @@ impl Checkpoint {
     /// [`TrainError::Io`] with the path; older checkpoints are then still there.
     pub fn save(&self, dir: &Path) -> Result<PathBuf, TrainError> {
         let place = dir.join(self.progress.name());
-        if place.try_exists().map_err(io(&place))? {
+        if place.try_exists().map_err(FileError::reading(&place))? {
             // A run is a function of its progress: what stands there is this checkpoint.
             return Ok(place);
         }
@@ -111,7 +112,7 @@ impl Checkpoint {
             // Half removed it would still have its name.
             let unfinished = dir.join(UNFINISHED);
             remove(&unfinished)?;
-            fs::rename(&place, &unfinished).map_err(io(&place))?;
+            fs::rename(&place, &unfinished).map_err(FileError::writing(&place))?;
         }
         self.write(dir, &place)
     }
@@ -122,7 +123,7 @@ impl Checkpoint {
     /// [`TrainError::Io`] with the path.
     pub(crate) fn begins(dir: &Path) -> Result<bool, TrainError> {
         let place = dir.join(BEGINNING);
-        place.try_exists().map_err(io(&place))
+        Ok(place.try_exists().map_err(FileError::reading(&place))?)
     }
 
     /// Removes all checkpoints but the one of [`begin`](Self::begin), which gets its name.
@@ -132,14 +133,14 @@ impl Checkpoint {
     pub(crate) fn settle(&self, dir: &Path) -> Result<(), TrainError> {
         steps(dir)?.iter().try_for_each(|step| remove(step))?;
         let (beginning, place) = (dir.join(BEGINNING), dir.join(self.progress.name()));
-        fs::rename(&beginning, &place).and_then(|()| sync(dir)).map_err(io(&place))
+        Ok(fs::rename(&beginning, &place).and_then(|()| sync_folder(dir)).map_err(FileError::writing(&place))?)
     }
 
     /// Writes it under another name first.
     fn write(&self, dir: &Path, place: &Path) -> Result<(), TrainError> {
         let new = dir.join(UNFINISHED);
         remove(&new)?;
-        fs::create_dir_all(&new).map_err(io(&new))?;
+        fs::create_dir_all(&new).map_err(FileError::writing(&new))?;
         write_safetensors(&new.join(MODEL), &self.model)?;
         write_safetensors(&new.join(OPTIMIZER), &self.optimizer)?;
         if let Some(ema) = &self.ema {
@@ -148,9 +149,9 @@ impl Checkpoint {
         let path = new.join(PROGRESS);
         let text = serde_json::to_string_pretty(&self.progress)
             .map_err(|source| TrainError::Json { path: path.clone(), source })?;
-        fs::write(&path, text).map_err(io(&path))?;
-        sync(&path).and_then(|()| sync(&new)).map_err(io(&path))?;
-        fs::rename(&new, place).and_then(|()| sync(dir)).map_err(io(place))
+        replace_bytes(&path, text)?;
+        sync_folder(&new).map_err(FileError::writing(&new))?;
+        Ok(fs::rename(&new, place).and_then(|()| sync_folder(dir)).map_err(FileError::writing(place))?)
     }
 
     /// Whether there is one under `dir`, readable or not, of a run that has taken a step.
@@ -172,7 +173,7 @@ impl Checkpoint {
             return Ok(None);
         };
         let path = place.join(PROGRESS);
-        let text = fs::read_to_string(&path).map_err(io(&path))?;
+        let text = fs::read_to_string(&path).map_err(FileError::reading(&path))?;
         let progress: Progress = serde_json::from_str(&text).map_err(|source| TrainError::Json { path, source })?;
         // Without its file a run would begin another average.
         let ema = progress.recipe.ema.as_ref().map(|_| read_safetensors(&place.join(EMA)));
@@ -190,10 +191,10 @@ fn steps(dir: &Path) -> Result<Vec<PathBuf>, TrainError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io(dir)(error)),
+        Err(error) => return Err(FileError::reading(dir)(error).into()),
     };
     // A list that breaks off must not hide the newest one.
-    let entries: Vec<fs::DirEntry> = entries.collect::<Result<_, _>>().map_err(io(dir))?;
+    let entries: Vec<fs::DirEntry> = entries.collect::<Result<_, _>>().map_err(FileError::reading(dir))?;
     let is_step = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("step-");
     let mut steps: Vec<PathBuf> = entries.iter().filter(|entry| is_step(entry)).map(fs::DirEntry::path).collect();
     steps.sort();
@@ -209,19 +210,9 @@ fn step_prefix(step: u64) -> String {
     format!("step-{step:09}-")
 }
 
-/// Makes durable what a file says, or which names a folder has.
-fn sync(path: &Path) -> std::io::Result<()> {
-    fs::File::open(path)?.sync_all()
-}
-
 fn remove(dir: &Path) -> Result<(), TrainError> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io(dir)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::writing(dir)(error).into()),
         _ => Ok(()),
     }
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + use<> {
-    let path = path.to_owned();
-    move |source| TrainError::Io { path, source }
 }

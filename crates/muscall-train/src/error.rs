@@ -3,22 +3,19 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// A file or a directory cannot be read or written.
-    #[error("{path}: {source}; check the path, its permissions and the space on the disk")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A file is not the JSON that it should be.
-    #[error("{path}: {source}; mend the JSON there")]
+    #[error("{path}: {source}; correct the JSON there")]
     Json {
-        /// The file.
+        /// The JSON file.
         path: PathBuf,
         /// Where and why.
         source: serde_json::Error,
@@ -41,7 +38,7 @@ pub enum TrainError {
     /// A recipe does not parse.
     #[error("{path}: {source}")]
     RecipeFile {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// Where and why.
         source: Box<toml::de::Error>,
@@ -49,7 +46,7 @@ pub enum TrainError {
     /// A recipe names a model that does not exist.
     #[error("{path}: the preset {found} does not exist; expected {expected}")]
     Preset {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// What it names.
         found: String,
@@ -57,13 +54,15 @@ pub enum TrainError {
         expected: &'static str,
     },
     /// A recipe extends itself, over others or at once.
-    #[error("{path}: the recipe extends itself, or a chain of more than 16; break the chain of `extends`")]
+    #[error(
+        "{path}: the recipe extends itself, directly or through others, or a chain of more than 16; break the chain of `extends`"
+    )]
     ExtendsItself {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
     },
     /// A setting that is not `key=value`.
-    #[error("`{setting}` is not a setting; expected something like model.clip_s=10 or loss.directions=sum")]
+    #[error("`{setting}` is not a setting; write something like model.clip_s=10 or loss.directions=sum")]
     Setting {
         /// What was given.
         setting: String,
@@ -71,7 +70,7 @@ pub enum TrainError {
     /// A recipe cannot be written.
     #[error("the recipe cannot be written as TOML: {source}")]
     RecipeText {
-        /// Why.
+        /// What the TOML writer says.
         source: toml::ser::Error,
     },
     /// A field of a recipe is out of range.
@@ -79,7 +78,7 @@ pub enum TrainError {
     Recipe {
         /// Path of the field, such as `optimizer.beta_1`.
         field: &'static str,
-        /// Its value.
+        /// The value that was given.
         found: String,
         /// What is allowed.
         expected: &'static str,
@@ -87,7 +86,7 @@ pub enum TrainError {
     /// A recipe's file says what cannot be.
     #[error("{path}: {source}")]
     InvalidRecipe {
-        /// The file.
+        /// The recipe's file.
         path: PathBuf,
         /// Which field.
         source: Box<TrainError>,
@@ -103,7 +102,7 @@ pub enum TrainError {
         batch_size: usize,
     },
     /// No track of a manifest can be read.
-    #[error("{path}: none of its {rows} tracks can be read: {reason}; is the folder of the audio there?")]
+    #[error("{path}: none of its {rows} tracks can be read: {reason}; is the audio folder there?")]
     NothingToEvaluate {
         /// The manifest, or the first file.
         path: PathBuf,
@@ -114,15 +113,15 @@ pub enum TrainError {
     },
     /// The directory holds a run already, or a bundle.
     #[error(
-        "{path}: a run has been here already; go on with it (`--resume`, OnExisting::Resume), start it anew (`--replace`, OnExisting::Replace), or choose another directory"
+        "{path}: this directory already holds a run; continue it (`--resume`, OnExisting::Resume), start over (`--replace`, OnExisting::Replace), or choose another directory"
     )]
     RunExists {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
     /// The run to resume had another recipe.
     #[error(
-        "{path}: the run was started with this recipe, not with the one given; resume it with this one, or start anew in another directory"
+        "{path}: the run was started with this recipe, not with the given one; resume it with this recipe, or start over in another directory"
     )]
     OtherRecipe {
         /// The recipe of the run.
@@ -130,23 +129,23 @@ pub enum TrainError {
     },
     /// There was a run, and it has no checkpoint any more.
     #[error(
-        "{path}: there is a model, but no checkpoint that a run could go on from; start from it in another directory (`--init`), or replace it (`--replace`)"
+        "{path}: there is a model, but no checkpoint to continue from; start from the model in another directory (`--init`), or replace it (`--replace`)"
     )]
     NoCheckpoint {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
     /// The run to resume had other training rows.
     #[error(
-        "{path}: the run was started on other training rows; resume it with those, or start anew in another directory"
+        "{path}: the run was started on other training rows; resume it with those, or start over in another directory"
     )]
     OtherData {
-        /// The directory.
+        /// The run's directory.
         path: PathBuf,
     },
-    /// A device does not compute what the CPU computes.
+    /// A device disagrees with the CPU.
     #[error(
-        "{device} does not compute what the CPU computes: {first}; so {count} values in all. See docs/DEVICES.md for what to try, or train without this check"
+        "{device} disagrees with the CPU in {count} values, first {first}; see docs/DEVICES.md for what to try, or train without this check"
     )]
     DeviceDiffers {
         /// What it calls itself.
@@ -158,12 +157,12 @@ pub enum TrainError {
     },
     /// The program has no CPU backend to compare a device with.
     #[error(
-        "the device was not compared with the CPU, since the program was built without it; build it with the feature `flex`"
+        "the device was not compared with the CPU, since this program was built without the CPU; build it with the feature `flex`"
     )]
     NothingToCompareWith,
     /// A device does not compute in the numbers of the recipe.
     #[error(
-        "{device} does not compute in {precision:?}; set `precision` in the recipe to f32, or to the other one of bf16 and f16"
+        "{device} does not support {precision:?}; set `precision` in the recipe to f32, or to the other one of bf16 and f16"
     )]
     Precision {
         /// Of the recipe.
@@ -185,7 +184,7 @@ pub enum TrainError {
     },
     /// Another rank is gone.
     #[error(
-        "rank {rank} of {ranks} is gone, and the others cannot go on without it; the last checkpoint is kept: see what rank {rank} said, and resume on any number of ranks"
+        "rank {rank} of {ranks} is gone, and the others cannot go on without it; the last checkpoint is kept: see what rank {rank} printed, and resume with any number of ranks"
     )]
     RankLost {
         /// The first that is gone.
@@ -195,7 +194,7 @@ pub enum TrainError {
     },
     /// There was nothing to learn from in a whole epoch.
     #[error(
-        "{path}: in a whole epoch no batch has two tracks that can be read: {reason}; is the folder of the audio there? See what `check` says of the manifest"
+        "{path}: in a whole epoch, no batch had two tracks that could be read: {reason}; is the audio folder there? See what `check` says about the manifest"
     )]
     NothingToTrainOn {
         /// The manifest.
@@ -205,24 +204,24 @@ pub enum TrainError {
     },
     /// The cache of decoded audio takes no more files; a run goes on without it.
     #[error(
-        "{path}: {reason}; files that are not in the cache yet are decoded each time: free some space, or set `data.cache` to another folder"
+        "{path}: {reason}; files that are not in the cache yet are decoded every time: free some space, or set `data.cache` to another folder"
     )]
     CacheNotWritten {
         /// The file that could not be written.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         reason: String,
     },
     /// Another rank has failed.
     #[error("rank {rank}: {message}")]
     OnRank {
-        /// Which one.
+        /// The rank that failed.
         rank: usize,
         /// What it said.
         message: String,
     },
     /// Ranks do not do the same.
-    #[error("rank {rank} has another {what} than rank 0; start all with the same program, arguments and data")]
+    #[error("rank {rank} has another {what} than rank 0; start all ranks with the same program, arguments and data")]
     RanksDiffer {
         /// The first that differs.
         rank: usize,
@@ -231,10 +230,10 @@ pub enum TrainError {
     },
     /// There are more ranks than tracks.
     #[error(
-        "{ranks} ranks for batches of {batch_size}; start at most one a track, or raise `batch_size` in the recipe"
+        "{ranks} ranks for batches of {batch_size}; start at most one per track, or raise `batch_size` in the recipe"
     )]
     TooManyRanks {
-        /// How many.
+        /// How many ranks there are.
         ranks: usize,
         /// Of the recipe.
         batch_size: usize,
@@ -244,11 +243,11 @@ pub enum TrainError {
         "{ranks} processes were started together, but this program was compiled without the feature `mpi`; compile it with `--features mpi`, or start one"
     )]
     WithoutMpi {
-        /// How many.
+        /// How many processes were started.
         ranks: usize,
     },
-    /// MPI can be started once a process.
-    #[error("MPI was started in this process before; keep what was started then")]
+    /// MPI can be started once per process.
+    #[error("MPI was already started in this process; keep the handle from the first start")]
     MpiStarted,
 }
 

@@ -84,7 +84,7 @@ impl GradientDict {
 
 /// The Euclidean norm of gradients.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "there is one a step")]
+#[allow(clippy::large_enum_variant, reason = "there is one per step")]
 pub(crate) enum Norm {
     Host(f64),
     /// Its square, `[1]`, which a GPU may still be computing.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::TensorData;
+use muscall_files::FileError;
 use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
 use muscall_model::{Differences, ModelError, weights_file};
 
@@ -30,7 +31,7 @@ impl InitialWeights {
     /// [`TrainError::Model`] with the file that cannot be read.
     pub fn read(bundle: &Path) -> Result<Self, TrainError> {
         let (weights, optimizer) = (weights_file(bundle), bundle.join(OPTIMIZER));
-        let is_there = optimizer.try_exists().map_err(|source| TrainError::Io { path: optimizer.clone(), source })?;
+        let is_there = optimizer.try_exists().map_err(FileError::reading(&optimizer))?;
         let moments = if is_there {
             let mut state = read_safetensors(&optimizer).map_err(ModelError::in_bundle)?;
             let steps = state.remove(STEPS).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());

@@ -149,7 +149,7 @@ impl AdamW {
 
 /// What gradients are multiplied with, so that their norm stays below a limit.
 #[derive(Debug, Clone)]
-#[allow(clippy::large_enum_variant, reason = "there is one a step")]
+#[allow(clippy::large_enum_variant, reason = "there is one per step")]
 enum Clip {
     Host(f32),
     /// `[1]`.

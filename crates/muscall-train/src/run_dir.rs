@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use muscall_files::{FileError, write};
 use muscall_model::weights_file;
 
 use crate::TrainError;
@@ -64,7 +65,7 @@ pub(crate) fn claim(dir: &Path, on_existing: OnExisting, first: &Checkpoint) -> 
         refuse(dir)?;
     }
     let checkpoints = dir.join(CHECKPOINTS);
-    fs::create_dir_all(&checkpoints).map_err(io(&checkpoints))?;
+    fs::create_dir_all(&checkpoints).map_err(FileError::writing(&checkpoints))?;
     let replaces = on_existing == OnExisting::Replace || Checkpoint::begins(&checkpoints)?;
     first.begin(&checkpoints)?;
     if replaces {
@@ -72,7 +73,7 @@ pub(crate) fn claim(dir: &Path, on_existing: OnExisting, first: &Checkpoint) -> 
     }
     LOGS.iter().try_for_each(|name| remove(&dir.join(name), |path| fs::remove_file(path)))?;
     let path = dir.join(RECIPE);
-    fs::write(&path, text).map_err(io(&path))?;
+    write(&path, text)?;
     first.settle(&checkpoints)
 }
 
@@ -100,25 +101,20 @@ fn bytes(path: &Path) -> Result<Option<u64>, TrainError> {
     match fs::metadata(path) {
         Ok(metadata) => Ok(Some(metadata.len())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io(path)(error)),
+        Err(error) => Err(FileError::reading(path)(error).into()),
     }
 }
 
 fn remove(path: &Path, how: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), TrainError> {
     match how(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io(path)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FileError::writing(path)(error).into()),
         _ => Ok(()),
     }
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + use<> {
-    let path = path.to_owned();
-    move |source| TrainError::Io { path, source }
 }
 
 /// Writes down which batch gave a loss that is not a number.
 pub(crate) fn write_not_finite(dir: &Path, step: u64, loss: f64, ids: &[String]) -> Result<(), TrainError> {
     let path = dir.join("not_finite.json");
     let text = serde_json::json!({ "step": step, "loss": loss.to_string(), "ids": ids }).to_string();
-    fs::write(&path, text + "\n").map_err(io(&path))
+    Ok(write(&path, text + "\n")?)
 }

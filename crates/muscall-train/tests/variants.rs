@@ -5,6 +5,7 @@
 mod small_sentence_model;
 mod wav;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,7 +19,10 @@ use muscall_model::{Muscall, MuscallConfig, Temperature};
 use muscall_train::loss::{ContrastiveLoss, Loss, Weighting};
 use muscall_train::recipe::{EmaRecipe, SslRecipe};
 use muscall_train::schedule::Schedule;
-use muscall_train::{Event, InitialWeights, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError};
+use muscall_train::step::CaptionSource;
+use muscall_train::{
+    Captions, Event, InitialWeights, Learner, Manifest, OnExisting, Outcome, Recipe, Split, TrainError,
+};
 use small_sentence_model::{small_config, write_small_sentence_model};
 use tempfile::TempDir;
 use wav::write_wav;
@@ -139,6 +143,29 @@ fn everything_at_once_resumes_bit_for_bit() {
     assert_eq!(Muscall::load(whole.join("ema"), &Device::flex()).unwrap().fingerprint(), ema.fingerprint());
     let scores = fs::read_to_string(whole.join("validation_ema.csv")).unwrap();
     assert_eq!(scores.lines().count(), 5);
+}
+
+#[test]
+fn captions_for_a_check_are_the_same_and_leave_nothing_beside_the_manifest() {
+    let (dir, train, _) = data();
+    write_small_sentence_model(&dir.path().join("sentence"));
+    let model = dir.path().join("sentence").display().to_string();
+    let weighting = Some(Weighting { model, ..Weighting::default() });
+    let loss = Loss::from(ContrastiveLoss { weighting, ..ContrastiveLoss::default() });
+    let recipe = Recipe { loss, ..recipe() };
+    let names = || {
+        let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.collect::<BTreeSet<_>>()
+    };
+    let before = names();
+    let unkept = Captions::without_file(&recipe, &[&train], &Device::flex()).unwrap();
+    let texts: Vec<&str> = train.rows.iter().map(|row| row.captions[0].as_str()).collect();
+    let similarity = unkept.similarity(&texts).unwrap();
+    assert_eq!(names(), before);
+    let (kept, unsaved) = Captions::prepare(&recipe, &[&train], &Device::flex(), |_, _| {}).unwrap();
+    assert!(unsaved.is_none() && names().len() == before.len() + 1);
+    let apart = similarity.iter().zip(kept.similarity(&texts).unwrap()).map(|(a, b)| (a - b).abs());
+    assert!(apart.fold(0.0, f32::max) < 1e-5);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn require_probability(probability: f64, section: &'static str) -> Result<(), Au
     require(valid, section, "probability", probability, "0 to 1")
 }
 
-/// A Fourier transform, planned once a thread and length.
+/// A Fourier transform, planned once per thread and length.
 fn fourier(length: usize, direction: FftDirection) -> Arc<dyn Fft<f32>> {
     thread_local! {
         static PLANNER: RefCell<FftPlanner<f32>> = RefCell::new(FftPlanner::new());

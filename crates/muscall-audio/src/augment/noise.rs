@@ -83,7 +83,7 @@ impl ColouredNoise {
 pub struct ColouredNoiseParams {
     /// Signal-to-noise ratio, dB.
     pub snr_db: f32,
-    /// Spectral decay of the amplitude: 0 is white noise, 1 falls by about 6 dB, 2 by about 12 dB an octave, but for the
+    /// Spectral decay of the amplitude: 0 is white noise, 1 falls by about 6 dB, 2 by about 12 dB per octave, but for the
     /// lowest hundreds of hertz, where it is flatter.
     pub decay: f32,
     /// Seed of the white noise.

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
@@ -23,9 +24,7 @@ use crate::{AudioError, guarded};
 /// take the rest of it for lost, and what was read for all.
 pub(super) fn of_the_file<T>(path: &Path, result: Result<T, Error>) -> Result<Result<T, Error>, AudioError> {
     match result {
-        Err(Error::IoError(source)) if source.raw_os_error().is_some() => {
-            Err(AudioError::Io { path: path.to_owned(), source })
-        }
+        Err(Error::IoError(source)) if source.raw_os_error().is_some() => Err(FileError::reading(path)(source).into()),
         result => Ok(result),
     }
 }

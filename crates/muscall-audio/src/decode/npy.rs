@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use super::decoded::{AudioInfo, Decoded, check_format};
 use super::options::{DecodeOptions, Span};
 use crate::{AudioError, Waveform};
@@ -59,8 +61,8 @@ pub(super) fn probe(path: &Path, mut file: File, options: &DecodeOptions) -> Res
 }
 
 pub(super) fn decode(path: &Path, mut file: File, options: &DecodeOptions) -> Result<Decoded, AudioError> {
-    let info = probe(path, file.try_clone().map_err(io(path))?, options)?;
-    file.rewind().map_err(io(path))?;
+    let info = probe(path, file.try_clone().map_err(FileError::reading(path))?, options)?;
+    file.rewind().map_err(FileError::reading(path))?;
     let header = read_header(path, &mut file)?;
     let whole = Span { start: 0, frames: header.frames };
     let span = options.span.unwrap_or(whole);
@@ -75,9 +77,9 @@ pub(super) fn decode(path: &Path, mut file: File, options: &DecodeOptions) -> Re
     let (runs, stride) = if header.fortran { (1, header.channels) } else { (header.channels, 1) };
     for run in 0..runs {
         let first = header.data + (run * header.frames + start * stride) * header.kind.bytes();
-        file.seek(SeekFrom::Start(first)).map_err(io(path))?;
+        file.seek(SeekFrom::Start(first)).map_err(FileError::reading(path))?;
         let mut bytes = vec![0; (frames * stride * header.kind.bytes()) as usize];
-        file.read_exact(&mut bytes).map_err(io(path))?;
+        file.read_exact(&mut bytes).map_err(FileError::reading(path))?;
         let values = bytes.chunks_exact(header.kind.bytes() as usize);
         for (i, value) in values.enumerate() {
             mono[i / stride as usize] += number(value, &header) * scale;
@@ -103,7 +105,7 @@ fn number(value: &[u8], header: &Header) -> f64 {
 
 fn read_header(path: &Path, file: &mut File) -> Result<Header, AudioError> {
     let wrong = |what: &str| AudioError::Npy { path: path.to_owned(), what: what.to_owned() };
-    let file_bytes = file.metadata().map_err(io(path))?.len();
+    let file_bytes = file.metadata().map_err(FileError::reading(path))?.len();
     let mut start = [0; 8];
     file.read_exact(&mut start).map_err(|_| wrong("the header is cut off"))?;
     let wide = match start[6] {
@@ -158,7 +160,7 @@ fn read_header(path: &Path, file: &mut File) -> Result<Header, AudioError> {
     if frames == 0 {
         return Err(AudioError::NoAudio { path: path.to_owned(), codec: kind.name().to_owned() });
     }
-    let data = file.stream_position().map_err(io(path))?;
+    let data = file.stream_position().map_err(FileError::reading(path))?;
     let needed = frames.checked_mul(channels * kind.bytes()).and_then(|bytes| bytes.checked_add(data));
     if needed.is_none_or(|needed| needed > file_bytes) {
         return Err(wrong(&format!("shape {shape} needs more bytes than the {file_bytes} of the file")));
@@ -180,9 +182,4 @@ fn value_of(header: &str, key: &str) -> Option<String> {
         _ => value.find([',', '}'])?,
     };
     Some(value[..end].trim().to_owned())
-}
-
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> AudioError + use<> {
-    let path = path.to_owned();
-    move |source| AudioError::Io { path, source }
 }

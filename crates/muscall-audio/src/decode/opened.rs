@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use super::npy;
 use crate::AudioError;
 
@@ -16,7 +18,7 @@ pub(super) struct Opened<'a> {
 
 /// Opens a regular file; opening a pipe could wait for ever.
 pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
-    let io = |source| AudioError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let metadata = fs::metadata(path).map_err(io)?;
     let kind = metadata.file_type();
     if !kind.is_file() {
@@ -30,7 +32,7 @@ pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
 }
 
 pub(super) fn is_npy(opened: &Opened<'_>) -> Result<bool, AudioError> {
-    let io = |source| AudioError::Io { path: opened.path.to_owned(), source };
+    let io = FileError::reading(opened.path);
     let mut magic = Vec::with_capacity(npy::MAGIC.len());
     let mut file = opened.file.try_clone().map_err(io)?;
     file.by_ref().take(npy::MAGIC.len() as u64).read_to_end(&mut magic).map_err(io)?;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use muscall_files::FileError;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error;
@@ -301,7 +302,7 @@ impl Packets {
         let end = last.zip(length).and_then(|(last, length)| u64::try_from(last + i64::from(length)).ok());
         if self.seek(0)?.is_none() {
             let source = io::Error::other("its start cannot be found again");
-            return Err(AudioError::Io { path: self.demuxer.path().to_owned(), source });
+            return Err(FileError::reading(self.demuxer.path())(source).into());
         }
         Ok(end == Some(declared))
     }

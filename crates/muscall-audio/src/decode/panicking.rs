@@ -270,7 +270,7 @@ fn a_disk_that_fails_in_the_middle_makes_no_short_file() {
         fs::write(&path, format!("PANIC {place}\n")).unwrap();
         for options in [DecodeOptions::default(), DecodeOptions::default().with_span(20_000, 10_000)] {
             let error = decode_with(&path, &options, readers).unwrap_err();
-            let is_named = matches!(&error, AudioError::Io { path: named, source } if *named == path && source.raw_os_error() == Some(EIO));
+            let is_named = matches!(&error, AudioError::Io(failed) if failed.path == path && failed.source.raw_os_error() == Some(EIO));
             assert!(is_named, "{place}: {error}");
         }
     }

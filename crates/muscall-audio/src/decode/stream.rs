@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use muscall_files::FileError;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS,
 };
@@ -82,7 +83,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn open(opened: Opened<'_>, readers: Readers) -> Result<Self, AudioError> {
         let path = opened.path;
-        let io = |source| AudioError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
         let file = opened.file.try_clone().map_err(io)?;
         let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;

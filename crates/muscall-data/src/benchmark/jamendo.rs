@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
+
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::DataError;
 use crate::manifest::Split;
@@ -70,5 +72,5 @@ fn find_list(root: &Path, suffix: &str) -> Result<PathBuf, DataError> {
         }
     }
     let source = std::io::Error::new(std::io::ErrorKind::NotFound, format!("no autotagging*{suffix} in it"));
-    Err(DataError::Io { path: folders[1].clone(), source })
+    Err(FileError::reading(&folders[1])(source).into())
 }

@@ -13,7 +13,7 @@ use crate::read_text::read_text;
 const RENDERED: &str = "rendered";
 const EXTENSIONS: [&str; 4] = ["wav", "flac", "mp3", "ogg"];
 
-/// `captions.json` with a JSON object a line, and `rendered/<location>.wav` for each MIDI file (the
+/// `captions.json` with one JSON object per line, and `rendered/<location>.wav` for each MIDI file (the
 /// example `render_midi` makes them). Rows with `test_set` are the test split, the others the
 /// training split; without that key every split is all of it. The first genre is the label.
 ///

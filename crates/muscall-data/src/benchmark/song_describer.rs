@@ -1,4 +1,4 @@
-//! Song Describer: several captions a track.
+//! Song Describer: several captions per track.
 
 use std::path::Path;
 

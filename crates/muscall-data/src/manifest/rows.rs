@@ -1,9 +1,10 @@
-//! Rows in JSON, one a line or in a list.
+//! Rows in JSON, one per line or in a list.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use muscall_files::FileError;
 use serde_json::{Map, Value};
 
 use super::times::Times;
@@ -28,7 +29,7 @@ pub(super) struct RawRow {
 }
 
 pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, DataError> {
-    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;

@@ -44,7 +44,7 @@ impl Times {
     /// From the cells of a row, as text; `None` for a cell that is not there or empty.
     ///
     /// # Errors
-    /// [`DataError::WrongType`] for what is no time in seconds, [`DataError::Times`] for a part that ends before it
+    /// [`DataError::WrongType`] for what is not a time in seconds, [`DataError::Times`] for a part that ends before it
     /// starts.
     pub(super) fn read(path: &Path, row: usize, cell: impl Fn(&str) -> Option<String>) -> Result<Self, DataError> {
         let wrong = |key: &str, found: String, expected| DataError::WrongType {
@@ -55,7 +55,8 @@ impl Times {
             expected,
         };
         if let Some((key, found)) = UNCLEAR.iter().find_map(|key| Some((*key, cell(key)?))) {
-            let expected = "the times of a part in seconds, as `start_s` and `end_s`: rename and convert the columns";
+            let expected =
+                "the times of a part in seconds, as `start_s` and `end_s`: rename the columns and convert them";
             return Err(wrong(key, found, expected));
         }
         let first = |keys: &[&'static str]| keys.iter().find_map(|key| Some((*key, cell(key)?)));

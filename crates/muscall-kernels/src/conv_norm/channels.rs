@@ -3,12 +3,12 @@
 /// What a loop over channels goes over at least: where a pixel has fewer values, some pixels together.
 const STRETCH: usize = 64;
 
-/// A value a channel, again and again for some pixels.
+/// One value per channel, again and again for some pixels.
 pub(super) fn stretched(channels: &[f32]) -> Vec<f32> {
     channels.repeat(STRETCH.div_ceil(channels.len().max(1)))
 }
 
-/// One sum a channel, of those of some pixels.
+/// One sum per channel, over some pixels.
 pub(super) fn folded(sums: &[f32], channels: usize) -> Vec<f32> {
     let (first, others) = sums.split_at(channels);
     let mut folded = first.to_vec();

@@ -52,7 +52,7 @@ impl ConvNorm<'_> {
             );
         });
         // SAFETY: the chunks above cover as many places as `convolved` has values, and each was written: `check`
-        // has seen a value a channel, so that means, scale and offset are all as long as a stretch.
+        // has seen one value per channel, so that means, scale and offset are all as long as a stretch.
         unsafe { out.set_len(len) };
         out
     }

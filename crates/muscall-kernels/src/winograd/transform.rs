@@ -12,7 +12,7 @@ fn of_kernel([a, b, c]: [f32; 3]) -> [f32; 4] {
     [a, 0.5 * (a + b + c), 0.5 * (a - b + c), c]
 }
 
-/// `G g Gᵀ`, a value a place.
+/// `G g Gᵀ`, one value per place.
 pub(super) fn of_kernel2(g: [f32; 9]) -> [f32; PLACES] {
     let mut columns = [[0.0; 4]; 3];
     for (x, column) in columns.iter_mut().enumerate() {
@@ -76,7 +76,7 @@ fn of_outputs<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; 4] {
     [a, simd.add_f32s(a, b), simd.sub_f32s(a, b), simd.neg_f32s(b)]
 }
 
-/// `A g Aᵀ`, a value a place.
+/// `A g Aᵀ`, one value per place.
 #[inline(always)]
 pub(crate) fn of_outputs2<S: Simd>(simd: S, g: [[S::f32s; 2]; 2]) -> [S::f32s; PLACES] {
     let (left, right) = (of_outputs(simd, [g[0][0], g[1][0]]), of_outputs(simd, [g[0][1], g[1][1]]));

@@ -61,7 +61,7 @@ impl AttentionPool {
         let x = x + positions.unsqueeze::<3>();
         let positions = height * width + 1;
 
-        // Only the mean asks, so there is one query a clip.
+        // Only the mean asks, so there is one query per clip.
         let mean = x.clone().narrow(1, 0, 1).reshape([batch, channels]);
         let all = x.reshape([batch * positions, channels]);
         let split = |x: Tensor<2>, length| {

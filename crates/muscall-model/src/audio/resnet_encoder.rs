@@ -73,10 +73,10 @@ impl ResNetConfig {
 impl TowerConfig for ResNetConfig {
     fn validate(&self) -> Result<(), ModelError> {
         let even = self.width >= 2 && self.width.is_multiple_of(2);
-        ModelError::check(even, "audio.width", self.width, "an even number from 2 on")?;
+        ModelError::check(even, "audio.width", self.width, "an even number, at least 2")?;
         ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
         let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(AttentionPool::HEADS);
-        ModelError::check(heads, "audio.width", self.width, "such that 32·width divides by 8")
+        ModelError::check(heads, "audio.width", self.width, "such that 32·width is divisible by 8")
     }
 
     fn output_dim(&self) -> usize {

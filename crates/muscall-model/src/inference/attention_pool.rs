@@ -7,7 +7,7 @@ use crate::audio::{AttentionPool, ResNet};
 
 /// See [`AttentionPool`].
 ///
-/// There is one query a clip, so that keys and values need not be computed for each position: with
+/// There is one query per clip, so that keys and values need not be computed for each position: with
 /// q·(W x) = (Wᵀ q)·x a head's query becomes a direction in the space of the positions, and the value
 /// of a mean is the mean of the values. The keys' bias adds the same to all scores, which softmax
 /// does not see.

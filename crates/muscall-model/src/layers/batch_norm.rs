@@ -103,7 +103,7 @@ impl BatchNorm {
         normed.output
     }
 
-    /// Moves the running statistics towards those of a batch of `count` values a channel.
+    /// Moves the running statistics towards those of a batch of `count` values per channel.
     pub(crate) fn advance(&self, mean: Tensor<1>, variance: Tensor<1>, count: f64) {
         advance(&self.running_mean, mean);
         advance(&self.running_var, variance * (count / (count - 1.0).max(1.0)));

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use ahash::AHashMap;
 use burn::tensor::Device;
 use flate2::read::GzDecoder;
+use muscall_files::replace;
 use muscall_vectors::Fingerprint;
 use serde::Deserialize;
 use tokenizers::models::ModelWrapper;
@@ -23,7 +24,6 @@ use xxhash_rust::xxh3::Xxh3;
 use super::batch::TextBatch;
 use super::frontend::TextProcessor;
 use crate::ModelError;
-use crate::replace::replace;
 
 pub use super::tokenizer_error::TokenizerError;
 

@@ -9,15 +9,15 @@ pub enum TokenizerError {
     /// A file is not a tokenizer.
     #[error("{path}: {source}; expected the tokenizer.json of a bundle")]
     File {
-        /// The file.
+        /// The tokenizer's JSON file.
         path: PathBuf,
-        /// Why.
+        /// What the tokenizer library says.
         source: tokenizers::Error,
     },
     /// A file is a tokenizer with another vocabulary.
     #[error("{path}: a vocabulary of {found} tokens, or other special tokens; expected CLIP's {expected}")]
     Vocabulary {
-        /// The file.
+        /// The tokenizer's JSON file.
         path: PathBuf,
         /// Tokens in the file.
         found: usize,
@@ -27,7 +27,7 @@ pub enum TokenizerError {
     /// The vocabulary within this library is damaged.
     #[error("the built-in vocabulary cannot be read: {source}")]
     BuiltIn {
-        /// Why.
+        /// What the tokenizer library says.
         source: tokenizers::Error,
     },
 }

@@ -28,7 +28,7 @@ pub struct TransformerConfig {
     pub width: usize,
     /// Layers.
     pub depth: usize,
-    /// Attention heads a layer.
+    /// Attention heads per layer.
     pub heads: usize,
     /// Probability of dropping an attention weight or an activation of the MLP in training.
     pub dropout: f64,

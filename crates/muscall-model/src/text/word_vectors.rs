@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use muscall_files::{FileError, replace};
 use muscall_vectors::Fingerprint;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +15,6 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::batch::TextBatch;
 use super::frontend::TextProcessor;
 use crate::ModelError;
-use crate::replace::replace;
 
 /// In a bundle.
 pub(super) const WORD_VECTORS: &str = "word_vectors.bin";
@@ -47,7 +47,7 @@ impl WordVectors {
     /// # Errors
     /// [`ModelError::WordVectors`] with the place in the file, or [`ModelError::Io`].
     pub fn read(path: &Path, vocabulary: &HashSet<String>, keep: usize) -> Result<Self, ModelError> {
-        let io = |source| ModelError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let mut reader = Reader {
             path: path.to_owned(),
             file: BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?),
@@ -85,7 +85,9 @@ impl WordVectors {
             }
         }
         if kept.rows.is_empty() {
-            return Err(reader.error("none of the captions' words", "word vectors of the captions' language"));
+            return Err(
+                reader.error("none of the words of the captions", "word vectors in the language of the captions")
+            );
         }
         Ok(Self::new(dim, kept.rows))
     }
@@ -180,7 +182,7 @@ impl WordVectors {
             }
             file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()
         };
-        write().map_err(|source| ModelError::Io { path: path.to_owned(), source })
+        Ok(write().map_err(FileError::writing(path))?)
     }
 }
 
@@ -223,7 +225,7 @@ impl Reader {
     }
 
     fn io(&self, source: std::io::Error) -> ModelError {
-        ModelError::Io { path: self.path.clone(), source }
+        FileError::reading(&self.path)(source).into()
     }
 
     /// One line without its end, of at most some hundred kilobytes.
@@ -243,7 +245,7 @@ impl Reader {
 
     /// Behind a header: text has as many numbers in a line as there are dimensions.
     fn is_binary(&mut self, dim: usize) -> Result<bool, ModelError> {
-        let start = self.file.fill_buf().map_err(|source| ModelError::Io { path: self.path.clone(), source })?;
+        let start = self.file.fill_buf().map_err(FileError::reading(&self.path))?;
         let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let text = match std::str::from_utf8(line) {
             Ok(text) => text,
@@ -257,8 +259,7 @@ impl Reader {
         loop {
             let line = self.line()?;
             if line.is_empty() {
-                if self.file.fill_buf().map_err(|source| ModelError::Io { path: self.path.clone(), source })?.is_empty()
-                {
+                if self.file.fill_buf().map_err(FileError::reading(&self.path))?.is_empty() {
                     return Ok(());
                 }
                 continue;
@@ -278,7 +279,7 @@ impl Reader {
         let numbers: Option<Vec<f32>> =
             fields.map(|field| field.parse().ok().filter(|x: &f32| x.is_finite())).collect();
         let Some(numbers) = numbers else {
-            return Err(self.error("something that is not a number", "finite numbers behind the word"));
+            return Err(self.error("something that is not a number", "finite numbers after the word"));
         };
         if numbers.len() != dim {
             let found = format!("{} numbers", numbers.len());
@@ -300,14 +301,14 @@ impl Reader {
                 return Err(self.error(&found, "the whole file: it is cut off, or not word2vec"));
             }
             let end = self.file.read_exact(&mut bytes);
-            end.map_err(|_| self.error("the file's end within a vector", "the whole file: it is cut off"))?;
+            end.map_err(|_| self.error("the end of the file within a vector", "the whole file: it is cut off"))?;
             let word = String::from_utf8_lossy(&word).trim_start_matches('\n').to_owned();
             if !kept.wants(&word, row) {
                 continue;
             }
             let numbers: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
             if numbers.iter().any(|x| !x.is_finite()) {
-                return Err(self.error("a number that is not finite", "finite numbers behind the word"));
+                return Err(self.error("a number that is not finite", "finite numbers after the word"));
             }
             kept.rows.insert(word, numbers);
         }

@@ -65,7 +65,7 @@ impl AudioEncoderConfig {
     pub fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
         self.validate()?;
         let long = frames >= self.0.min_frames();
-        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "about a second at least")?;
+        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "at least about a second")?;
         self.0.init(n_mels, frames, device)
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use muscall_audio::LogMelExtractor;
+use muscall_files::FileError;
 
 use super::pytorch::{PytorchError, TorchFile, Value};
 use super::released::is_unused;
@@ -59,7 +60,7 @@ pub fn import_released(path: &Path, config: &MuscallConfig, device: &Device) -> 
 
 fn is_zip(path: &Path) -> Result<bool, ModelError> {
     let mut start = [0; 4];
-    let io = |source| ModelError::from(PytorchError::Io { path: path.to_owned(), source });
+    let io = FileError::reading(path);
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     if length < 4 {
@@ -105,9 +106,11 @@ impl Checkpoint {
         let is_parallel = entries.iter().all(|(name, _)| name.as_str().is_some_and(|name| name.starts_with("module.")));
         for (name, value) in entries {
             let (Some(name), Some(tensor)) = (name.as_str(), value.as_tensor()) else {
-                return Err(
-                    content("an entry of the state_dict that is no tensor", "a dictionary of tensors by name").into()
-                );
+                return Err(content(
+                    "an entry of the state_dict that is not a tensor",
+                    "a dictionary of tensors by name",
+                )
+                .into());
             };
             let name = if is_parallel { &name["module.".len()..] } else { name };
             // Counters of batches have no place in a model.
@@ -136,7 +139,7 @@ impl OptimizerState {
         let content = |found: String| PytorchError::Content {
             path: path.to_owned(),
             found,
-            expected: "the state of AdamW: `step`, `exp_avg` and `exp_avg_sq` a parameter",
+            expected: "the state of AdamW: `step`, `exp_avg` and `exp_avg_sq` per parameter",
         };
         let state = saved.get("state").and_then(Value::entries).unwrap_or_default();
         let mut moments = BTreeMap::new();

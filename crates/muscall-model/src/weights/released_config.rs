@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use muscall_audio::LogMelConfig;
+use muscall_files::FileError;
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
@@ -60,7 +61,7 @@ struct Text {
 /// [`ModelError::ReleasedConfig`] for what does not parse or is another model, [`ModelError::Io`],
 /// or what [`MuscallConfig::validate`] finds.
 pub fn read_released_config(path: &Path) -> Result<MuscallConfig, ModelError> {
-    let bytes = fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(FileError::reading(path))?;
     let wrong = |reason: String| ModelError::ReleasedConfig { path: path.to_owned(), reason };
     let text = String::from_utf8(bytes).map_err(|error| wrong(format!("{error}; save it as UTF-8")))?;
     // JSON is YAML.
@@ -90,7 +91,7 @@ pub fn read_released_config(path: &Path) -> Result<MuscallConfig, ModelError> {
     let frozen_layers = match &text.frozen_layers {
         None | Some(Value::Null) => 0,
         Some(Value::Sequence(layers)) => layers.len(),
-        Some(value) => value.as_u64().ok_or_else(|| wrong("`text.frozen_layers` is no number".to_owned()))? as usize,
+        Some(value) => value.as_u64().ok_or_else(|| wrong("`text.frozen_layers` is not a number".to_owned()))? as usize,
     };
     let encoder = TransformerConfig {
         width: text.hidden_size,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::{DType, TensorData};
+use muscall_files::FileError;
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -17,7 +18,7 @@ use crate::{Differences, ModelError};
 /// # Errors
 /// [`ModelError::Io`] or [`ModelError::Weights`], with the file's name.
 pub fn read_safetensors(path: &Path) -> Result<StateDict, ModelError> {
-    let bytes = fs::read(path).map_err(|source| ModelError::Io { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(FileError::reading(path))?;
     let weights = |source| ModelError::Weights { path: path.to_owned(), source };
     let file = SafeTensors::deserialize(&bytes).map_err(weights)?;
     let mut state = StateDict::new();
@@ -60,9 +61,9 @@ pub fn write_safetensors(path: &Path, state: &StateDict) -> Result<(), ModelErro
         .collect();
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::serialize_to_file(views.map_err(weights)?, Some(metadata), path).map_err(|error| match error {
-        SafeTensorError::IoError(source) => ModelError::Io { path: path.to_owned(), source },
+        SafeTensorError::IoError(source) => FileError::writing(path)(source).into(),
         source => weights(source),
     })?;
     let write = || fs::OpenOptions::new().write(true).open(path)?.sync_all();
-    write().map_err(|source| ModelError::Io { path: path.to_owned(), source })
+    Ok(write().map_err(FileError::writing(path))?)
 }

@@ -1,11 +1,12 @@
 //! Blocks at the end of the file, and commits that make them count.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use muscall_files::{FileError, replace};
 use muscall_kernels::{Quantised, quantise_row};
 use muscall_vectors::mean_direction;
 use xxhash_rust::xxh3::xxh3_64;
@@ -57,27 +58,22 @@ impl Appender {
         Self { file, path, header, committed: commit, next: commit, pending, failed: false }
     }
 
-    /// An empty file, which appears as a whole. Its commits go on from an even number.
+    /// An empty index, which appears as a whole. Its commits go on from an even number.
     pub(super) fn create(path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, RetrievalError> {
+        Ok(replace(path, |new| Self::begin(new, path, config, sequence))?)
+    }
+
+    /// An empty index in a file in progress, which errors call by the name that it will have.
+    pub(super) fn begin(new: &Path, path: &Path, config: &IndexConfig, sequence: u64) -> Result<Self, FileError> {
         let header = Header { version: Version::Three, file: unique_number(), config: config.clone() };
         let sequence = sequence.next_multiple_of(2);
         let empty = |sequence| Commit { sequence, length: HEADER_BYTES as u64, last_block: 0, tracks: 0, segments: 0 };
         let mut bytes = header.encode();
         bytes.extend(empty(sequence).encode());
         bytes.extend(empty(sequence + 1).encode());
-        let temporary = beside(path, &format!(".new-{:016x}", header.file));
-        let make = || {
-            let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&temporary, path)?;
-            sync_folder(path)?;
-            Ok(file)
-        };
-        let file = make().map_err(|source| {
-            let _ = fs::remove_file(&temporary);
-            RetrievalError::Io { path: path.to_owned(), source }
-        })?;
+        let io = FileError::writing(path);
+        let mut file = OpenOptions::new().read(true).write(true).open(new).map_err(io)?;
+        file.write_all(&bytes).map_err(io)?;
         Ok(Self::new(file, path, header, empty(sequence + 1)))
     }
 
@@ -148,13 +144,13 @@ impl Appender {
         let bytes = self.pending.block(header, self.header.config.dim).ok_or_else(|| RetrievalError::Setting {
             setting: "index",
             found: format!("{} segments in a block", self.pending.owners.len()),
-            expected: "commits that fit the memory",
+            expected: "commits that fit into memory",
         })?;
         let write = |file: &mut File| {
             file.seek(SeekFrom::Start(self.next.length))?;
             file.write_all(&bytes)
         };
-        write(&mut self.file).map_err(|source| RetrievalError::Io { path: self.path.clone(), source })?;
+        write(&mut self.file).map_err(FileError::writing(&self.path))?;
         self.next.last_block = self.next.length;
         self.next.length += bytes.len() as u64;
         self.next.tracks += u64::from(header.tracks);
@@ -182,7 +178,7 @@ impl Appender {
             // A system that could not write its pages may forget them: the next attempt would succeed, and
             // point to blocks that are not on the disk.
             self.failed = true;
-            return Err(RetrievalError::Io { path: self.path.clone(), source });
+            return Err(FileError::writing(&self.path)(source).into());
         }
         (self.committed, self.next) = (next, next);
         Ok(())
@@ -258,17 +254,6 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
-}
-
-/// Makes a rename durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    }
-    #[cfg(not(unix))]
-    Ok(())
 }
 
 #[cfg(test)]

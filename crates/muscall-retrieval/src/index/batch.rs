@@ -58,7 +58,7 @@ impl Index {
             let settle = |best: &mut Best<'_>, query: usize| -> Result<(), RetrievalError> {
                 best.settle(|Item { block, row }| {
                     let row = vectors(block as usize, row as usize..row as usize + 1)?;
-                    Ok(dot(queries.row(query), row))
+                    Ok::<_, RetrievalError>(dot(queries.row(query), row))
                 })
             };
             while let Some((number, range)) = units.get(next.fetch_add(1, Memory::Relaxed)) {

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
+
 use crate::RetrievalError;
 use crate::index::append::beside;
 
@@ -17,37 +19,33 @@ pub(super) fn real_path(path: &Path) -> Result<PathBuf, RetrievalError> {
     for link in 0..LINKS {
         match fs::canonicalize(&at) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            found => return found.map_err(|source| io(&at, source)),
+            found => return found.map_err(|source| FileError::reading(&at)(source).into()),
         }
         let folder = at.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if let Ok(target) = fs::read_link(&at) {
             at = folder.join(target);
             continue;
         }
-        let name = at.file_name().ok_or_else(|| io(&at, ErrorKind::InvalidInput.into()))?;
+        let name = at.file_name().ok_or_else(|| FileError::writing(&at)(ErrorKind::InvalidInput.into()))?;
         if link == 0 {
-            fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+            fs::create_dir_all(folder).map_err(FileError::writing(folder))?;
         }
-        return Ok(fs::canonicalize(folder).map_err(|source| io(folder, source))?.join(name));
+        return Ok(fs::canonicalize(folder).map_err(FileError::writing(folder))?.join(name));
     }
-    Err(io(path, ErrorKind::NotFound.into()))
+    Err(FileError::writing(path)(ErrorKind::NotFound.into()).into())
 }
 
 /// The right to write to a file, of its real path, until it is dropped. Waits for nobody.
 pub(super) fn lock(path: &Path) -> Result<File, RetrievalError> {
     let name = beside(path, ".lock");
     if path.is_dir() {
-        return Err(io(path, ErrorKind::IsADirectory.into()));
+        return Err(FileError::writing(path)(ErrorKind::IsADirectory.into()).into());
     }
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
-    let file = file.map_err(|source| io(&name, source))?;
+    let file = file.map_err(FileError::writing(&name))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(RetrievalError::Locked { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io(&name, source)),
+        Err(TryLockError::Error(source)) => Err(FileError::writing(&name)(source).into()),
     }
-}
-
-pub(super) fn io(path: &Path, source: std::io::Error) -> RetrievalError {
-    RetrievalError::Io { path: path.to_owned(), source }
 }

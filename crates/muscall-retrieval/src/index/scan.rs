@@ -101,7 +101,7 @@ impl Index {
         let exact = |item: Item| -> Result<f32, RetrievalError> {
             let (block, row) = (&self.blocks[item.block as usize], item.row as usize);
             let row = block.vectors(&self.map, rows, row..row + 1, dim).map_err(|what| self.corrupt(what))?;
-            Ok(dot(query, row))
+            Ok::<_, RetrievalError>(dot(query, row))
         };
         let units = self.units(|block| if block < first { 0 } else { self.blocks[block].count(rows) });
         let work = |next: &AtomicUsize| {

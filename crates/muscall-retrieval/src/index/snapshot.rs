@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use muscall_files::FileError;
 use muscall_kernels::MappedFile;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -41,14 +42,14 @@ impl Index {
     /// # Errors
     /// [`RetrievalError::Io`] or [`RetrievalError::Corrupt`].
     pub fn open(path: &Path) -> Result<Self, RetrievalError> {
-        let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
         let mut file = File::open(path).map_err(io)?;
         let (header, commit) = read_header(&mut file, path)?;
         let length = usize::try_from(commit.length).map_err(|_| corrupt("it is too large for this machine"))?;
         let map = MappedFile::open(&file, length).map_err(|source| match source.kind() {
             std::io::ErrorKind::UnexpectedEof => corrupt("it is shorter than its last commit: its end was cut off"),
-            _ => io(source),
+            _ => io(source).into(),
         })?;
         let blocks = read_blocks(&map, &commit, &header).map_err(corrupt)?;
         let removed = vec![0; (commit.tracks as usize).div_ceil(64)];
@@ -236,7 +237,7 @@ impl Index {
     }
 
     fn io(&self, source: std::io::Error) -> RetrievalError {
-        RetrievalError::Io { path: self.path.clone(), source }
+        FileError::reading(&self.path)(source).into()
     }
 
     fn apply_removals(&mut self) -> Checked<()> {
@@ -262,7 +263,7 @@ impl Index {
 
 /// The header, and the newest commit.
 pub(super) fn read_header(file: &mut File, path: &Path) -> Result<(Header, Commit), RetrievalError> {
-    let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
     let mut before = Vec::new();
     for _ in 0..READS {
@@ -278,7 +279,7 @@ pub(super) fn read_header(file: &mut File, path: &Path) -> Result<(Header, Commi
         }
         before = bytes;
     }
-    Err(corrupt("a writer changes it all the time"))
+    Err(corrupt("a writer keeps changing it"))
 }
 
 /// All blocks of a state, in the order of the file, which they fill without a gap.

@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
+use muscall_files::FileError;
+
 use crate::index::append::Appender;
 use crate::index::format::Version;
-use crate::index::lock::{io, lock, real_path};
+use crate::index::lock::{lock, real_path};
 use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
 use crate::{Embeddings, Fingerprint, RetrievalError, VectorError};
@@ -38,7 +40,7 @@ impl IndexWriter {
         let path = real_path(path)?;
         let lock = lock(&path)?;
         if path.exists() {
-            return Err(io(&path, std::io::ErrorKind::AlreadyExists.into()));
+            return Err(FileError::writing(&path)(std::io::ErrorKind::AlreadyExists.into()).into());
         }
         Appender::create(&path, config, 0)?;
         Self::locked(&path, &config.fingerprint, lock)
@@ -65,7 +67,7 @@ impl IndexWriter {
     /// # Errors
     /// As [`Index::open_for`], and [`RetrievalError::Locked`] if another writer has it.
     pub fn open(path: &Path, space: impl Into<Fingerprint>) -> Result<Self, RetrievalError> {
-        let path = fs::canonicalize(path).map_err(|source| io(path, source))?;
+        let path = fs::canonicalize(path).map_err(FileError::reading(path))?;
         let space = space.into();
         // No lock is left beside a file that is no index of this model.
         Index::open_for(&path, &space)?;
@@ -97,7 +99,7 @@ impl IndexWriter {
             super::compact::rewrite(&base)?;
             base = Index::open_for(path, space)?;
         }
-        let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(|source| io(path, source))?;
+        let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(FileError::writing(path))?;
         let (header, commit) = read_header(&mut file, path)?;
         let appender = Appender::new(file, path, header, commit);
         Ok(Self { _lock: lock, appender, base, added: HashMap::new(), removed: HashSet::new(), removed_of_base: 0 })

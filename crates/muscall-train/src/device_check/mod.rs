@@ -1,4 +1,4 @@
-//! Whether a device computes what the CPU computes: activations, embeddings, loss, gradients and some steps.
+//! Whether a device agrees with the CPU: activations, embeddings, loss, gradients and some steps.
 
 mod difference;
 mod parts;

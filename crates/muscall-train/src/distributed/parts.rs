@@ -18,7 +18,7 @@ pub(crate) struct Division {
 }
 
 impl Division {
-    /// Of `batch` tracks, at least one a rank.
+    /// Of `batch` tracks, at least one per rank.
     pub(crate) fn new(batch: usize, micro_batch: Option<usize>, rank: usize, ranks: usize) -> Self {
         let parts: Vec<_> = match micro_batch {
             Some(micro) if batch.div_ceil(micro) >= ranks => {

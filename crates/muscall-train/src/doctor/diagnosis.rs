@@ -108,7 +108,7 @@ impl Display for Diagnosis {
         match self {
             Self::LossAtChance { step, loss, chance } => write!(
                 f,
-                "step {step}: the loss is {loss:.3}, and guessing gives {chance:.3}: nothing is learned yet; \
+                "step {step}: the loss is {loss:.3}, and guessing would give {chance:.3}: nothing has been learned yet; \
                  raise learning_rate, and check that captions belong to their audio"
             ),
             Self::Collapsed { tower, step, cosine } => write!(
@@ -127,12 +127,12 @@ impl Display for Diagnosis {
             ),
             Self::SharedCaptions { count, captions, example } => write!(
                 f,
-                "{count} of {captions} validation captions are training captions too (such as {example:?}); \
-                 scores will flatter: move them to one split"
+                "{count} of {captions} validation captions are also training captions (such as {example:?}); \
+                 scores will look too good: move them to one split"
             ),
             Self::SharedAudio { count, tracks, first, second } => write!(
                 f,
-                "{count} of {tracks} validation tracks are training audio too ({} is {}); scores will flatter: \
+                "{count} of {tracks} validation tracks are also training audio ({} is {}); scores will flatter: \
                  move them to one split",
                 second.display(),
                 first.display()
@@ -140,7 +140,7 @@ impl Display for Diagnosis {
             Self::OtherLength { count, files, example, found_s, expected_s } => write!(
                 f,
                 "{count} of {files} files are not as long as `duration` says (such as {}: {found_s:.1} s, not \
-                 {expected_s:.1} s); copy them again if they are cut off, else correct the column",
+                 {expected_s:.1} s); copy them again if they were cut off, otherwise correct the column",
                 example.display()
             ),
             Self::Clips { fault, count, clips, example } => {

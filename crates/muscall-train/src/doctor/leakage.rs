@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use xxhash_rust::xxh3::Xxh3;
+use muscall_files::Digest;
 
 use super::Diagnosis;
 use crate::manifest::{Manifest, Row};
@@ -40,7 +39,7 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
             by_size.entry(metadata.len()).or_default().push(row);
         }
     }
-    let mut hashes: HashMap<&Path, Option<u64>> = HashMap::new();
+    let mut hashes: HashMap<&Path, Option<u128>> = HashMap::new();
     let mut hash_of = |path| *hashes.entry(path).or_insert_with(|| hash(path));
     let mut shared: Vec<(PathBuf, PathBuf)> = Vec::new();
     for row in &second.rows {
@@ -56,14 +55,6 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     Some(Diagnosis::SharedAudio { count: shared.len(), tracks: second.rows.len(), first, second: example })
 }
 
-fn hash(path: &Path) -> Option<u64> {
-    let mut file = File::open(path).ok()?;
-    let mut hash = Xxh3::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer).ok()? {
-            0 => return Some(hash.digest()),
-            read => hash.update(&buffer[..read]),
-        }
-    }
+fn hash(path: &Path) -> Option<u128> {
+    Some(Digest::of(File::open(path).ok()?).ok()?.hash_128())
 }

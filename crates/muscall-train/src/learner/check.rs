@@ -8,7 +8,7 @@ use crate::batcher::{EpochLoader, LoaderConfig};
 use crate::device_check::DeviceCheck;
 use crate::event::Event;
 
-/// Tracks a batch: the CPU has to compute them, too.
+/// Tracks per batch: the CPU has to compute them, too.
 const TRACKS: usize = 4;
 const BATCHES: usize = 2;
 const STEPS: usize = 2;

@@ -67,7 +67,7 @@ pub enum CheckDevice {
 /// Files that were not there when the run began, and those that are no audio, are left out by name. One that was there
 /// and is away, as others are, ends the run before the step that needs it; it goes on when they are back.
 ///
-/// Dropout draws from a random state that a process has once a backend, and which is set at each step: several
+/// Dropout draws from a random state that a process has once per backend, and which is set at each step: several
 /// runs or devices in one process take turns in their forward passes.
 ///
 /// On several devices or machines see [`fit_on_devices`](Self::fit_on_devices) and

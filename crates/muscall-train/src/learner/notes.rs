@@ -32,7 +32,7 @@ impl Run {
     pub(super) fn cache_failure(&self) -> Option<[String; 2]> {
         let dir = self.recipe.data.cache.as_ref()?;
         Some(match self.cache.as_ref()?.write_failure()? {
-            AudioError::Io { path, source } => [path.display().to_string(), source.to_string()],
+            AudioError::Io(error) => [error.path.display().to_string(), error.source.to_string()],
             other => [dir.display().to_string(), other.to_string()],
         })
     }

@@ -3,10 +3,11 @@
 
 mod tensorboard;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use muscall_files::{FileError, replace_bytes};
 use serde::Serialize;
 use serde_json::Value;
 use tensorboard::EventFile;
@@ -117,7 +118,7 @@ struct Writer {
 
 impl Writer {
     fn open(path: PathBuf, header: Option<&str>, has_happened: impl Fn(&str) -> bool) -> Result<Self, TrainError> {
-        let io = |source| TrainError::Io { path: path.clone(), source };
+        let io = FileError::reading(&path);
         let mut kept = String::new();
         kept.extend(header.map(|header| format!("{header}\n")));
         match File::open(&path) {
@@ -131,25 +132,17 @@ impl Writer {
                 }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(io(error)),
+            Err(error) => return Err(io(error).into()),
         }
-        let new = path.with_extension("new");
-        // Without this a machine that fails may leave the new name and none of the lines.
-        let write = || {
-            let mut file = File::create(&new)?;
-            file.write_all(kept.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)
-        };
-        write().map_err(io)?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        replace_bytes(&path, kept)?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(FileError::writing(&path))?;
         Ok(Self { path, file })
     }
 
     fn line(&mut self, line: &str) -> Result<(), TrainError> {
-        // One write a line, so that a killed run leaves no half of one behind but the last.
+        // One write per line, so that a killed run leaves no half of one behind but the last.
         let written = self.file.write_all(format!("{line}\n").as_bytes());
-        written.map_err(|source| TrainError::Io { path: self.path.clone(), source })
+        Ok(written.map_err(FileError::writing(&self.path))?)
     }
 
     fn json(&mut self, kind: &str, row: &impl Serialize) -> Result<(), TrainError> {

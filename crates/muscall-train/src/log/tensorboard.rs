@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use muscall_files::FileError;
+
 use crate::TrainError;
 
 /// The version that TensorBoard looks for in the first record.
@@ -29,7 +31,7 @@ impl EventFile {
         let name = format!("events.out.tfevents.{}.{:09}.muscall", seconds.as_secs(), seconds.subsec_nanos());
         let path = dir.join(name);
         let file = fs::create_dir_all(dir).and_then(|()| File::create_new(&path));
-        let file = file.map_err(|source| TrainError::Io { path: path.clone(), source })?;
+        let file = file.map_err(FileError::writing(&path))?;
         let mut events = Self { path, file };
         let mut version = Message::default();
         version.bytes(3, VERSION.as_bytes());
@@ -60,7 +62,7 @@ impl EventFile {
         event.integer(2, step);
         event.0.extend_from_slice(&what.0);
         // A record is written at once: a reader never sees half of one.
-        self.file.write_all(&record(&event.0)).map_err(|source| TrainError::Io { path: self.path.clone(), source })
+        Ok(self.file.write_all(&record(&event.0)).map_err(FileError::writing(&self.path))?)
     }
 }
 

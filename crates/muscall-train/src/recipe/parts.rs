@@ -26,7 +26,7 @@ pub struct DataRecipe {
     /// Skip a file that cannot be read, or stop.
     pub on_bad_file: OnBadFile,
     /// A directory where files are kept decoded, so that each is decoded once and not in every epoch:
-    /// 230 MB an hour of music at 16 kHz. It may be shared between runs.
+    /// 230 MB per hour of music at 16 kHz. It may be shared between runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
 }

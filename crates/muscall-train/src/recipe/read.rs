@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use muscall_data::read_text;
+use muscall_files::FileError;
 use muscall_model::MuscallConfig;
 use toml::{Table, Value};
 
@@ -44,7 +45,7 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
         let setting = setting.as_ref();
         let invalid = || TrainError::Setting { setting: setting.to_owned() };
         let (key, value) = setting.split_once('=').ok_or_else(invalid)?;
-        // A value that is no TOML is a text: `model.preset=tiny`.
+        // A value that is not TOML is a text: `model.preset=tiny`.
         let quoted = || format!("{key} = {}", Value::String(value.trim().to_owned()));
         let parsed = format!("{key} = {value}").parse::<Table>().or_else(|_| quoted().parse::<Table>());
         merge(&mut table, parsed.map_err(|_| invalid())?);
@@ -91,7 +92,7 @@ fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, Tr
 
 /// The recipe as written, over the one that it extends.
 fn read_chain(path: &Path, seen: &mut Vec<PathBuf>) -> Result<Table, TrainError> {
-    let io = |source| TrainError::Io { path: path.to_owned(), source };
+    let io = FileError::reading(path);
     let text = read_text(path)?;
     let place = fs::canonicalize(path).map_err(io)?;
     if seen.contains(&place) || seen.len() >= DEPTH {

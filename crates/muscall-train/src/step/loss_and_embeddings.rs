@@ -7,7 +7,7 @@ use super::outputs::values;
 
 /// What a batch gives besides its gradients.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one a step")]
+#[allow(clippy::large_enum_variant, reason = "there is one per step")]
 pub(crate) enum LossAndEmbeddings {
     /// On the host.
     Read { loss: LossValues, audio: Vec<f32>, text: Vec<f32> },

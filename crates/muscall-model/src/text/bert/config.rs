@@ -13,7 +13,7 @@ pub struct BertConfig {
     pub width: usize,
     /// Layers.
     pub depth: usize,
-    /// Attention heads a layer.
+    /// Attention heads per layer.
     pub heads: usize,
     /// Size of the hidden layer of the MLPs.
     pub mlp: usize,

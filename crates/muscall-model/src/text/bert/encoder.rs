@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
+use muscall_files::{FileError, replace, replace_bytes};
 use muscall_vectors::Fingerprint;
 
 use super::config::BertConfig;
@@ -14,7 +15,6 @@ use super::network::Bert;
 use super::published::{from_published, published_config, to_published};
 use super::tokenizer::SentenceTokenizer;
 use crate::ModelError;
-use crate::replace::replace;
 use crate::space::{Description, former_name_of_sentence_encoder as former_name};
 use crate::text::{TextBatch, TextFrontend, TextProcessor, TokenBatch};
 use crate::weights::{StateDict, read_safetensors, state_of, with_state, write_safetensors};
@@ -78,7 +78,7 @@ impl SentenceEncoder {
     /// # Errors
     /// [`ModelError::Io`] with the file.
     pub fn save(&self, dir: &Path) -> Result<(), ModelError> {
-        fs::create_dir_all(dir).map_err(|source| ModelError::Io { path: dir.to_owned(), source })?;
+        fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
         let state = to_published(state_of(&self.model));
         replace(&dir.join(WEIGHTS), |path| write_safetensors(path, &state))?;
         replace(&dir.join(TOKENIZER), |path| Ok(self.tokenizer.save(path)?))
@@ -199,7 +199,7 @@ impl TextProcessor for SentenceEncoder {
             return Ok(());
         }
         SentenceEncoder::save(self, &dir)?;
-        replace(&stamp, |path| fs::write(path, name).map_err(|source| ModelError::Io { path: path.to_owned(), source }))
+        Ok(replace_bytes(&stamp, name)?)
     }
 
     fn former_stamp(&self, bundle: &Path) -> Option<String> {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
+use muscall_files::replace_bytes;
 use muscall_vectors::Fingerprint;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ModelError;
-use crate::replace::replace;
 
 /// Vectors by the hash of their caption.
 #[derive(Debug, Clone, Default)]
@@ -64,7 +64,7 @@ impl Known {
         ];
         let metadata = HashMap::from([("encoder".to_owned(), encoder.to_string())]);
         let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(weights)?;
-        replace(path, |path| fs::write(path, &bytes).map_err(|source| ModelError::Io { path: path.to_owned(), source }))
+        Ok(replace_bytes(path, bytes)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use muscall_files::FileError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -111,7 +112,7 @@ pub(super) fn published_config(dir: &Path) -> Result<BertConfig, ModelError> {
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, ModelError> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(|source| ModelError::Io { path: path.to_owned(), source })?,
+        other => other.map_err(FileError::reading(path))?,
     };
     serde_json::from_str(&text).map(Some).map_err(|source| ModelError::ConfigFile { path: path.to_owned(), source })
 }

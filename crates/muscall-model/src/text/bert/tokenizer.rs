@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
+use muscall_files::replace;
 use muscall_vectors::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ModelError;
-use crate::replace::replace;
 use crate::text::tokenizer::{TOKENIZER, TokenizerError, ids_needed};
 use crate::text::{TextBatch, TextProcessor};
 

@@ -5,11 +5,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use muscall_files::FileError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::PytorchError;
 
-/// Pickles are small: tensors are outside. More than this is no checkpoint.
+/// Pickles are small: tensors are outside. Anything larger is not a checkpoint.
 const LARGEST_PICKLE: u64 = 32 << 20;
 
 /// Where an entry's bytes are.
@@ -29,7 +30,7 @@ pub(super) struct Archive {
 
 impl Archive {
     pub(super) fn open(path: &Path) -> Result<Self, PytorchError> {
-        let io = |source| PytorchError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let file = File::open(path).map_err(io)?;
         let length = file.metadata().map_err(io)?.len();
         let not = |reason: String| PytorchError::NotAnArchive { path: path.to_owned(), reason };
@@ -41,7 +42,7 @@ impl Archive {
             let wrong = |reason| PytorchError::Entry { path: path.to_owned(), entry: name.clone(), reason };
             let escapes = name.starts_with('/') || name.contains('\\') || name.split('/').any(|part| part == "..");
             if escapes {
-                return Err(wrong("leads out of the archive"));
+                return Err(wrong("points outside the archive"));
             }
             if entry.compression() != CompressionMethod::Stored || entry.encrypted() {
                 return Err(wrong("is compressed or encrypted"));
@@ -103,7 +104,7 @@ impl Archive {
         let Some(place) = self.places.get(name).filter(inside) else {
             return Err(PytorchError::Entry { path, entry: name.to_owned(), reason: "is too short" });
         };
-        let io = |source| PytorchError::Io { path: path.clone(), source };
+        let io = FileError::reading(&path);
         self.file.seek(SeekFrom::Start(place.start + offset as u64)).map_err(io)?;
         let mut bytes = vec![0; length];
         self.file.read_exact(&mut bytes).map_err(io)?;

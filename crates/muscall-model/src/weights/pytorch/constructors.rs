@@ -23,13 +23,13 @@ impl Machine<'_> {
         let id = self.pop()?;
         let items = self.tuple(id)?;
         let [tag, class, key, ..] = items[..] else {
-            return Err(self.error("a reference that is no storage"));
+            return Err(self.error("a reference that is not a storage"));
         };
         let Object::Constructor(Constructor::Storage(kind)) = self.arena[class] else {
             return Err(self.error("a storage without a type"));
         };
         if self.string(tag)? != "storage" {
-            return Err(self.error("a reference that is no storage"));
+            return Err(self.error("a reference that is not a storage"));
         }
         let entry = format!("data/{}", self.string(key)?);
         self.push(Object::Storage { entry, kind })
@@ -39,7 +39,7 @@ impl Machine<'_> {
         let (arguments, callee) = (self.pop()?, self.pop()?);
         let arguments = self.tuple(arguments)?;
         let Object::Constructor(constructor) = self.arena[callee] else {
-            return Err(self.error("something is called that is no constructor"));
+            return Err(self.error("something other than a constructor is called"));
         };
         match (constructor, &arguments[..]) {
             (Constructor::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
@@ -69,14 +69,14 @@ impl Machine<'_> {
         let object = self.top()?;
         match self.arena[object] {
             Object::Dict(_) => Ok(()),
-            _ => Err(self.error("attributes are set of what is no dictionary")),
+            _ => Err(self.error("attributes are set on something that is not a dictionary")),
         }
     }
 
     fn tuple(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
         match &self.arena[id] {
             Object::Tuple(items) => Ok(items.clone()),
-            _ => Err(self.error("arguments that are no tuple")),
+            _ => Err(self.error("arguments that are not a tuple")),
         }
     }
 
@@ -84,14 +84,14 @@ impl Machine<'_> {
     fn dimensions(&self, id: Id) -> Result<Vec<Id>, PytorchError> {
         match &self.arena[id] {
             Object::Tuple(items) | Object::List(items) if items.len() <= MOST_DIMENSIONS => Ok(items.clone()),
-            _ => Err(self.error("a shape is missing, or has too many dimensions")),
+            _ => Err(self.error("a shape is missing or has too many dimensions")),
         }
     }
 
     pub(super) fn string(&self, id: Id) -> Result<String, PytorchError> {
         match &self.arena[id] {
             Object::Plain(Value::Text(text)) if text.len() <= LONGEST_NAME => Ok(text.clone()),
-            _ => Err(self.error("a name is missing, or too long")),
+            _ => Err(self.error("a name is missing or too long")),
         }
     }
 
@@ -100,7 +100,7 @@ impl Machine<'_> {
             Object::Plain(Value::Int(size)) => usize::try_from(*size).ok(),
             _ => None,
         };
-        size.ok_or_else(|| self.error("a size that is no natural number"))
+        size.ok_or_else(|| self.error("a size that is not a natural number"))
     }
 
     fn sizes(&self, id: Id) -> Result<Vec<usize>, PytorchError> {

@@ -2,24 +2,21 @@
 
 use std::path::PathBuf;
 
+use muscall_files::FileError;
+
 /// Errors of reading PyTorch's files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PytorchError {
     /// The file cannot be read.
-    #[error("{path}: {source}; check the path and its permissions")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The file is not a complete archive.
     #[error(
         "{path}: {reason}; expected a whole file of torch.save (1.6 or newer): copy it again, or save it again with a current PyTorch or as safetensors"
     )]
     NotAnArchive {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Why not.
         reason: String,
@@ -27,7 +24,7 @@ pub enum PytorchError {
     /// An entry of the archive is not as torch.save makes them.
     #[error("{path}: the entry `{entry}` {reason}; this was not written by torch.save, and was not read any further")]
     Entry {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Its name.
         entry: String,
@@ -39,7 +36,7 @@ pub enum PytorchError {
         "{path}: the file asks for `{name}` to be called, which is not a part of a checkpoint; nothing was executed: do not load this file with other tools"
     )]
     Global {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Module and name.
         name: String,
@@ -47,7 +44,7 @@ pub enum PytorchError {
     /// The pickle is damaged, or uses what checkpoints do not.
     #[error("{path}: byte {offset} of its pickle: {reason}; expected the plain data of a checkpoint")]
     Pickle {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Where.
         offset: usize,
@@ -57,7 +54,7 @@ pub enum PytorchError {
     /// A tensor does not fit into the file.
     #[error("{path}: a tensor of shape {shape:?} in `{storage}` {reason}; the file is damaged")]
     Tensor {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// Where its values are.
         storage: String,
@@ -69,7 +66,7 @@ pub enum PytorchError {
     /// What was saved is not what a trainer saves.
     #[error("{path}: found {found}; expected {expected}")]
     Content {
-        /// The file.
+        /// The checkpoint's file.
         path: PathBuf,
         /// What is there.
         found: String,

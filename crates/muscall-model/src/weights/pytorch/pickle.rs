@@ -147,7 +147,7 @@ impl Machine<'_> {
     fn slice(&mut self, length: usize) -> Result<&[u8], PytorchError> {
         let end = self.at.checked_add(length).filter(|&end| end <= self.bytes.len());
         let Some(end) = end else {
-            return Err(self.error("the end comes too early"));
+            return Err(self.error("the data ends too early"));
         };
         let slice = &self.bytes[self.at..end];
         self.at = end;
@@ -232,7 +232,7 @@ impl Machine<'_> {
         let list = self.top()?;
         match &mut self.arena[list] {
             Object::List(items) => items.extend(new),
-            _ => return Err(self.error("something is appended to what is no list")),
+            _ => return Err(self.error("something is appended to a value that is not a list")),
         }
         Ok(())
     }
@@ -242,7 +242,7 @@ impl Machine<'_> {
         let (pairs, rest) = items.as_chunks::<2>();
         match &mut self.arena[dict] {
             Object::Dict(entries) if rest.is_empty() => entries.extend(pairs.iter().map(|[key, value]| (*key, *value))),
-            _ => return Err(self.error("items are set in what is no dictionary")),
+            _ => return Err(self.error("items are set in a value that is not a dictionary")),
         }
         Ok(())
     }
@@ -269,7 +269,7 @@ impl Machine<'_> {
     fn value(&mut self, id: Id, depth: usize) -> Result<Value, PytorchError> {
         self.values += 1;
         if depth > DEPTH || self.values > MOST_VALUES {
-            return Err(self.error("objects within objects without an end"));
+            return Err(self.error("objects are nested without end"));
         }
         if let Object::Plain(Value::Text(text)) = &self.arena[id] {
             self.text += text.len();
@@ -283,7 +283,7 @@ impl Machine<'_> {
             Object::Tuple(items) => Value::Tuple(self.all(&items, depth)?),
             Object::Dict(entries) => {
                 let pair = |(key, value)| Ok((self.value(key, depth + 1)?, self.value(value, depth + 1)?));
-                Value::Dict(entries.into_iter().map(pair).collect::<Result<_, _>>()?)
+                Value::Dict(entries.into_iter().map(pair).collect::<Result<_, PytorchError>>()?)
             }
             // Left over: the class of a storage, an attribute.
             Object::Constructor(_) | Object::Storage { .. } => Value::None,

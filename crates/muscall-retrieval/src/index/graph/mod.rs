@@ -4,10 +4,10 @@ mod approximate;
 mod gate;
 mod trailer;
 
-use std::fs::{self, File};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use muscall_files::replace;
 use rayon::prelude::*;
 use usearch::{IndexOptions, MetricKind, ScalarKind};
 
@@ -15,7 +15,7 @@ pub use approximate::Approximate;
 
 use crate::RetrievalError;
 use crate::index::Index;
-use crate::index::append::{beside, sync_folder, unique_number};
+use crate::index::append::beside;
 use crate::index::block::Rows;
 use crate::index::graph::gate::Gate;
 use crate::index::graph::trailer::Trailer;
@@ -241,30 +241,18 @@ fn add(
 }
 
 fn write(index: &Index, path: &Path, graph: &usearch::Index) -> Result<(), RetrievalError> {
-    // Of its own: another process may be building one too.
-    let new = beside(path, &format!(".building-{:016x}", unique_number()));
-    let io = |source| RetrievalError::Io { path: path.to_owned(), source };
-    let save = || {
-        graph.save(utf8(&new)?).map_err(|error| graph_error(path, &error))?;
-        Trailer::append(&new, index)?;
-        let replace = || {
-            File::open(&new)?.sync_all()?;
-            fs::rename(&new, path)?;
-            sync_folder(path)
-        };
-        replace().map_err(io)
-    };
-    let done = save();
-    if done.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    done
+    // It could be written, and never opened.
+    utf8(path)?;
+    replace(path, |new| {
+        graph.save(utf8(new)?).map_err(|error| graph_error(path, &error))?;
+        Trailer::append(new, index)
+    })
 }
 
 fn utf8(path: &Path) -> Result<&str, RetrievalError> {
     path.to_str().ok_or_else(|| RetrievalError::Graph {
         path: path.to_owned(),
-        reason: "its path is not UTF-8, as usearch needs it".to_owned(),
+        reason: "its path is not UTF-8, which usearch needs".to_owned(),
     })
 }
 

@@ -1,10 +1,11 @@
 //! What is known of a graph, behind its bytes in the file: usearch reads from the front and never gets there.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use muscall_files::{Digest, FileError};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::RetrievalError;
 use crate::index::Index;
@@ -33,12 +34,12 @@ impl Trailer {
             let (segments, dim) = (index.commit.segments, index.config().dim as u64);
             file.write_all(&Self { file: index.header.file, segments, dim, bytes, checksum }.encode())
         };
-        write().map_err(|source| RetrievalError::Io { path: path.to_owned(), source })
+        Ok(write().map_err(FileError::writing(path))?)
     }
 
     /// Reads it, and the graph before it, which must be whole: usearch trusts its bytes.
     pub(super) fn read(path: &Path) -> Result<Self, RetrievalError> {
-        let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let mut file = File::open(path).map_err(io)?;
         let trailer = Self::end_of(&mut file, path)?;
         file.rewind().map_err(io)?;
@@ -51,12 +52,12 @@ impl Trailer {
 
     /// Reads it alone.
     pub(super) fn last(path: &Path) -> Result<Self, RetrievalError> {
-        let mut file = File::open(path).map_err(|source| RetrievalError::Io { path: path.to_owned(), source })?;
+        let mut file = File::open(path).map_err(FileError::reading(path))?;
         Self::end_of(&mut file, path)
     }
 
     fn end_of(file: &mut File, path: &Path) -> Result<Self, RetrievalError> {
-        let io = |source| RetrievalError::Io { path: path.to_owned(), source };
+        let io = FileError::reading(path);
         let corrupt = |what| RetrievalError::Corrupt { path: path.to_owned(), what };
         let length = file.metadata().map_err(io)?.len();
         let Some(bytes) = length.checked_sub(BYTES as u64) else {
@@ -64,7 +65,7 @@ impl Trailer {
         };
         let mut last = [0; BYTES];
         file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_exact(&mut last)).map_err(io)?;
-        let trailer = Self::decode(&last).ok_or_else(|| corrupt("it does not end as a graph does"))?;
+        let trailer = Self::decode(&last).ok_or_else(|| corrupt("its end is not that of a graph"))?;
         if trailer.bytes != bytes {
             return Err(corrupt("the graph is not as long as its end says"));
         }
@@ -104,14 +105,6 @@ impl Trailer {
 
 /// Length and checksum of the first bytes of a file.
 fn digest(file: &mut File, bytes: u64) -> io::Result<(u64, u64)> {
-    let mut reader = BufReader::with_capacity(1 << 20, Read::by_ref(file).take(bytes));
-    let (mut hash, mut length, mut buffer) = (Xxh3Default::new(), 0, vec![0; 1 << 20]);
-    loop {
-        let read = reader.read(&mut buffer)?;
-        if read == 0 {
-            return Ok((length, hash.digest()));
-        }
-        hash.update(&buffer[..read]);
-        length += read as u64;
-    }
+    let digest = Digest::of(file.take(bytes))?;
+    Ok((digest.bytes(), digest.hash_64()))
 }
