@@ -1,5 +1,5 @@
 #!/bin/bash
-# Indexes a large library by a SLURM array: one shard a task, then one job that merges them.
+# Indexes a large library by a SLURM array: one shard per task, then one job that merges them.
 #
 #   BUNDLE=/models/music INDEX=/shared/music.index MUSIC=/shared/music SHARDS=64 deploy/slurm.sh
 #

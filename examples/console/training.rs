@@ -9,7 +9,7 @@ use muscall::train::device_check::Quantity;
 
 use super::{Progress, stop_on_ctrl_c};
 
-/// A bar with loss, rate, throughput and remaining time, a line a
+/// A bar with loss, rate, throughput and remaining time, and one line per
 /// validation. Ctrl-C lets the run save and stop.
 pub struct TrainingConsole {
     progress: Progress,

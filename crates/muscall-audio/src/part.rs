@@ -97,7 +97,7 @@ impl Part {
         let last = self.end_s().unwrap_or(self.start_s());
         let is_as_long = self.end.is_some_and(|end| (end - self.start).abs_diff(length(length_s)) <= SLACK);
         if is_as_long {
-            "the file is as long as the part: if it was cut already, take the times out of the table"
+            "the file is as long as the part: if it was already cut out, remove the times from the table"
         } else if last / 1000.0 <= length_s && last >= 1000.0 {
             "the times look like milliseconds: divide them by 1000"
         } else if last / rate <= length_s && last >= rate {
@@ -221,6 +221,6 @@ mod tests {
         assert!(remedy(part(30.0, None)).contains("correct the times"));
         assert!(remedy(part(10_000.0, 20_000.0)).contains("milliseconds"));
         assert!(remedy(part(160_000.0, 320_000.0)).contains("samples"));
-        assert!(remedy(part(60.0, 90.0)).contains("cut already"));
+        assert!(remedy(part(60.0, 90.0)).contains("already cut out"));
     }
 }

@@ -49,7 +49,7 @@ impl ClipFault {
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Silent => "remove them or cut the silence off: they teach nothing",
+            Self::Silent => "remove them or cut off the silence: nothing can be learned from them",
             Self::Clipped => "normalise them below full scale before they are encoded",
             Self::TooShort => "lower model.clip_s, or remove them: they are mostly padding",
             Self::NotFinite => "export them again: their samples are damaged",

@@ -60,7 +60,7 @@ impl Item {
             if path == folder {
                 return Err(error(source));
             }
-            let reason = format!("{source}; what the index has of it is kept: check its permissions and its disk");
+            let reason = format!("{source}; its entry in the index is kept: check its permissions and its disk");
             unreadable.push(Unreadable { path: path.display().to_string(), reason });
         }
         for path in found.files {

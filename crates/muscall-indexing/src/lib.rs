@@ -1,4 +1,4 @@
-//! From music to an index: finds out what is new, changed, moved or gone, decodes ahead of the encoder, and
+//! From music to an index: finds the files that are new, changed, moved or deleted, decodes ahead of the encoder, and
 //! commits as it goes, so that an interruption costs seconds.
 //!
 //! An [`Indexer`] brings an index up to date with a list of [`Item`]s; a [`Shard`] is one of several jobs

@@ -20,8 +20,8 @@ impl Unreadable {
     /// A folder without anything in it, below which the index has tracks.
     pub(crate) fn empty_folder(folder: &Path, tracks: usize) -> Self {
         let reason = format!(
-            "nothing is in this folder, as if its disk were not mounted; the {tracks} tracks that the index has of it are \
-             kept: if they are gone for good, delete the folder, or let the index forget it (--forget)"
+            "this folder is empty, as if its disk were not mounted; the {tracks} tracks that the index has from it are \
+             kept: if they are gone for good, delete the folder, or remove them from the index (--forget)"
         );
         Self { path: folder.display().to_string(), reason }
     }

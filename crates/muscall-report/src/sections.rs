@@ -67,5 +67,5 @@ pub(crate) fn map(result: &Evaluation, labels: Option<&Labels>) -> Result<Sectio
         let (alt, picture) = (scatter.title.clone(), Box::new(scatter));
         Block::Picture { name, alt, picture }
     };
-    Ok(Section { heading: "A map of it", blocks: pictures.into_iter().map(block).collect() })
+    Ok(Section { heading: "A map of the space", blocks: pictures.into_iter().map(block).collect() })
 }

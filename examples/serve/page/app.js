@@ -63,7 +63,7 @@ async function search({ typing = false } = {}) {
 function nothing({ filter }) {
   return Object.keys(filter).length
     ? "No track passes the filters. Loosen one under “Narrow down”."
-    : "Nothing is left. Add music to the index, and it appears here.";
+    : "Nothing found. Add music to the index, and it appears here.";
 }
 
 function busy(is) {

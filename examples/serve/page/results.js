@@ -29,7 +29,7 @@ function row(answer, height, steer) {
   item.setAttribute("aria-label", answer.title);
   find("h2").textContent = answer.title;
   find(".score").textContent = answer.score.toFixed(2).replace("-", "−");
-  find(".score").title = "How well the best moment fits; compares within one search";
+  find(".score").title = "How well the best moment fits; comparable within one search only";
   find(".path").textContent = `${clock(answer.duration_s)} · ${answer.path}`;
   find(".path").title = answer.path;
   const best = answer.moments[0]?.start_s ?? 0;

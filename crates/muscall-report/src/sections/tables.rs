@@ -43,7 +43,7 @@ pub(crate) fn retrieval(report: &RetrievalReport, ranks: &Ranks, bootstrap: &Boo
 /// How the joint space is used.
 pub(crate) fn joint(space: &JointSpace, result: &Evaluation) -> Section {
     let values = [
-        ("overlap of matching and other similarities (0 is best, 1 is none told apart)", space.overlap),
+        ("overlap of matching and other similarities (0 is best; at 1 they cannot be told apart)", space.overlap),
         ("distance of the means of music and text", space.modality_gap),
         ("alignment: mean squared distance of pairs", space.alignment),
         ("uniformity of music (less is more uniform)", space.audio_uniformity),
@@ -105,7 +105,10 @@ pub(crate) fn tagging(tags: &[String], found: &TaggingReport) -> Section {
     let bars = Bars { title: "ROC-AUC of each tag".to_owned(), bars, chance: Some(0.5) };
     let mut blocks = vec![Block::Table(Table { rows }), picture("tags", "ROC-AUC of each tag", bars)];
     if !found.undefined.is_empty() {
-        blocks.push(Block::Words(format!("Without positives or negatives, left out: {}.", found.undefined.join(", "))));
+        blocks.push(Block::Words(format!(
+            "Left out, since they have no positives or no negatives: {}.",
+            found.undefined.join(", ")
+        )));
     }
     Section { heading: "Zero-shot tags", blocks }
 }

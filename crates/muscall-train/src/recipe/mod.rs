@@ -160,7 +160,7 @@ impl Recipe {
         Ok(self.model.validate()?)
     }
 
-    /// Whether a run of this recipe may go on with another: only what changes no number may differ.
+    /// Whether a run of this recipe may continue with another one: only settings that do not affect the numbers may differ.
     pub(crate) fn goes_on_with(&self, other: &Self) -> bool {
         let what_counts = |recipe: &Self| {
             let mut recipe = recipe.clone();
