@@ -10,11 +10,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use muscall::audio::AugmentConfig;
+use muscall::audio::{AugmentConfig, ClipConfig, CropPosition, load_clip};
+use muscall::data::batcher::LoadedItem;
 use muscall::model::audio::{CrnnConfig, ResNetConfig};
 use muscall::model::text::{SentenceTowerConfig, TransformerConfig, WordVectorsConfig, bert};
-use muscall::train::loss::{ContrastiveLoss, Weighting};
-use muscall::{Device, Event, Learner, Manifest, Muscall, Recipe, Split, evaluate};
+use muscall::train::Captions;
+use muscall::train::device_check::DeviceCheck;
+use muscall::train::loss::{ContrastiveLoss, Loss, Weighting};
+use muscall::{Device, Event, Learner, Manifest, Muscall, MuscallConfig, Recipe, Split, evaluate};
 use small_sentence_model::{small_config, write_small_sentence_model};
 
 /// Dropout draws from the state of the process.
@@ -122,6 +125,48 @@ fn every_recipe_trains_ten_steps_and_evaluates() {
         let metrics = evaluate(&loaded, &val).unwrap().metrics;
         assert_eq!(metrics.text_to_audio.gallery, val.rows.len(), "{name}");
     }
+}
+
+/// Every kind of tower, norm, dropout and loss that the recipes have, on two tracks: what a device is checked by must not
+/// depend on what is drawn.
+#[test]
+fn the_cpu_agrees_with_itself_whatever_the_recipe() {
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    let (sentence_model, word_vectors) = (dir.path().join("sentence"), dir.path().join("word2vec.txt"));
+    write_small_sentence_model(&sentence_model);
+    let manifest = Manifest::read(&root().join("demo/manifest.jsonl"), Split::Train).unwrap();
+    write_word_vectors(&word_vectors, &manifest);
+    let device = Device::default();
+    let mut seen = Vec::<(MuscallConfig, Loss, bool)>::new();
+    for path in recipes() {
+        let recipe = shrink(Recipe::read(&path).unwrap(), &sentence_model, &word_vectors);
+        let kind = (recipe.model.clone(), recipe.loss.clone(), recipe.ssl.is_some());
+        if seen.contains(&kind) {
+            continue;
+        }
+        seen.push(kind);
+        let log_mel = recipe.model.log_mel.init().unwrap();
+        let clip = ClipConfig {
+            sample_rate: recipe.model.log_mel.sample_rate,
+            samples: recipe.model.clip_samples(),
+            strict: false,
+        };
+        let item = |index: usize| {
+            let row = &manifest.rows[index];
+            let clip = load_clip(row.source(), CropPosition::Central, &clip).unwrap();
+            let mel = log_mel.extract(&clip.samples).unwrap().into_values();
+            let valid_frames = recipe.model.log_mel.frames(clip.valid);
+            let views = recipe.ssl.as_ref().map(|_| [mel.clone(), mel.clone()]);
+            LoadedItem { index, mel, valid_frames, views, captions: row.captions.clone(), faults: Vec::new() }
+        };
+        let captions = Captions::without_file(&recipe, &[&manifest], &device).unwrap();
+        let check = DeviceCheck::new(&recipe, &captions, &device, &device).with_steps(2);
+        let report = check.run(&[(0..2).map(item).collect()]).unwrap();
+        let differs = report.differences.iter().find(|difference| difference.found != 0.0);
+        assert!(differs.is_none(), "{}: {}", path.display(), differs.unwrap());
+    }
+    assert!(seen.len() >= 10, "{} kinds", seen.len());
 }
 
 #[test]

@@ -136,6 +136,7 @@ fn draws_stay_in_their_ranges_and_reach_all_of_them() {
         gain: Some(Gain { probability: 1.0, ..Gain::default() }),
         low_pass: Some(LowPass { probability: 1.0, ..LowPass::default() }),
         high_pass: Some(HighPass { probability: 1.0, ..HighPass::default() }),
+        ..AugmentConfig::none()
     };
     let draws: Vec<AugmentParams> = (0..2000).map(|_| always.draw(&mut rng)).collect();
     let spread = |values: Vec<f32>, low: f32, high: f32| {

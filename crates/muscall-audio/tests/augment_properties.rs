@@ -39,6 +39,7 @@ fn any_params() -> impl Strategy<Value = AugmentParams> {
             gain,
             low_pass,
             high_pass,
+            other: Vec::new(),
         })
 }
 

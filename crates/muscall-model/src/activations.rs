@@ -17,7 +17,8 @@ impl Activations {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    pub(crate) fn add<const D: usize>(&mut self, name: impl Into<String>, x: Tensor<D>) {
+    /// Adds what comes out of a part: whoever goes on from it detaches it first.
+    pub fn add<const D: usize>(&mut self, name: impl Into<String>, x: Tensor<D>) {
         let [rows, values] = [x.dims()[0], x.dims()[1..].iter().product()];
         self.0.push((name.into(), full(x).reshape([rows, values])));
     }

@@ -6,6 +6,7 @@
 mod filter;
 mod gain;
 mod noise;
+mod open;
 mod pitch_shift;
 mod polarity;
 mod stretch;
@@ -23,6 +24,7 @@ use crate::setting::require;
 pub use filter::{HighPass, HighPassParams, LowPass, LowPassParams};
 pub use gain::{Gain, GainParams};
 pub use noise::{ColouredNoise, ColouredNoiseParams};
+pub use open::{Augmentation, OtherAugmentation, OtherParams};
 pub use pitch_shift::{PitchShift, PitchShiftParams};
 pub use polarity::{Polarity, PolarityParams};
 
@@ -46,6 +48,9 @@ pub struct AugmentConfig {
     pub low_pass: Option<LowPass>,
     /// High-pass filter.
     pub high_pass: Option<HighPass>,
+    /// Any others, one after the other: see [`Augmentation`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other: Vec<OtherAugmentation>,
 }
 
 impl AugmentConfig {
@@ -75,7 +80,8 @@ impl AugmentConfig {
         self.polarity.iter().try_for_each(Polarity::validate)?;
         self.gain.iter().try_for_each(Gain::validate)?;
         self.low_pass.iter().try_for_each(LowPass::validate)?;
-        self.high_pass.iter().try_for_each(HighPass::validate)
+        self.high_pass.iter().try_for_each(HighPass::validate)?;
+        self.other.iter().try_for_each(|other| other.validate())
     }
 
     /// Draws what is done to one clip.
@@ -87,6 +93,7 @@ impl AugmentConfig {
             gain: self.gain.as_ref().and_then(|a| a.draw(rng)),
             low_pass: self.low_pass.as_ref().and_then(|a| a.draw(rng)),
             high_pass: self.high_pass.as_ref().and_then(|a| a.draw(rng)),
+            other: self.other.iter().map(|a| a.draw(rng)).collect(),
         }
     }
 }
@@ -107,6 +114,9 @@ pub struct AugmentParams {
     pub low_pass: Option<LowPassParams>,
     /// High-pass filter.
     pub high_pass: Option<HighPassParams>,
+    /// Those of the program that uses this library.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other: Vec<OtherParams>,
 }
 
 impl AugmentParams {
@@ -130,6 +140,7 @@ impl AugmentParams {
         if let Some(high_pass) = &self.high_pass {
             high_pass.apply(samples, sample_rate);
         }
+        self.other.iter().for_each(|other| other.apply(samples, sample_rate));
     }
 }
 

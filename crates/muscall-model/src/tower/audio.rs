@@ -4,7 +4,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use muscall_audio::OpenKind;
+use serde::{Deserialize, Serialize};
 
 use super::{AnyEncoder, TowerConfig};
 use crate::ModelError;
@@ -36,12 +37,13 @@ pub trait AudioTower: TowerConfig {
 }
 
 /// Which audio encoder, and how large: any [`AudioTower`]. In a file, `kind` says which.
-#[derive(Debug, Clone)]
-pub struct AudioEncoderConfig(Arc<dyn AudioTower>);
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AudioEncoderConfig(OpenKind<dyn AudioTower>);
 
 impl<T: AudioTower> From<T> for AudioEncoderConfig {
     fn from(tower: T) -> Self {
-        Self(Arc::new(tower))
+        Self(OpenKind::new(Arc::new(tower)))
     }
 }
 
@@ -75,25 +77,5 @@ impl std::ops::Deref for AudioEncoderConfig {
 
     fn deref(&self) -> &Self::Target {
         &*self.0
-    }
-}
-
-/// Equal if they are written alike.
-impl PartialEq for AudioEncoderConfig {
-    fn eq(&self, other: &Self) -> bool {
-        let written = |config: &Self| serde_json::to_value(config).ok();
-        Arc::ptr_eq(&self.0, &other.0) || written(self).is_some_and(|own| Some(own) == written(other))
-    }
-}
-
-impl Serialize for AudioEncoderConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for AudioEncoderConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<dyn AudioTower>::deserialize(deserializer)?.into()))
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use muscall_audio::OpenKind;
+use serde::{Deserialize, Serialize};
 
 use super::{AnyEncoder, TowerConfig};
 use crate::ModelError;
@@ -52,12 +53,13 @@ pub trait TextTower: TowerConfig {
 }
 
 /// Which text encoder, and how large: any [`TextTower`]. In a file, `kind` says which.
-#[derive(Debug, Clone)]
-pub struct TextEncoderConfig(Arc<dyn TextTower>);
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextEncoderConfig(OpenKind<dyn TextTower>);
 
 impl<T: TextTower> From<T> for TextEncoderConfig {
     fn from(tower: T) -> Self {
-        Self(Arc::new(tower))
+        Self(OpenKind::new(Arc::new(tower)))
     }
 }
 
@@ -89,25 +91,5 @@ impl std::ops::Deref for TextEncoderConfig {
 
     fn deref(&self) -> &Self::Target {
         &*self.0
-    }
-}
-
-/// Equal if they are written alike.
-impl PartialEq for TextEncoderConfig {
-    fn eq(&self, other: &Self) -> bool {
-        let written = |config: &Self| serde_json::to_value(config).ok();
-        Arc::ptr_eq(&self.0, &other.0) || written(self).is_some_and(|own| Some(own) == written(other))
-    }
-}
-
-impl Serialize for TextEncoderConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for TextEncoderConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<dyn TextTower>::deserialize(deserializer)?.into()))
     }
 }

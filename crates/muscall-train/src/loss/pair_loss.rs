@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use muscall_audio::OpenKind;
+use serde::{Deserialize, Serialize};
 
 use super::pairs::PairBatch;
 use super::weighted::Weighting;
@@ -49,12 +50,13 @@ pub trait PairLoss: Debug + Send + Sync + Any {
 }
 
 /// Any [`PairLoss`]. In a file, `kind` says which.
-#[derive(Debug, Clone)]
-pub struct Loss(Arc<dyn PairLoss>);
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Loss(OpenKind<dyn PairLoss>);
 
 impl<T: PairLoss> From<T> for Loss {
     fn from(loss: T) -> Self {
-        Self(Arc::new(loss))
+        Self(OpenKind::new(Arc::new(loss)))
     }
 }
 
@@ -71,25 +73,5 @@ impl Deref for Loss {
 
     fn deref(&self) -> &Self::Target {
         &*self.0
-    }
-}
-
-/// Equal if they are written alike.
-impl PartialEq for Loss {
-    fn eq(&self, other: &Self) -> bool {
-        let written = |loss: &Self| serde_json::to_value(loss).ok();
-        Arc::ptr_eq(&self.0, &other.0) || written(self).is_some_and(|own| Some(own) == written(other))
-    }
-}
-
-impl Serialize for Loss {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Loss {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Box::<dyn PairLoss>::deserialize(deserializer)?.into()))
     }
 }
