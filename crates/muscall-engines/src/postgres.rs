@@ -23,7 +23,6 @@ const INLINE: usize = 1024;
 pub struct Postgres {
     client: Client,
     table: String,
-    build_memory_mib: Option<u32>,
 }
 
 impl Postgres {
@@ -43,14 +42,7 @@ impl Postgres {
     /// [`EngineError::Name`] for a table that cannot be.
     pub fn with_client(client: Client, table: &str) -> Result<Self, EngineError> {
         check_name(table, NAME)?;
-        Ok(Self { client, table: table.to_owned(), build_memory_mib: None })
-    }
-
-    /// Memory for building the graph, instead of the server's `maintenance_work_mem`; building is slow
-    /// where the graph does not fit, at about 1.3 times the vectors.
-    pub fn with_build_memory(mut self, mib: u32) -> Self {
-        self.build_memory_mib = Some(mib);
-        self
+        Ok(Self { client, table: table.to_owned() })
     }
 
     /// Fills the table with the rows, and builds a graph if one is wanted; gives their number.
@@ -93,11 +85,9 @@ impl Postgres {
             _ => failed("indexing the ids")(error),
         })?;
         if let Some(Hnsw { m, ef_construction }) = hnsw {
-            let memory = self.build_memory_mib.map(|mib| format!("SET LOCAL maintenance_work_mem = '{mib}MB';"));
             let build = format!(
-                "{} CREATE INDEX \"{new}_hnsw\" ON \"{new}\" USING hnsw (vector vector_ip_ops) \
-                 WITH (m = {m}, ef_construction = {ef_construction})",
-                memory.unwrap_or_default()
+                "CREATE INDEX \"{new}_hnsw\" ON \"{new}\" USING hnsw (vector vector_ip_ops) \
+                 WITH (m = {m}, ef_construction = {ef_construction})"
             );
             all.batch_execute(&build).map_err(failed("building the graph"))?;
         }

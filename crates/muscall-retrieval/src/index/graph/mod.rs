@@ -52,20 +52,6 @@ impl GraphConfig {
         Self::default()
     }
 
-    /// Replaces the number of candidates of a search: more find more of the best and take longer.
-    #[must_use]
-    pub fn with_expansion_search(mut self, candidates: usize) -> Self {
-        self.expansion_search = candidates;
-        self
-    }
-
-    /// Replaces the number of segments that are scored anew.
-    #[must_use]
-    pub fn with_rerank(mut self, segments: usize) -> Self {
-        self.rerank = segments;
-        self
-    }
-
     /// # Errors
     /// [`RetrievalError::Setting`] for a number that cannot be.
     pub fn validate(&self) -> Result<(), RetrievalError> {
