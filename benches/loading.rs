@@ -50,7 +50,7 @@ fn manifest(root: &Path, clips: usize) -> Manifest {
 
 fn data(cache: Option<&AudioCache>, augment: AugmentConfig) -> DataConfig {
     DataConfig {
-        clip: ClipConfig { sample_rate: 16_000, samples: 20 * 16_000, strict: false },
+        clip: ClipConfig::new(16_000, 20 * 16_000),
         cache: cache.cloned(),
         augment,
         random_crop: true,

@@ -21,7 +21,7 @@ fn demo() -> Manifest {
 
 /// Music, `seconds` long at 16 kHz: clips of the demo, one after the other.
 fn music(seconds: usize) -> Vec<f32> {
-    let config = ClipConfig { sample_rate: 16_000, samples: 12 * 16_000, strict: false };
+    let config = ClipConfig::new(16_000, 12 * 16_000);
     let mut samples = Vec::new();
     for row in demo().rows.iter().cycle().take(seconds.div_ceil(12)) {
         samples.extend(load_clip(&row.audio, CropPosition::Central, &config).unwrap().samples);
@@ -42,7 +42,7 @@ fn log_mel(c: &mut Criterion) {
 fn load(c: &mut Criterion) {
     let mut group = c.benchmark_group("load");
     let path = root().join("benches/music.mp3");
-    let config = ClipConfig { sample_rate: 16_000, samples: 20 * 16_000, strict: false };
+    let config = ClipConfig::new(16_000, 20 * 16_000);
     let mut seed = 0;
     group.throughput(Throughput::Elements(20));
     group.bench_function("random 20 s of an mp3", |b| {

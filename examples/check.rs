@@ -38,7 +38,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err(format!("--clip-s is {}; it must be above 0 and at most 3600", arguments.clip_s).into());
     }
     let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
-    let config = ClipConfig { sample_rate: arguments.sample_rate, samples, strict: false };
+    let config = ClipConfig::new(arguments.sample_rate, samples);
     let splits = Manifest::read_splits(&arguments.data)?;
     let mut found = 0;
     let mut say = |split: &str, what: &dyn std::fmt::Display| {

@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     data.augment.validate()?;
     println!("{}", toml::to_string(&data)?);
 
-    let config = ClipConfig { sample_rate: 16_000, samples: 48_000, strict: false };
+    let config = ClipConfig::new(16_000, 48_000);
     let file = Path::new("demo/audio/014_fretsonfire_Feelings.ogg");
     let mut clip = load_clip(file, CropPosition::Central, &config)?;
     let silent = |samples: &[f32]| samples.iter().filter(|&&sample| sample == 0.0).count();

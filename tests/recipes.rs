@@ -147,11 +147,7 @@ fn the_cpu_agrees_with_itself_whatever_the_recipe() {
         }
         seen.push(kind);
         let log_mel = recipe.model.log_mel.init().unwrap();
-        let clip = ClipConfig {
-            sample_rate: recipe.model.log_mel.sample_rate,
-            samples: recipe.model.clip_samples(),
-            strict: false,
-        };
+        let clip = ClipConfig::new(recipe.model.log_mel.sample_rate, recipe.model.clip_samples());
         let item = |index: usize| {
             let row = &manifest.rows[index];
             let clip = load_clip(row.source(), CropPosition::Central, &clip).unwrap();

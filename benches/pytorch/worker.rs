@@ -50,7 +50,7 @@ fn answer(case: &Value) -> Value {
         }
         "load" => {
             let extractor = LogMelConfig::default().init().unwrap();
-            let clip = ClipConfig { sample_rate: RATE as u32, samples: 20 * RATE, strict: false };
+            let clip = ClipConfig::new(RATE as u32, 20 * RATE);
             let path = Path::new(text("path")).to_owned();
             let mut seed = 0;
             timed(rounds, || {
@@ -100,7 +100,7 @@ fn model(config: &MuscallConfig, device: &Device) -> muscall::model::DualEncoder
 
 /// Music, `seconds` long: clips of the demo, one after the other.
 fn music(seconds: usize) -> Vec<f32> {
-    let config = ClipConfig { sample_rate: RATE as u32, samples: 12 * RATE, strict: false };
+    let config = ClipConfig::new(RATE as u32, 12 * RATE);
     let rows = demo().rows;
     let mut samples = Vec::new();
     for row in rows.iter().cycle().take(seconds.div_ceil(12)) {

@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    AudioError, AudioSource, DecodeOptions, Repair, Resampler, central_start, count_frames, crop_or_pad, decode, probe,
+    AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, central_start, count_frames, decode, probe,
     random_start,
 };
 
@@ -37,12 +37,21 @@ pub struct ClipConfig {
     pub samples: usize,
     /// Whether a file that has to be repaired is an error.
     pub strict: bool,
+    /// What stands behind the end of a file that is shorter.
+    pub padding: Padding,
+}
+
+impl ClipConfig {
+    /// Clips of so many samples at a rate in Hz, padded with zeros; files may be repaired.
+    pub const fn new(sample_rate: u32, samples: usize) -> Self {
+        Self { sample_rate, samples, strict: false, padding: Padding::Zeros }
+    }
 }
 
 /// A stretch of audio.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clip {
-    /// Exactly as many as asked for, zeros at the end where the file is shorter.
+    /// Exactly as many as asked for, with padding where the file is shorter.
     pub samples: Vec<f32>,
     /// How many of them come from the file.
     pub valid: usize,
@@ -100,7 +109,7 @@ impl Clip {
     pub(crate) fn padded(samples: Vec<f32>, start: usize, repairs: Vec<Repair>, config: &ClipConfig) -> Self {
         let valid = samples.len().min(config.samples);
         let start_s = start as f64 / f64::from(config.sample_rate);
-        Self { samples: crop_or_pad(&samples, 0, config.samples), valid, start_s, repairs }
+        Self { samples: config.padding.fit(&samples, config.samples), valid, start_s, repairs }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cropping a track to the length a model takes: a place for the window, and right zero-padding.
 
 use rand::{Rng, RngExt};
+use serde::{Deserialize, Serialize};
 
 /// First sample of the window of `wanted` samples in the middle of `total`; 0 when nothing is left over.
 ///
@@ -21,6 +22,32 @@ pub fn random_start(total: usize, wanted: usize, rng: &mut impl Rng) -> usize {
     ((place * (last as f64 + 1.0)) as usize).min(last)
 }
 
+/// What stands behind the end of audio that is shorter than a clip.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Padding {
+    /// Zeros.
+    #[default]
+    Zeros,
+    /// The audio again, as often as it fits as a whole, and then zeros: what LAION-CLAP was trained with.
+    Repeat,
+}
+
+impl Padding {
+    /// Exactly `wanted` samples: the first ones of `x`, or all of them and the padding.
+    ///
+    /// # Shapes
+    /// - x: `[samples]`; returns `[wanted]`.
+    pub fn fit(self, x: &[f32], wanted: usize) -> Vec<f32> {
+        if self == Self::Zeros || x.is_empty() || x.len() >= wanted {
+            return crop_or_pad(x, 0, wanted);
+        }
+        let mut clip = x.repeat(wanted / x.len());
+        clip.resize(wanted, 0.0);
+        clip
+    }
+}
+
 /// `wanted` samples of `x` from `start` on, with zeros after the end of `x`.
 ///
 /// # Shapes
@@ -38,6 +65,16 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn what_repeats_does_so_as_a_whole() {
+        let x = [1.0, 2.0, 3.0];
+        assert_eq!(Padding::Repeat.fit(&x, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 0.0]);
+        assert_eq!(Padding::Repeat.fit(&x, 5), [1.0, 2.0, 3.0, 0.0, 0.0]);
+        assert_eq!(Padding::Repeat.fit(&x, 2), [1.0, 2.0]);
+        assert_eq!(Padding::Zeros.fit(&x, 4), [1.0, 2.0, 3.0, 0.0]);
+        assert_eq!(Padding::Repeat.fit(&[], 2), [0.0, 0.0]);
+    }
 
     #[test]
     fn central_window_leaves_the_same_on_both_sides() {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use muscall_audio::{AudioCache, AudioError, AudioSource, Clip, ClipConfig, CropPosition, Part, load_clip};
 
-const CONFIG: ClipConfig = ClipConfig { sample_rate: 16_000, samples: 3200, strict: false };
+const CONFIG: ClipConfig = ClipConfig::new(16_000, 3200);
 const POSITIONS: [CropPosition; 5] = [
     CropPosition::Central,
     CropPosition::At { start_s: 0.61 },

@@ -41,7 +41,7 @@ fn assert_is_crop_of_whole(path: &Path, config: &ClipConfig) -> Vec<Repair> {
 
 #[test]
 fn a_clip_is_the_crop_of_the_resampled_file() {
-    let config = ClipConfig { sample_rate: 16_000, samples: 3200, strict: true };
+    let config = ClipConfig { strict: true, ..ClipConfig::new(16_000, 3200) };
     for name in
         ["sound.wav", "sound.aiff", "sound.mp3", "no_tag.mp3", "sound.flac", "sound.ogg", "sound.m4a", "alac.m4a"]
     {
@@ -51,7 +51,7 @@ fn a_clip_is_the_crop_of_the_resampled_file() {
 
 #[test]
 fn short_files_are_padded_on_the_right() {
-    let config = ClipConfig { sample_rate: 16_000, samples: 32_000, strict: false };
+    let config = ClipConfig::new(16_000, 32_000);
     for name in ["sound.wav", "sound.mp3", "no_tag.mp3", "sound.flac", "sound.ogg", "sound.m4a"] {
         assert_is_crop_of_whole(&fixture(name), &config);
     }
@@ -63,14 +63,14 @@ fn a_truncated_mp3_is_cropped_by_its_true_length() {
     let path = folder.path().join("cut.mp3");
     let bytes = std::fs::read(fixture("sound.mp3")).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    let config = ClipConfig { sample_rate: 16_000, samples: 8000, strict: false };
+    let config = ClipConfig::new(16_000, 8000);
     let repairs = assert_is_crop_of_whole(&path, &config);
     assert!(repairs.iter().any(|repair| matches!(repair, Repair::ShorterThanDeclared { .. })), "{repairs:?}");
 }
 
 #[test]
 fn a_clip_after_the_end_is_silent() {
-    let config = ClipConfig { sample_rate: 16_000, samples: 3200, strict: false };
+    let config = ClipConfig::new(16_000, 3200);
     for start_s in [100.0, 1e300, f64::INFINITY] {
         let clip = load_clip(&fixture("sound.mp3"), CropPosition::At { start_s }, &config).unwrap();
         assert_eq!((clip.valid, clip.samples), (0, vec![0.0; 3200]), "{start_s}");
@@ -99,7 +99,7 @@ fn a_part_is_heard_like_a_file_that_was_cut_out() {
             let part = Some(Part::new(start_s, end_s).unwrap());
             let source = AudioSource { path: &path, part };
             for samples in [1600, 4000, 32_000] {
-                let config = ClipConfig { sample_rate: 16_000, samples, strict: false };
+                let config = ClipConfig::new(16_000, samples);
                 for position in POSITIONS {
                     let expected = load_clip(&cut, position, &config).unwrap();
                     let clip = load_clip(source, position, &config).unwrap();
@@ -113,7 +113,7 @@ fn a_part_is_heard_like_a_file_that_was_cut_out() {
                 assert!(found.samples.iter().zip(&expected.samples).all(|(x, y)| (x - y).abs() <= 1e-6));
             }
         }
-        let config = ClipConfig { sample_rate: 16_000, samples: 1600, strict: false };
+        let config = ClipConfig::new(16_000, 1600);
         let beyond = Some(Part::new(length_s + 0.01, None).unwrap());
         let source = AudioSource { path: &path, part: beyond };
         for error in

@@ -51,7 +51,7 @@ fn dataset_in(
         Row::new(i.to_string(), audio, captions)
     };
     let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
-    let clip = ClipConfig { sample_rate: 16_000, samples: SAMPLES, strict: false };
+    let clip = ClipConfig::new(16_000, SAMPLES);
     let augment = AugmentConfig::muscall();
     let config = DataConfig { clip, cache, augment, random_crop: true, captions_per_track, views, seed: 5 };
     Arc::new(Dataset::new(manifest, config).unwrap())

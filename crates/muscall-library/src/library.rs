@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use muscall_audio::{crop_or_pad, load_whole};
+use muscall_audio::load_whole;
 use muscall_model::Muscall;
 use muscall_retrieval::{
     Answer, Centres, Embeddings, ExactSearch, Fingerprint, Index, Moment, Query, RetrievalError, Search, SearchMethod,
@@ -228,7 +228,7 @@ impl Library {
         // The model hears no less than a clip.
         clip.valid = clip.samples.len();
         if clip.valid < config.samples {
-            clip.samples = crop_or_pad(&clip.samples, 0, config.samples);
+            clip.samples = config.padding.fit(&clip.samples, config.samples);
         }
         Ok(self.model.in_windows().embed_loaded(&[clip])?.row(0).to_vec())
     }

@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use muscall_audio::LogMelConfig;
+use muscall_audio::{LogMelConfig, Padding};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{AudioBatch, CrnnConfig, ResNetConfig};
@@ -59,6 +59,9 @@ pub struct MuscallConfig {
     pub audio: AudioEncoderConfig,
     /// Caption to vector.
     pub text: TextEncoderConfig,
+    /// What stands behind the end of audio that is shorter than `clip_s`.
+    #[serde(default, skip_serializing_if = "is_zeros")]
+    pub padding: Padding,
     /// What happens to audio that is not `clip_s` long.
     #[serde(default)]
     pub other_lengths: OtherLengths,
@@ -74,6 +77,10 @@ fn yes() -> bool {
 
 fn is_linear(head: &HeadConfig) -> bool {
     *head == HeadConfig::Linear
+}
+
+fn is_zeros(padding: &Padding) -> bool {
+    *padding == Padding::Zeros
 }
 
 /// How audio of another length than that of training is embedded. At the length of training both
@@ -116,6 +123,7 @@ impl MuscallConfig {
             log_mel: LogMelConfig::default(),
             audio,
             text,
+            padding: Padding::default(),
             other_lengths: OtherLengths::default(),
             segment_hop_s: None,
         }
@@ -214,6 +222,13 @@ impl MuscallConfig {
         }
         let (hop_s, clip_s) = (self.segment_hop_s(), self.clip_s);
         ModelError::check(hop_s > 0.0 && hop_s <= clip_s, "segment_hop_s", hop_s, "above 0 and at most clip_s")?;
+        if let Some(most) = self.audio.max_frames() {
+            let windows = matches!(self.other_lengths, OtherLengths::Windows { .. });
+            ModelError::check(windows, "other_lengths", "interpolate", "windows, for an encoder with a longest input")?;
+            let frames = self.log_mel.frames(self.clip_samples());
+            let found = format!("{frames} frames of log-mel");
+            ModelError::check(frames <= most, "clip_s", found, "within the longest input of the audio encoder")?;
+        }
         self.head.validate()?;
         self.log_mel.validate()?;
         self.audio.validate()?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, LogMelExtractor, crop_or_pad, load_clip, load_whole};
+use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, LogMelExtractor, load_clip, load_whole};
 use muscall_vectors::{Embeddings, Fingerprint, mean_direction};
 use rayon::prelude::*;
 
@@ -284,6 +284,9 @@ impl Muscall {
         let frames = mels[0].len() / n_mels;
         let long = frames >= self.config().audio.min_frames();
         ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "at least about a second")?;
+        let most = self.config().audio.max_frames().unwrap_or(usize::MAX);
+        let found = format!("{frames} frames of log-mel");
+        ModelError::check(frames <= most, "clip_s", found, "within the longest input of the audio encoder")?;
         if let Some(audio) = self.packed().and_then(|packed| packed.audio.as_ref()) {
             return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
         }
@@ -302,7 +305,7 @@ impl Muscall {
         let (window, samples) = (self.config().clip_samples(), &whole.samples);
         let hop = (self.config().segment_hop_s() * sample_rate).round() as usize;
         let segment = |start: usize| Clip {
-            samples: crop_or_pad(samples, start, window),
+            samples: self.config().padding.fit(&samples[start..], window),
             valid: window.min(samples.len() - start),
             start_s: whole.start_s + start as f64 / sample_rate,
             repairs: Vec::new(),
@@ -377,10 +380,7 @@ impl Muscall {
 
     /// How files become clips for this model: rate, length, repairs allowed.
     pub fn clip_config(&self) -> ClipConfig {
-        ClipConfig {
-            sample_rate: self.config().log_mel.sample_rate,
-            samples: self.config().clip_samples(),
-            strict: false,
-        }
+        let MuscallConfig { log_mel, padding, .. } = self.config();
+        ClipConfig { padding: *padding, ..ClipConfig::new(log_mel.sample_rate, self.config().clip_samples()) }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use muscall_audio::crop_or_pad;
-
 use crate::dual_encoder::{MuscallConfig, OtherLengths};
 
 /// What goes through the encoder as one: a clip, or a window of one.
@@ -25,7 +23,7 @@ pub(crate) fn pieces<'a>(config: &MuscallConfig, (samples, valid): (&'a [f32], u
     let hop = (hop_s * f64::from(config.log_mel.sample_rate)).round() as usize;
     let piece = |start: usize| match samples.get(start..start + window) {
         Some(samples) => Piece { samples: samples.into(), valid: window },
-        None => Piece { samples: crop_or_pad(samples, 0, window).into(), valid },
+        None => Piece { samples: config.padding.fit(samples, window).into(), valid },
     };
     window_starts(samples.len(), window, hop).into_iter().map(piece).collect()
 }

@@ -121,7 +121,7 @@ fn each_fault_of_a_clip_is_named() {
     let mut samples: Vec<f32> = tone(0.5, 2.0).map(|x| f32::from(x) / 32_768.0).collect();
     samples[20_000] = f32::NAN;
     write_float_wav(&dir.path().join("nan.wav"), &samples);
-    let config = ClipConfig { sample_rate: RATE as u32, samples: 2 * RATE, strict: false };
+    let config = ClipConfig::new(RATE as u32, 2 * RATE);
     let check = |audio: &str| {
         let manifest = manifest(dir.path(), "m", &[("good.wav", "a"), (audio, "b")]);
         let found = check_clips(&manifest, &config, |_| {});

@@ -129,7 +129,7 @@ fn a_device_is_checked_with_it() {
     let manifest = write_tones(dir.path());
     let recipe = recipe(dir.path());
     let log_mel = recipe.model.log_mel.init().unwrap();
-    let clip = ClipConfig { sample_rate: 16_000, samples: recipe.model.clip_samples(), strict: false };
+    let clip = ClipConfig::new(16_000, recipe.model.clip_samples());
     let item = |index: usize| {
         let row = &manifest.rows[index];
         let samples = load_clip(row.source(), CropPosition::Central, &clip).unwrap().samples;

@@ -32,6 +32,7 @@ fn model_text(config: &MuscallConfig) -> Option<String> {
         log_mel,
         audio,
         text,
+        padding: _, // came later
         other_lengths,
         segment_hop_s,
     } = config;

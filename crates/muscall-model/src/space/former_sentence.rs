@@ -27,7 +27,7 @@ pub(super) fn minilm(config: &BertConfig) -> String {
     // What came later has had one value then.
     let BertConfig { width, depth, heads, mlp, vocabulary, positions, context, dropout, .. } = config;
     format!(
-        "BertConfig {{ width: {width}, depth: {depth}, heads: {heads}, mlp: {mlp}, vocabulary: {vocabulary}, \
+        "MiniLmConfig {{ width: {width}, depth: {depth}, heads: {heads}, mlp: {mlp}, vocabulary: {vocabulary}, \
          positions: {positions}, context: {context}, dropout: {dropout:?} }}"
     )
 }

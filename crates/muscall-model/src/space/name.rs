@@ -1,5 +1,6 @@
 //! The name of a whole model's space, from the descriptions and weights of its two towers.
 
+use muscall_audio::Padding;
 use muscall_vectors::Fingerprint;
 
 use super::{Description, former};
@@ -37,12 +38,18 @@ fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
         log_mel,
         audio: hears,
         text: reads,
+        padding,
         other_lengths,
         segment_hop_s: _, // as what it stands for, below
     } = config;
     let (mut audio, mut text) = (Description::new("audio tower 1"), Description::new("text tower 1"));
     audio.field("clip_s", *clip_s);
     audio.unless(clip_s / 2.0, "segment_hop_s", config.segment_hop_s());
+    let padding = match padding {
+        Padding::Zeros => "zeros",
+        Padding::Repeat => "repeat",
+    };
+    audio.unless("zeros", "padding", padding);
     match other_lengths {
         OtherLengths::Interpolate => {}
         OtherLengths::Windows { hop_s, pooling: WindowPooling::Mean } => audio.field("window_hop_s", *hop_s),
@@ -96,14 +103,14 @@ mod tests {
             "kind": "sentence", "model": "a", "fine_tune": true, "hidden": 7, "encoder": {
                 "width": 16, "depth": 2, "heads": 2, "mlp": 32, "vocabulary": 64, "positions": 32, "context": 32,
                 "dropout": 0.1, "position_offset": 0, "token_types": 2, "norm_epsilon": 1e-12, "pooling": "mean",
-                "unit_norm": true,
+                "unit_norm": true, "trim": true,
             },
         }));
         let windows = serde_json::json!({ "kind": "windows", "hop_s": 0.5, "pooling": "mean" });
         let config = |audio: &Value, text: &Value| {
             serde_json::json!({
                 "clip_s": 2.0, "projection_dim": 8, "project": true, "temperature": { "learned": 0.07 },
-                "log_mel": log_mel, "audio": audio, "text": text, "other_lengths": windows, "segment_hop_s": 0.75,
+                "head": { "mlp": { "hidden": 5, "activation": "relu" } }, "padding": "repeat", "log_mel": log_mel, "audio": audio, "text": text, "other_lengths": windows, "segment_hop_s": 0.75,
             })
         };
         texts.iter().flat_map(|text| [&resnet, &crnn].map(|audio| config(audio, text))).collect()
@@ -131,6 +138,8 @@ mod tests {
                 ("kind", _) | ("pooling", "mean") => return None,
                 ("pooling", "attention") => "average".into(),
                 ("scale", "decibel") => "natural_log".into(),
+                ("activation", "relu") => "gelu".into(),
+                ("padding", "repeat") => "zeros".into(),
                 ("mel_scale", "slaney") => "htk".into(),
                 ("model" | "file", _) => "elsewhere".into(),
                 (name, value) => panic!("another value of `{name}` than {value}?"),
@@ -166,7 +175,7 @@ mod tests {
                 let name = path.trim_start_matches('/').replace('/', ".");
                 let silent = TRAINING_ONLY.iter().any(|field| name.starts_with(field) || name.ends_with(field));
                 // The sides share the joint space alone.
-                let both = name.starts_with("project");
+                let both = name.starts_with("project") || name.starts_with("head");
                 let moved = (before.0 != after.0, before.1 != after.1);
                 let expected = match silent {
                     true => (false, false),

@@ -139,8 +139,7 @@ impl TextTower for SentenceTowerConfig {
 
     fn load_frontend(&self, bundle: &Path, device: &Device) -> Result<TextFrontend, ModelError> {
         if self.fine_tune {
-            let BertConfig { vocabulary, context, .. } = self.encoder;
-            return Ok(SentenceTokenizer::from_file(&bundle.join(TOKENIZER), vocabulary, context)?.into());
+            return Ok(SentenceTokenizer::from_file(&bundle.join(TOKENIZER), &self.encoder)?.into());
         }
         Ok(self.read(&bundle.join(SENTENCE), device)?.into())
     }

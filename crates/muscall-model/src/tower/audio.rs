@@ -25,6 +25,11 @@ pub trait AudioTower: TowerConfig {
         1
     }
 
+    /// The longest one, if there is a limit: longer audio is then embedded in windows.
+    fn max_frames(&self) -> Option<usize> {
+        None
+    }
+
     /// The same tower without dropout, for comparisons.
     fn without_dropout(&self) -> AudioEncoderConfig;
 

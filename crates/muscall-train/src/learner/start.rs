@@ -117,7 +117,10 @@ impl Run {
         let files = RunFiles::look(&ranks, &progress, &train, validation.as_ref(), waits)?;
         let log_mel = &recipe.model.log_mel;
         let data = DataConfig {
-            clip: ClipConfig { sample_rate: log_mel.sample_rate, samples: recipe.model.clip_samples(), strict: false },
+            clip: ClipConfig {
+                padding: recipe.model.padding,
+                ..ClipConfig::new(log_mel.sample_rate, recipe.model.clip_samples())
+            },
             cache: cache.clone(),
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,

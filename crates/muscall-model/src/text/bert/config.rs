@@ -35,6 +35,8 @@ pub struct BertConfig {
     pub pooling: BertPooling,
     /// Whether that vector is scaled to unit norm.
     pub unit_norm: bool,
+    /// Whether spaces at both ends of a caption are taken off before it is read.
+    pub trim: bool,
 }
 
 /// How the tokens of a caption become one vector.
@@ -66,6 +68,7 @@ impl Default for BertConfig {
             norm_epsilon: 1e-12,
             pooling: BertPooling::Mean,
             unit_norm: true,
+            trim: true,
         }
     }
 }
@@ -105,6 +108,7 @@ impl BertConfig {
             norm_epsilon,
             pooling,
             unit_norm,
+            trim,
         } = self;
         let sizes = [("width", width), ("depth", depth), ("heads", heads), ("mlp", mlp), ("vocabulary", vocabulary)];
         sizes.into_iter().for_each(|(name, &size)| space.field(name, size));
@@ -120,5 +124,6 @@ impl BertConfig {
         };
         space.unless("mean", "token_pooling", pooling);
         space.unless("yes", "unit_norm", if *unit_norm { "yes" } else { "no" });
+        space.unless("yes", "trim", if *trim { "yes" } else { "no" });
     }
 }

@@ -60,7 +60,7 @@ impl SentenceEncoder {
         let weights = dir.join(WEIGHTS);
         let state = from_published(read_safetensors(&weights)?, config.pooling);
         let model = with_state(config.init(&device)?, state, &weights.display().to_string())?;
-        let tokenizer = SentenceTokenizer::from_file(&dir.join(TOKENIZER), config.vocabulary, config.context)?;
+        let tokenizer = SentenceTokenizer::from_file(&dir.join(TOKENIZER), &config)?;
         let fingerprint = fingerprint(&config, &tokenizer, &state_of(&model));
         Ok(Self {
             config,

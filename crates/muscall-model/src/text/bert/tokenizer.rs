@@ -10,6 +10,7 @@ use muscall_vectors::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::config::BertConfig;
 use crate::ModelError;
 use crate::text::tokenizer::{TOKENIZER, TokenizerError, ids_needed};
 use crate::text::{TextBatch, TextProcessor};
@@ -20,16 +21,19 @@ pub struct SentenceTokenizer {
     tokenizer: Tokenizer,
     /// The file itself: it is saved as it is, and the same in every version.
     file: Arc<[u8]>,
+    /// Whether spaces at both ends of a caption are taken off.
+    trim: bool,
 }
 
 impl SentenceTokenizer {
-    /// Reads a `tokenizer.json`. How it pads does not matter; `context` is the most tokens of a
+    /// Reads a `tokenizer.json`. How it pads does not matter; the configuration's `context` is the most tokens of a
     /// caption, whatever the file says (the one of all-MiniLM-L6-v2 says 128, while its model uses
     /// 256).
     ///
     /// # Errors
     /// [`TokenizerError`] with the path.
-    pub fn from_file(path: &Path, vocabulary: usize, context: usize) -> Result<Self, TokenizerError> {
+    pub fn from_file(path: &Path, config: &BertConfig) -> Result<Self, TokenizerError> {
+        let BertConfig { vocabulary, context, trim, .. } = *config;
         let file = |source| TokenizerError::File { path: path.to_owned(), source };
         let bytes = fs::read(path).map_err(|error| file(error.into()))?;
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(file)?;
@@ -40,13 +44,13 @@ impl SentenceTokenizer {
         tokenizer.with_padding(None);
         let truncation = TruncationParams { max_length: context, ..TruncationParams::default() };
         tokenizer.with_truncation(Some(truncation)).map_err(file)?;
-        Ok(Self { tokenizer, file: bytes.into() })
+        Ok(Self { tokenizer, file: bytes.into(), trim })
     }
 
     /// Start, the caption's pieces, end.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         // The pipeline has no step that can fail on text.
-        let encoded = self.tokenizer.encode_fast(text.trim(), true);
+        let encoded = self.tokenizer.encode_fast(if self.trim { text.trim() } else { text }, true);
         encoded.map_or_else(|_| vec![0], |encoding| encoding.get_ids().to_vec())
     }
 

@@ -1,0 +1,106 @@
+//! Sizes of HTSAT.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::network::Htsat;
+use crate::ModelError;
+use crate::space::Description;
+use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, TowerConfig};
+
+/// Mel bands of a spectrogram.
+pub(super) const BANDS: usize = 64;
+/// Frames that a spectrogram is stretched to: four pieces of 256 become the rows of an image.
+pub(super) const FRAMES: usize = 1024;
+/// Rows and columns of that image.
+pub(super) const IMAGE: usize = 256;
+/// Pixels of a patch along each side.
+pub(super) const PATCH: usize = 4;
+/// Patches of an attention window along each side.
+pub(super) const WINDOW: usize = 8;
+
+/// Configuration of [`Htsat`]: a hierarchical Transformer over the patches of a spectrogram, as in LAION-CLAP.
+///
+/// # Source
+/// Chen et al. 2022, "HTS-AT"; Liu et al. 2021, "Swin Transformer".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HtsatConfig {
+    /// Size of a patch's state in the first stage; it doubles from stage to stage. 96 is tiny, 128 base.
+    pub width: usize,
+    /// Blocks of each stage.
+    pub depths: Vec<usize>,
+    /// Attention heads of each stage.
+    pub heads: Vec<usize>,
+}
+
+impl HtsatConfig {
+    /// The smaller of the published sizes.
+    pub fn tiny() -> Self {
+        Self { width: 96, depths: vec![2, 2, 6, 2], heads: vec![4, 8, 16, 32] }
+    }
+
+    /// The larger one.
+    pub fn base() -> Self {
+        Self { width: 128, depths: vec![2, 2, 12, 2], heads: vec![4, 8, 16, 32] }
+    }
+
+    /// Patches along each side of a stage.
+    pub(super) fn side(stage: usize) -> usize {
+        (IMAGE / PATCH) >> stage
+    }
+}
+
+impl TowerConfig for HtsatConfig {
+    fn validate(&self) -> Result<(), ModelError> {
+        ModelError::check(self.width >= 1, "audio.width", self.width, "at least 1")?;
+        let stages = self.depths.len();
+        // A last stage smaller than a window would have none.
+        ModelError::check((1..=4).contains(&stages), "audio.depths", format!("{stages} stages"), "from 1 to 4 stages")?;
+        ModelError::check(
+            self.depths.iter().all(|&depth| depth >= 1),
+            "audio.depths",
+            "a stage of 0",
+            "at least 1 each",
+        )?;
+        let heads = self.heads.len() == stages;
+        ModelError::check(heads, "audio.heads", format!("{} stages", self.heads.len()), "as many as audio.depths")?;
+        let divides = |(stage, &heads): (usize, &usize)| heads >= 1 && (self.width << stage).is_multiple_of(heads);
+        let fits = self.heads.iter().enumerate().all(divides);
+        ModelError::check(fits, "audio.heads", format!("{:?}", self.heads), "divisors of the width of their stage")
+    }
+
+    fn output_dim(&self) -> usize {
+        self.width << (self.depths.len() - 1)
+    }
+
+    fn describe(&self, space: &mut Description) {
+        let Self { width, depths, heads } = self;
+        space.field("encoder", "htsat");
+        space.field("width", *width);
+        let list = |values: &[usize]| values.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+        space.field("depths", list(depths).as_str());
+        space.field("heads", list(heads).as_str());
+    }
+}
+
+#[typetag::serde(name = "htsat")]
+impl AudioTower for HtsatConfig {
+    fn min_frames(&self) -> usize {
+        2
+    }
+
+    fn max_frames(&self) -> Option<usize> {
+        Some(FRAMES)
+    }
+
+    fn without_dropout(&self) -> AudioEncoderConfig {
+        self.clone().into()
+    }
+
+    fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
+        ModelError::check(n_mels == BANDS, "log_mel.n_mels", n_mels, "64 for HTSAT")?;
+        ModelError::check(frames <= FRAMES, "clip_s", format!("{frames} frames of log-mel"), "at most 1024 frames")?;
+        Ok(AudioEncoder::new(Htsat::new(self, device)))
+    }
+}
