@@ -92,7 +92,7 @@ fn a_search_gives_tracks_with_moments_and_strips() {
     let server = &setup.server;
     let health = server.get("/api/health").json();
     assert_eq!((&health["status"], &health["tracks"]), (&"ok".into(), &NAMES.len().into()));
-    assert_eq!(health["model"].as_str().unwrap().len(), 16);
+    assert!(health["model"].as_str().unwrap().starts_with("v2-"));
     let line = server.get("/api/words?q=calm%20piano%20-drums").json();
     assert_eq!(line["terms"][1]["text"], "drums");
     assert_eq!(line["terms"][1]["weight"], -0.5);

@@ -224,7 +224,7 @@ mod tests {
     /// As a decoder does: text is no audio.
     fn read(manifest: &Manifest, row: usize) -> Result<(), DataError> {
         let path = &manifest.rows[row].audio;
-        let io = FileError::reading(path);
+        let io = |source| AudioError::from(FileError::reading(path)(source));
         let (file, _) = match fs::metadata(path) {
             Ok(metadata) if metadata.len() == 0 => return Err(AudioError::EmptyFile { path: path.clone() }.into()),
             _ => open(path).map_err(io)?,

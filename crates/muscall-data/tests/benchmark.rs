@@ -151,7 +151,7 @@ fn a_folder_that_is_not_there_is_no_incomplete_one() {
     for benchmark in benchmarks() {
         let error = benchmark.read(&dir.path().join("none"), Split::Test).unwrap_err();
         assert!(matches!(error, DataError::NoSuchFolder { .. }), "{}: {error}", benchmark.name());
-        assert!(error.to_string().contains("none: there is no such folder"), "{error}");
+        assert!(error.to_string().contains("none: the folder does not exist"), "{error}");
     }
     let error = Gtzan.read(dir.path(), Split::Test).unwrap_err();
     assert!(matches!(error, DataError::BenchmarkIncomplete { found: 0, expected: 290, .. }), "{error}");

@@ -110,7 +110,7 @@ fn errors_name_the_file_the_row_and_the_remedy() {
         format!("{good}{{oops"),
         &["row 3: key must be a string in column 2 of {oops", "JSON object"],
     );
-    assert_error("m.jsonl", "[\n{\"audio\": \"a\", \"caption\": \"b\"}\n]", &["row 1: EOF", "one line"]);
+    assert_error("m.jsonl", "[\n{\"audio\": \"a\", \"caption\": \"b\"}\n]", &["row 1: EOF", "per line"]);
     assert_error("m.jsonl", format!("{good}{{\"audio\": \"c\"}}"), &["row 3", "`caption`", "found `audio`"]);
     assert_error("m.jsonl", format!("{good}{{\"caption\": \"c\"}}"), &["row 3", "`audio`", "found `caption`"]);
     assert_error("m.jsonl", "{\"audio\": [], \"caption\": \"c\"}", &["row 1", "`audio`", "[]", "text"]);

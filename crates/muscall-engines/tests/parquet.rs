@@ -180,5 +180,5 @@ fn bad_rows_leave_the_old_file() {
     let mut wide = made.clone();
     wide.dim = 40_000;
     let error = write_parquet(&path, &wide).unwrap_err();
-    assert_eq!(error.to_string(), "dim is 40000, Parquet takes 1 to 32767");
+    assert_eq!(error.to_string(), "dim is 40000, but Parquet accepts 1 to 32767");
 }

@@ -110,7 +110,7 @@ fn a_push_replaces_and_a_failure_does_not() {
     let error = server.search("another", &[f32::NAN; 48], 7, EF).unwrap_err();
     assert!(matches!(error, EngineError::QueryNotFinite), "{error}");
     let error = server.search("another", &new.rows[0].3, 1001, EF).unwrap_err();
-    assert_eq!(error.to_string(), "ef is 1001, pgvector takes 1 to 1000");
+    assert_eq!(error.to_string(), "ef is 1001, but pgvector accepts 1 to 1000");
     let names = "SELECT relname::text FROM pg_class WHERE relname LIKE 'muscall_test_replace%' ORDER BY 1";
     let names: Vec<String> = client.query(names, &[]).unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(names, ["", "_hnsw", "_pkey"].map(|end| format!("muscall_test_replace{end}")));
@@ -220,9 +220,9 @@ fn what_is_not_ours_is_left_alone() {
     let mut wide = made.clone();
     wide.dim = 2001;
     let error = server.push(&wide, Some(Hnsw::default())).unwrap_err();
-    assert_eq!(error.to_string(), "dim is 2001, pgvector takes 1 to 2000");
+    assert_eq!(error.to_string(), "dim is 2001, but pgvector accepts 1 to 2000");
     let error = server.push(&made, Some(Hnsw { m: 16, ef_construction: 20 })).unwrap_err();
-    assert_eq!(error.to_string(), "ef_construction is 20, pgvector takes 32 to 1000");
+    assert_eq!(error.to_string(), "ef_construction is 20, but pgvector accepts 32 to 1000");
     assert_eq!(client.query_one("SELECT count(*) FROM muscall_test_foreign", &[]).unwrap().get::<_, i64>(0), 0);
 
     // The name that a new table has until it is whole.

@@ -60,8 +60,8 @@ impl ConvNorm<'_> {
     /// What makes factors, repeated, as long as a stretch.
     fn check(&self, mean: &[f32], variance: &[f32]) {
         let channels = self.dims[0];
-        assert!(self.gain.len() == channels && self.offset.len() == channels, "a gain and an offset a channel");
-        assert!(mean.len() == channels && variance.len() == channels, "a mean and a variance a channel");
+        assert!(self.gain.len() == channels && self.offset.len() == channels, "a gain and an offset per channel");
+        assert!(mean.len() == channels && variance.len() == channels, "a mean and a variance per channel");
     }
 
     /// What an output is at least; where it is no more than that, its gradient ends.

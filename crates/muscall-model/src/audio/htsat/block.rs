@@ -5,7 +5,7 @@ use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::config::WINDOW;
+use super::grid::WINDOW;
 use crate::layers::Linear;
 
 /// Of all norms of the tower.

@@ -1,25 +1,13 @@
 //! Sizes of HTSAT.
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::network::Htsat;
+use super::grid::{IMAGE, PATCH};
 use crate::ModelError;
 use crate::space::Description;
-use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, TowerConfig};
+use crate::tower::TowerConfig;
 
-/// Mel bands of a spectrogram.
-pub(super) const BANDS: usize = 64;
-/// Frames that a spectrogram is stretched to: four pieces of 256 become the rows of an image.
-pub(super) const FRAMES: usize = 1024;
-/// Rows and columns of that image.
-pub(super) const IMAGE: usize = 256;
-/// Pixels of a patch along each side.
-pub(super) const PATCH: usize = 4;
-/// Patches of an attention window along each side.
-pub(super) const WINDOW: usize = 8;
-
-/// Configuration of [`Htsat`]: a hierarchical Transformer over the patches of a spectrogram, as in LAION-CLAP.
+/// Configuration of [`Htsat`](super::Htsat): a hierarchical Transformer over the patches of a spectrogram, as in LAION-CLAP.
 ///
 /// # Source
 /// Chen et al. 2022, "HTS-AT"; Liu et al. 2021, "Swin Transformer".
@@ -81,26 +69,5 @@ impl TowerConfig for HtsatConfig {
         let list = |values: &[usize]| values.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
         space.field("depths", list(depths).as_str());
         space.field("heads", list(heads).as_str());
-    }
-}
-
-#[typetag::serde(name = "htsat")]
-impl AudioTower for HtsatConfig {
-    fn min_frames(&self) -> usize {
-        2
-    }
-
-    fn max_frames(&self) -> Option<usize> {
-        Some(FRAMES)
-    }
-
-    fn without_dropout(&self) -> AudioEncoderConfig {
-        self.clone().into()
-    }
-
-    fn init(&self, n_mels: usize, frames: usize, device: &Device) -> Result<AudioEncoder, ModelError> {
-        ModelError::check(n_mels == BANDS, "log_mel.n_mels", n_mels, "64 for HTSAT")?;
-        ModelError::check(frames <= FRAMES, "clip_s", format!("{frames} frames of log-mel"), "at most 1024 frames")?;
-        Ok(AudioEncoder::new(Htsat::new(self, device)))
     }
 }

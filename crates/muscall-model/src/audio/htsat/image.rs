@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::config::{BANDS, FRAMES, IMAGE};
+use super::grid::{BANDS, FRAMES, IMAGE};
 
 /// Of the cubic kernel: PyTorch's.
 const A: f64 = -0.75;

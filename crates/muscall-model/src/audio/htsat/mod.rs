@@ -2,8 +2,10 @@
 
 mod block;
 mod config;
+mod grid;
 mod image;
 mod network;
+mod tower;
 
 pub use config::HtsatConfig;
 pub use network::Htsat;

@@ -5,7 +5,8 @@ use burn::nn::LayerNorm;
 use burn::tensor::{Device, Tensor};
 
 use super::block::{Block, norm};
-use super::config::{BANDS, FRAMES, HtsatConfig, IMAGE, PATCH};
+use super::config::HtsatConfig;
+use super::grid::{BANDS, FRAMES, IMAGE, PATCH};
 use super::image::fold;
 use crate::Activations;
 use crate::audio::AudioBatch;

@@ -59,16 +59,17 @@ impl Machine<'_> {
                 let offset = self.size(*offset)?;
                 self.push_plain(Value::Tensor(TensorRef { storage: entry, kind, offset, shape, strides }))
             }
+            (Constructor::Inert, _) => self.push(Object::Inert),
             _ => Err(self.error("a constructor with other arguments than PyTorch's")),
         }
     }
 
-    /// `OrderedDict`s carry attributes, which are not needed.
+    /// `OrderedDict`s carry attributes, and numpy's types their byte order: neither is needed.
     pub(super) fn build(&mut self) -> Result<(), PytorchError> {
         self.pop()?;
         let object = self.top()?;
         match self.arena[object] {
-            Object::Dict(_) => Ok(()),
+            Object::Dict(_) | Object::Inert => Ok(()),
             _ => Err(self.error("attributes are set on something that is not a dictionary")),
         }
     }

@@ -12,6 +12,8 @@ pub(super) enum Object {
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
+    /// A number of numpy's, such as a learning rate, or a part of one: its value is not kept.
+    Inert,
     /// One of the known constructors.
     Constructor(Constructor),
     Storage {
@@ -33,6 +35,8 @@ pub(super) enum Constructor {
     Tensor,
     Parameter,
     Size,
+    /// What makes a number of numpy's.
+    Inert,
     Storage(ElementType),
 }
 
@@ -44,6 +48,8 @@ impl Constructor {
             ("torch._utils", "_rebuild_tensor_v2") => Self::Tensor,
             ("torch._utils", "_rebuild_parameter") => Self::Parameter,
             ("torch", "Size") => Self::Size,
+            ("numpy", "dtype") | ("_codecs", "encode") => Self::Inert,
+            ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Self::Inert,
             ("torch" | "torch.storage", class) => Self::Storage(ElementType::of_storage(class)?),
             _ => return None,
         })

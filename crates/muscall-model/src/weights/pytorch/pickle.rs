@@ -78,6 +78,12 @@ impl Machine<'_> {
                     let length = u64::from_le_bytes(self.take()?);
                     self.text(usize::try_from(length).unwrap_or(usize::MAX))?;
                 }
+                // Bytes: of one of numpy's numbers.
+                b'C' => {
+                    let [length] = self.take()?;
+                    self.slice(length.into())?;
+                    self.push(Object::Inert)?;
+                }
                 b'}' => self.push(Object::Dict(Vec::new()))?,
                 b']' => self.push(Object::List(Vec::new()))?,
                 b')' => self.push(Object::Tuple(Vec::new()))?,
@@ -286,7 +292,7 @@ impl Machine<'_> {
                 Value::Dict(entries.into_iter().map(pair).collect::<Result<_, PytorchError>>()?)
             }
             // Left over: the class of a storage, an attribute.
-            Object::Constructor(_) | Object::Storage { .. } => Value::None,
+            Object::Constructor(_) | Object::Storage { .. } | Object::Inert => Value::None,
         })
     }
 
