@@ -1,7 +1,6 @@
 //! What can go wrong on the way to another engine.
 
 use std::error::Error;
-use std::path::PathBuf;
 
 use muscall_files::FileError;
 
@@ -126,7 +125,7 @@ pub enum EngineError {
     #[error("{path}: {source}")]
     Parquet {
         /// The Parquet file.
-        path: PathBuf,
+        path: std::path::PathBuf,
         /// What the Parquet library says.
         source: ::parquet::errors::ParquetError,
     },

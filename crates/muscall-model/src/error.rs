@@ -19,6 +19,16 @@ pub enum ModelError {
         /// What is allowed.
         expected: &'static str,
     },
+    /// A checkpoint is not one that can be imported.
+    #[error("{path}: found {found}; expected {expected}")]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What it has, or lacks.
+        found: String,
+        /// What it should have.
+        expected: &'static str,
+    },
     /// A configuration file says what cannot be.
     #[error("{path}: {source}")]
     InvalidFile {

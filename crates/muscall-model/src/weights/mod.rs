@@ -1,5 +1,7 @@
 //! Weights by name: out of a module, into a module, and as safetensors.
 
+#[cfg(feature = "sentence")]
+pub mod clap;
 mod import;
 mod named;
 pub mod pytorch;

@@ -12,5 +12,6 @@ pub use config::{BertConfig, BertPooling};
 pub(in crate::text) use encoder::SENTENCE;
 pub use encoder::SentenceEncoder;
 pub use network::Bert;
+pub(crate) use published::to_published;
 pub use source::{DEFAULT_MODEL, find};
 pub use tokenizer::SentenceTokenizer;

@@ -138,7 +138,7 @@ pub(super) fn from_published(state: StateDict, pooling: BertPooling) -> StateDic
 }
 
 /// The other way round.
-pub(super) fn to_published(state: StateDict) -> StateDict {
+pub(crate) fn to_published(state: StateDict) -> StateDict {
     let rename = |(name, data): (String, _)| {
         let mut theirs = name.clone();
         if let Some((our, their)) = NAMES.iter().find(|(our, _)| name.starts_with(our)) {
