@@ -133,6 +133,12 @@ fn gradients_agree_with(n_mels: usize) {
     let mel = Tensor::<3>::from_data(TensorData::new(mels, [4, n_mels, frames]), &device);
     let gradients = |kernels: bool| {
         let mut model = model(&config, &device);
+        let mut state = state_of(&model);
+        // Small residual branches: through large ones, rounding multiplies from block to block.
+        for (_, data) in state.iter_mut().filter(|(name, _)| config.is_residual_gain(name)) {
+            data.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|gain| *gain *= 0.1);
+        }
+        model = with_state(model, state, "memory").unwrap();
         model.audio = model.audio.with_kernels(kernels);
         let embedding = model.embed_audio(mel.clone());
         let loss = (embedding.clone() * embedding.clone().narrow(0, 0, 1).detach()).sum();
