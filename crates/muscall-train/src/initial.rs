@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::TensorData;
-use muscall_files::FileError;
+use muscall_files::{FileError, replace};
 use muscall_model::weights::{StateDict, read_safetensors, write_safetensors};
 use muscall_model::{Differences, ModelError, weights_file};
 
@@ -73,6 +73,6 @@ impl InitialWeights {
     pub fn save_optimizer(bundle: &Path, moments: &StateDict, steps: u64) -> Result<(), ModelError> {
         let mut state = moments.clone();
         state.insert(STEPS.to_owned(), TensorData::new(vec![steps as f32], [1]));
-        write_safetensors(&bundle.join(OPTIMIZER), &state)
+        replace(&bundle.join(OPTIMIZER), |new| write_safetensors(new, &state))
     }
 }

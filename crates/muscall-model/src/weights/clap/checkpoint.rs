@@ -38,6 +38,13 @@ impl Checkpoint {
                 differences.missing.push(name);
                 continue;
             };
+            if found.as_slice::<f32>().is_ok_and(|values| values.iter().any(|x| !x.is_finite())) {
+                return Err(ModelError::Checkpoint {
+                    path: self.path,
+                    found: format!("a number in `{name}` that is not finite"),
+                    expected: "a model that has not diverged, and a file that is whole",
+                });
+            }
             match reshaped(found, own.shape().as_slice()) {
                 Ok(found) => drop(state.insert(ours.clone(), found)),
                 Err(shape) => {

@@ -1,0 +1,59 @@
+//! Turns a checkpoint of LAION-CLAP into a bundle, with which everything here works.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod console;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use muscall::Muscall;
+use muscall::model::weights::clap::{COLLAPSED, import_clap, text_similarity};
+
+/// Reads a published LAION-CLAP model (unfused) without executing anything in it, checks it, and writes a bundle:
+/// `search`, `index`, `serve` and the other programs take it as they take a model of your own.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example: cargo run --release --example import_clap -- models/larger_clap_general --out runs/clap"
+)]
+struct Arguments {
+    /// A folder with the hub's files (config.json, preprocessor_config.json, tokenizer.json, model.safetensors or
+    /// pytorch_model.bin), a model's folder in the hub's cache, or a .pt file of lukewys/laion_clap.
+    source: PathBuf,
+    /// Directory of the bundle to write.
+    #[arg(long)]
+    out: PathBuf,
+    /// For a .pt file, which has no tokenizer: a folder with the tokenizer.json of roberta-base, or of a LAION-CLAP model.
+    #[arg(long)]
+    tokenizer: Option<PathBuf>,
+    #[command(flatten)]
+    device: console::DeviceArgument,
+}
+
+fn main() -> ExitCode {
+    console::exit(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let Arguments { source, out, tokenizer, device } = arguments;
+    let model = import_clap(source, tokenizer.as_deref(), &device.open()?)?;
+    model.save(out)?;
+    let config = model.config();
+    println!("{}: windows of {} s in {} dimensions", out.display(), config.clip_s, config.projection_dim);
+    tell_health(&model)
+}
+
+/// What the text tower makes of captions that are unlike each other.
+fn tell_health(model: &Muscall) -> Result<(), Box<dyn Error>> {
+    let similarity = text_similarity(model)?;
+    println!("mean cosine of a dozen unlike captions: {similarity:.3}");
+    if similarity > COLLAPSED {
+        eprintln!(
+            "warning: this text tower hardly tells captions apart, so that all words find the same music \
+             (laion/larger_clap_music is known for it); laion/larger_clap_general and laion/clap-htsat-unfused do"
+        );
+    }
+    Ok(())
+}
