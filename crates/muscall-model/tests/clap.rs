@@ -296,18 +296,12 @@ fn a_text_tower_that_tells_nothing_apart_is_found() {
     }
     let path = dir.path().join("model.safetensors");
     let state = read_safetensors(&path).unwrap();
-    // The less of the words gets through, the more alike captions are. Random weights let little through.
-    let with_words = |factor: f32| {
-        let mut state = state.clone();
-        let head = ["text_projection.linear1.bias", "text_projection.linear2.bias", "text_model.pooler.dense.bias"];
-        for name in head {
-            let bias = state.get_mut(name).unwrap();
-            bias.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|x| *x /= factor);
-        }
-        write_safetensors(&path, &state).unwrap();
-        text_similarity(&import(dir.path())).unwrap()
-    };
-    let [healthy, collapsed] = [100.0, 0.01].map(with_words);
+    let healthy = text_similarity(&import(&hub())).unwrap();
+    // Nothing but the last bias is left.
+    let mut constant = state;
+    constant.get_mut("text_projection.linear2.weight").unwrap().as_mut_slice::<f32>().unwrap().fill(1e-4);
+    write_safetensors(&path, &constant).unwrap();
+    let collapsed = text_similarity(&import(dir.path())).unwrap();
     println!("{healthy} and {collapsed}");
     assert!(healthy < COLLAPSED && collapsed > COLLAPSED, "{healthy} and {collapsed}");
 }
