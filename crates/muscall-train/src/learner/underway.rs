@@ -13,6 +13,8 @@ use crate::step::{LossAndEmbeddings, LossValues};
 pub(super) struct StepFacts {
     /// From 0.
     pub(super) step: u64,
+    /// Of the whole run.
+    pub(super) steps: u64,
     pub(super) epoch: u64,
     pub(super) learning_rate: f64,
     /// Of all ranks.
