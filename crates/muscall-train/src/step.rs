@@ -23,8 +23,6 @@ pub(crate) use loss_and_embeddings::LossAndEmbeddings;
 pub use losses::LossValues;
 pub(crate) use outputs::HostOutputs;
 
-use losses::LossTensors;
-
 /// What comes of a batch.
 #[derive(Debug, Default)]
 pub struct StepGradients {
@@ -124,13 +122,12 @@ impl StepContext<'_> {
         }
         let parts: Vec<_> = parts.iter().copied().map(Some).collect();
         let (whole, graph) = self.embed_parts(trainee, &parts, None);
-        let found = self.loss_gradients(trainee, &whole, &text);
-        let mut gradients = found.parameters;
-        if let Some(rows) = &found.rows {
-            gradients.add_all(self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None));
+        let (loss, mut gradients, by_embeddings) = self.loss_gradients(trainee, &whole, &text);
+        if let Some(by_embeddings) = &by_embeddings {
+            gradients.add_all(self.back_through_parts(trainee, &parts, graph, by_embeddings, [0, 0], None));
         }
         self.unscale(&mut gradients);
-        (gradients, LossAndEmbeddings::Read { loss: found.loss, audio: whole.audio, text: whole.text })
+        (gradients, LossAndEmbeddings::Read { loss, audio: whole.audio, text: whole.text })
     }
 
     /// Takes the loss scale out of gradients.
@@ -143,13 +140,13 @@ impl StepContext<'_> {
     fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> (GradientDict, LossAndEmbeddings) {
         let outputs = self.forward(trainee, part, None);
         let (audio, text_rows) = (outputs.audio.clone().inner(), outputs.text.clone().inner());
-        let loss = self.loss(trainee, outputs, text);
-        let mut all = self.scaled(loss.total.clone()).backward();
+        let (loss, losses) = self.loss(trainee, outputs, text);
+        let mut all = self.scaled(loss).backward();
         let mut gradients = GradientDict::default();
         gradients.collect(&trainee.model, &mut all);
         gradients.collect(&trainee.heads, &mut all);
         self.unscale(&mut gradients);
-        (gradients, LossAndEmbeddings::Unread { losses: loss.together(), audio, text: text_rows })
+        (gradients, LossAndEmbeddings::Unread { losses, audio, text: text_rows })
     }
 
     /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network
@@ -174,26 +171,32 @@ impl StepContext<'_> {
         (HostOutputs::read(self.recipe, &outputs), None)
     }
 
-    /// The loss over all embeddings of a batch, and its gradients by them.
-    pub(crate) fn loss_gradients(&self, trainee: &Trainee, whole: &HostOutputs, text: &BatchText<'_>) -> LossGradients {
+    /// The loss over all embeddings of a batch, and its gradients by parameters of its own and by the embeddings; none
+    /// of them if the loss is not finite.
+    pub(crate) fn loss_gradients(
+        &self,
+        trainee: &Trainee,
+        whole: &HostOutputs,
+        text: &BatchText<'_>,
+    ) -> (LossValues, GradientDict, Option<EmbeddingGradients>) {
         let leaves = whole.leaves(self.device);
-        let found = self.loss(trainee, leaves.clone(), text);
+        let (total, losses) = self.loss(trainee, leaves.clone(), text);
         let mut parameters = GradientDict::default();
-        let loss = LossValues::read(found.together());
+        let loss = LossValues::read(losses);
         if !loss.total.is_finite() {
-            return LossGradients { loss, parameters, rows: None };
+            return (loss, parameters, None);
         }
-        let mut all = self.scaled(found.total).backward();
+        let mut all = self.scaled(total).backward();
         // Temperature and offset are in the loss itself.
         parameters.collect(&trainee.model, &mut all);
         parameters.collect(&trainee.heads, &mut all);
         let gradient = |leaf: &Tensor<2>| leaf.grad(&all).map(|gradient| gradient.into_data());
-        let rows = RowGradients {
+        let by_embeddings = EmbeddingGradients {
             audio: gradient(&leaves.audio),
             text: gradient(&leaves.text),
             views: leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]),
         };
-        LossGradients { loss, parameters, rows: Some(rows) }
+        (loss, parameters, Some(by_embeddings))
     }
 
     /// What the network's parameters get from the gradients by embeddings. The first of the parts' tracks
@@ -203,7 +206,7 @@ impl StepContext<'_> {
         trainee: &Trainee,
         parts: &[Option<Part<'_>>],
         mut graph: Option<Outputs>,
-        rows: &RowGradients,
+        by_embeddings: &EmbeddingGradients,
         [mut track, mut caption]: [usize; 2],
         norms: Option<&Arc<SharedNorms>>,
     ) -> GradientDict {
@@ -221,8 +224,11 @@ impl StepContext<'_> {
                 let rows = output.dims()[0];
                 Some((output.clone() * gradient.narrow(0, start, rows)).sum())
             };
-            let mut terms = vec![share(&outputs.audio, &rows.audio, track), share(&outputs.text, &rows.text, caption)];
-            if let Some((views, gradients)) = outputs.views.as_ref().zip(rows.views.as_ref()) {
+            let mut terms = vec![
+                share(&outputs.audio, &by_embeddings.audio, track),
+                share(&outputs.text, &by_embeddings.text, caption),
+            ];
+            if let Some((views, gradients)) = outputs.views.as_ref().zip(by_embeddings.views.as_ref()) {
                 terms.extend([share(&views[0], &gradients[0], track), share(&views[1], &gradients[1], track)]);
             }
             track += outputs.audio.dims()[0];
@@ -299,7 +305,8 @@ impl StepContext<'_> {
         if self.loss_scale == 1.0 { total } else { total * self.loss_scale }
     }
 
-    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> LossTensors {
+    /// What is minimised, `[1]`, and what [`LossValues`] are read from, outside of the graph.
+    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> (Tensor<1>, Tensor<1>) {
         let batch = PairBatch {
             audio: outputs.audio,
             text: outputs.text,
@@ -310,11 +317,11 @@ impl StepContext<'_> {
         };
         let pairs = self.recipe.loss.forward(&batch, self.seed);
         let Some((ssl, [first, second])) = self.recipe.ssl.as_ref().zip(outputs.views) else {
-            return LossTensors { total: pairs.clone(), pairs, ssl: None };
+            return (pairs.clone(), LossValues::together([pairs.clone(), pairs]));
         };
         let views = nt_xent(first, second, ssl.temperature);
         let total = views.clone() * ssl.weight + pairs.clone() * (1.0 - ssl.weight);
-        LossTensors { total, pairs, ssl: Some(views) }
+        (total.clone(), LossValues::together([total, pairs, views]))
     }
 }
 
@@ -342,17 +349,8 @@ impl<'a> BatchText<'a> {
     }
 }
 
-/// A loss and its gradients.
-pub(crate) struct LossGradients {
-    pub(crate) loss: LossValues,
-    /// By parameters of the loss itself.
-    pub(crate) parameters: GradientDict,
-    /// By the embeddings; none if the loss is not finite.
-    pub(crate) rows: Option<RowGradients>,
-}
-
-/// Gradients by the embeddings of a batch.
-pub(crate) struct RowGradients {
+/// Gradients of the loss by the embeddings of a batch, a row each.
+pub(crate) struct EmbeddingGradients {
     audio: Option<TensorData>,
     text: Option<TensorData>,
     views: Option<[Option<TensorData>; 2]>,
