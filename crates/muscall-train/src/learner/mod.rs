@@ -2,10 +2,10 @@
 
 mod bundles;
 mod check;
+mod checkpointing;
 mod data;
 mod devices;
 mod files;
-mod initial_state;
 mod options;
 mod outcome;
 mod parallel;
@@ -14,7 +14,7 @@ mod run;
 mod start;
 mod state;
 mod step;
-mod underway;
+mod step_numbers;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;

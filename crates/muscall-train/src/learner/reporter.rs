@@ -3,14 +3,14 @@
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use muscall_data::DataError;
 
 use super::outcome::Listener;
 use super::state::TrainingState;
-use super::underway::{StepFacts, StepNumbers, Underway};
+use super::step_numbers::{StepFacts, StepNumbers};
 use crate::TrainError;
 use crate::checkpoint::Progress;
 use crate::dataset::Dataset;
@@ -37,8 +37,10 @@ pub(super) struct Reporter<'a> {
     pub(super) has_told_of_cache: bool,
     /// Whether a step is reported only when the next one has been asked for.
     pub(super) is_late: bool,
-    /// The last step, if its report is still to come.
-    pub(super) underway: Option<Underway>,
+    /// The last step, if its report is still to come: a GPU was asked for it, and may not have finished. Its numbers are
+    /// waited for on a thread of their own, while on this one the GPU is asked for the next step; otherwise it would idle
+    /// from one step until the next batch is there.
+    pub(super) underway: Option<(StepFacts, JoinHandle<StepNumbers>)>,
     /// When the last step had been computed.
     pub(super) clock: Instant,
 }
@@ -63,13 +65,14 @@ impl Reporter<'_> {
         if !self.is_late {
             return Ok(Some(self.of_step(&facts, &numbers())));
         }
-        let before = self.underway.replace(Underway { facts, numbers: thread::spawn(numbers) });
-        before.map(|step| self.of_underway(step)).transpose()
+        let before = self.underway.replace((facts, thread::spawn(numbers)));
+        before.map(|(facts, numbers)| self.arrived(&facts, numbers)).transpose()
     }
 
     /// Tells of the step whose report is still to come, before its weights are used; whether the listener wants to stop.
     pub(super) fn catch_up(&mut self, progress: &mut Progress) -> Result<bool, TrainError> {
-        let report = self.underway.take().map(|step| self.of_underway(step)).transpose()?;
+        let underway = self.underway.take();
+        let report = underway.map(|(facts, numbers)| self.arrived(&facts, numbers)).transpose()?;
         self.tell_step(report, progress)
     }
 
@@ -86,13 +89,12 @@ impl Reporter<'_> {
         Ok(self.tell(Event::Step(&report)))
     }
 
-    fn of_underway(&mut self, step: Underway) -> Result<StepReport, TrainError> {
-        let Underway { facts, numbers } = step;
+    fn arrived(&mut self, facts: &StepFacts, numbers: JoinHandle<StepNumbers>) -> Result<StepReport, TrainError> {
         let numbers = numbers.join().unwrap_or_else(|panic| resume_unwind(panic));
         if !numbers.loss.total.is_finite() || !numbers.gradient_norm.is_finite() {
-            return Err(self.lost(&facts, numbers.loss.total, numbers.gradient_norm));
+            return Err(self.lost(facts, numbers.loss.total, numbers.gradient_norm));
         }
-        Ok(self.of_step(&facts, &numbers))
+        Ok(self.of_step(facts, &numbers))
     }
 
     fn of_step(&mut self, facts: &StepFacts, numbers: &StepNumbers) -> StepReport {

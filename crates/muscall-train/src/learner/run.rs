@@ -1,6 +1,5 @@
 //! A run: its epochs, and what happens between steps.
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::module::Module;
@@ -68,13 +67,13 @@ impl Run<'_> {
         let exchanged = ranks.exchanged();
         let started = Instant::now();
         self.reporter.start_clock(started);
-        // Of an epoch that was interrupted, the steps before count too.
-        let mut pairs = LoadedPairs { some: taken > 0, reason: None };
+        // Why the first file was left out.
+        let mut left_out = None;
         while self.state.progress.step < self.steps {
             let Some(batch) = batches.next() else { break };
             let (batch, notes) = self.load(batch)?;
             let has_pairs = !SharedBatch::all(&notes, recipe.batch_size, recipe.accumulate).is_empty();
-            pairs.add(has_pairs, &notes);
+            left_out = left_out.or_else(|| notes.iter().find_map(|note| note.skipped.first().cloned()));
             let report = self.step(&batch, notes);
             self.state.advance(has_pairs);
             let told = report.and_then(|report| self.reporter.tell_step(report, &mut self.state.progress));
@@ -94,7 +93,7 @@ impl Run<'_> {
         if self.reporter.catch_up(&mut self.state.progress)? {
             return Ok(true);
         }
-        ranks.agree(pairs.check(&self.data.dataset.manifest().source))?;
+        ranks.agree(self.check_learned(left_out))?;
         let (trained, waited) = (started.elapsed(), batches.waited());
         drop(batches);
         let exchanged = ranks.exchanged() - exchanged;
@@ -104,6 +103,15 @@ impl Run<'_> {
         let stops = ranks.share(verdict)?;
         self.state.share_progress(&ranks)?;
         Ok(stops)
+    }
+
+    /// Whether the epoch had anything to learn from, where files were left out.
+    fn check_learned(&self, left_out: Option<String>) -> Result<(), TrainError> {
+        let path = &self.data.dataset.manifest().source;
+        match left_out.filter(|_| !self.state.has_learned_in_epoch()) {
+            Some(reason) => Err(TrainError::NothingToTrainOn { path: path.clone(), reason }),
+            None => Ok(()),
+        }
     }
 
     /// What this rank has loaded for a step, and a note of what each of them has. Files that are away end the run.
@@ -156,30 +164,6 @@ impl Run<'_> {
                 let _ = self.state.save(&self.options.dir, self.data.absent());
                 Err(error)
             }
-        }
-    }
-}
-
-/// Whether the steps of an epoch had anything to learn from.
-struct LoadedPairs {
-    some: bool,
-    /// Why the first file was left out.
-    reason: Option<String>,
-}
-
-impl LoadedPairs {
-    /// Takes a step of all ranks into account.
-    fn add(&mut self, has_pairs: bool, notes: &[ShareNote]) {
-        self.some |= has_pairs;
-        self.reason = self.reason.take().or_else(|| notes.iter().find_map(|note| note.skipped.first().cloned()));
-    }
-
-    /// # Errors
-    /// [`TrainError::NothingToTrainOn`] if files were left out and no step had two others.
-    fn check(self, manifest: &Path) -> Result<(), TrainError> {
-        match self.reason {
-            Some(reason) if !self.some => Err(TrainError::NothingToTrainOn { path: manifest.to_owned(), reason }),
-            _ => Ok(()),
         }
     }
 }

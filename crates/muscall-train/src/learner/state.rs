@@ -1,20 +1,16 @@
 //! What steps change, and checkpoints keep.
 
-use std::path::{Path, PathBuf};
-
 use burn::tensor::Tensor;
-use muscall_data::AbsentRows;
 use muscall_model::weights::{RunningStatistics, running_statistics, with_running_statistics};
 
 use crate::TrainError;
-use crate::checkpoint::{Checkpoint, Progress};
+use crate::checkpoint::Progress;
 use crate::distributed::Ranks;
 use crate::ema::Ema;
 use crate::gradient::{GradientDict, Norm};
 use crate::loss_scale::LossScale;
 use crate::optimizer::AdamW;
 use crate::recipe::{OnNotFinite, Recipe};
-use crate::run_dir;
 use crate::schedule::Schedule;
 use crate::trainee::Trainee;
 
@@ -42,9 +38,9 @@ pub(super) struct TrainingState {
 /// through again, and where whole epochs are like that nothing is written over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Position {
-    step: u64,
-    epoch: u64,
-    step_in_epoch: usize,
+    pub(super) step: u64,
+    pub(super) epoch: u64,
+    pub(super) step_in_epoch: usize,
 }
 
 impl Position {
@@ -135,6 +131,11 @@ impl TrainingState {
         }
     }
 
+    /// Whether a step of this epoch had something to learn from, those before an interruption included.
+    pub(super) fn has_learned_in_epoch(&self) -> bool {
+        self.learned.step_in_epoch > 0
+    }
+
     /// One epoch further, with the score of its validation if there was one.
     pub(super) fn end_epoch(&mut self, schedule: &Schedule, score: Option<f64>) {
         let (sum, count) = std::mem::take(&mut self.progress.epoch_loss);
@@ -151,33 +152,5 @@ impl TrainingState {
         self.progress = ranks.share(Ok(self.progress.clone()))?;
         self.learned = Position::of(&self.progress);
         Ok(())
-    }
-}
-
-/// Checkpoints of it.
-impl TrainingState {
-    /// Writes a checkpoint into the run's directory.
-    pub(super) fn save(&mut self, dir: &Path, absent: AbsentRows) -> Result<PathBuf, TrainError> {
-        self.with_checkpoint(absent, |checkpoint| checkpoint.save(&run_dir::checkpoints(dir)))
-    }
-
-    /// What the run is after the last step that it has learned from.
-    pub(super) fn with_checkpoint<T>(
-        &mut self,
-        absent: AbsentRows,
-        work: impl FnOnce(&Checkpoint) -> Result<T, TrainError>,
-    ) -> Result<T, TrainError> {
-        let Position { step, epoch, step_in_epoch } = self.learned;
-        let absent = Some(absent);
-        let checkpoint = Checkpoint {
-            progress: Progress { step, epoch, step_in_epoch, absent, ..self.progress.clone() },
-            model: self.trainee.state(),
-            // Moments are twice as large as the model: they are lent, not copied.
-            optimizer: self.optimizer.take_state(),
-            ema: self.ema.as_ref().map(Ema::state),
-        };
-        let done = work(&checkpoint);
-        self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
-        done
     }
 }

@@ -3,7 +3,7 @@
 use muscall_model::tower::ParameterGroup;
 
 use super::run::Run;
-use super::underway::{StepFacts, StepNumbers};
+use super::step_numbers::{StepFacts, StepNumbers};
 use crate::TrainError;
 use crate::batcher::RawBatch;
 use crate::dataset::item_seed;

@@ -1,6 +1,10 @@
-//! Where a run begins: with random, pretrained or given weights, or with those of its checkpoint.
+//! Where a run begins, with random, pretrained or given weights or with those of its checkpoint; and the checkpoints
+//! that it goes on from.
+
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use muscall_data::AbsentRows;
 use muscall_model::weights::with_state;
 use muscall_model::{LOGIT_SCALE, Temperature};
 
@@ -16,6 +20,7 @@ use crate::recipe::Recipe;
 use crate::run_dir;
 use crate::trainee::Trainee;
 
+/// Into a run.
 impl TrainingState {
     /// The state before the first step that is to be taken, the same on all ranks.
     pub(super) fn begin(
@@ -99,5 +104,33 @@ impl TrainingState {
         }
         self.learned = Position::of(&self.progress);
         Ok(self)
+    }
+}
+
+/// Out of it.
+impl TrainingState {
+    /// Writes a checkpoint into the run's directory.
+    pub(super) fn save(&mut self, dir: &Path, absent: AbsentRows) -> Result<PathBuf, TrainError> {
+        self.with_checkpoint(absent, |checkpoint| checkpoint.save(&run_dir::checkpoints(dir)))
+    }
+
+    /// What the run is after the last step that it has learned from.
+    pub(super) fn with_checkpoint<T>(
+        &mut self,
+        absent: AbsentRows,
+        work: impl FnOnce(&Checkpoint) -> Result<T, TrainError>,
+    ) -> Result<T, TrainError> {
+        let Position { step, epoch, step_in_epoch } = self.learned;
+        let absent = Some(absent);
+        let checkpoint = Checkpoint {
+            progress: Progress { step, epoch, step_in_epoch, absent, ..self.progress.clone() },
+            model: self.trainee.state(),
+            // Moments are twice as large as the model: they are lent, not copied.
+            optimizer: self.optimizer.take_state(),
+            ema: self.ema.as_ref().map(Ema::state),
+        };
+        let done = work(&checkpoint);
+        self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
+        done
     }
 }
