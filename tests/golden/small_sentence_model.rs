@@ -78,8 +78,8 @@ pub fn write_small_sentence_model(dir: &Path) {
             "pair": [],
             "special_tokens": { "[CLS]": { "id": "[CLS]", "ids": [2], "tokens": ["[CLS]"] },
                 "[SEP]": { "id": "[SEP]", "ids": [3], "tokens": ["[SEP]"] } } },
-        "decoder": { "type": "SentenceTokenizer", "prefix": "##", "cleanup": true },
-        "model": { "type": "SentenceTokenizer", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+        "decoder": { "type": "WordPiece", "prefix": "##", "cleanup": true },
+        "model": { "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
             "max_input_chars_per_word": 100, "vocab": vocabulary },
     });
     std::fs::write(dir.join("tokenizer.json"), tokenizer.to_string()).unwrap();
