@@ -61,6 +61,25 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Of a run that begins.
+    pub(crate) fn at_start(recipe: &Recipe, data_fingerprint: String) -> Self {
+        Self {
+            step: 0,
+            epoch: 0,
+            step_in_epoch: 0,
+            best: None,
+            epochs_without_best: 0,
+            optimizer_steps: 0,
+            epoch_loss: (0.0, 0),
+            best_ema: None,
+            plateau: PlateauState::default(),
+            loss_scale: LossScale::of(recipe.precision),
+            recipe: recipe.clone(),
+            data_fingerprint,
+            absent: None,
+        }
+    }
+
     /// Of the checkpoint's directory. An epoch ends after its last step, hence both numbers; in
     /// alphabetical order the newest comes last.
     fn name(&self) -> String {

@@ -99,6 +99,13 @@ impl Norm {
             Self::Device(square) => f64::from(square.clone().into_scalar::<f32>()).sqrt(),
         }
     }
+
+    /// Waits for it, and keeps it on the host.
+    pub(crate) fn wait(&mut self) -> f64 {
+        let norm = self.read();
+        *self = Self::Host(norm);
+        norm
+    }
 }
 
 fn sum_of_squares(values: &[f32]) -> f64 {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use muscall_files::{FileError, write};
 use muscall_model::weights_file;
@@ -20,6 +20,11 @@ const LOGS: [&str; 5] = [LOG, "steps.csv", "validation.csv", "validation_ema.csv
 const FOLDERS: [&str; 2] = ["ema", "tensorboard"];
 const RECIPE: &str = "recipe.toml";
 
+/// The checkpoints of a run, a directory each.
+pub(crate) fn checkpoints(dir: &Path) -> PathBuf {
+    dir.join(CHECKPOINTS)
+}
+
 /// Looks for a run without touching anything: gives the checkpoint to go on from, if that is asked for. Of one that has
 /// taken no step yet, only the same run goes on: another may begin in its place.
 ///
@@ -31,7 +36,7 @@ pub(crate) fn find(dir: &Path, on_existing: OnExisting, fresh: &Progress) -> Res
         OnExisting::Refuse => refuse(dir).map(|()| None),
         OnExisting::Replace => Ok(None),
         OnExisting::Resume => {
-            let Some(found) = Checkpoint::latest(&dir.join(CHECKPOINTS))? else {
+            let Some(found) = Checkpoint::latest(&checkpoints(dir))? else {
                 return match has_lost_checkpoints(dir)? {
                     true => Err(TrainError::NoCheckpoint { path: dir.to_owned() }),
                     false => Ok(None),
@@ -64,7 +69,7 @@ pub(crate) fn claim(dir: &Path, on_existing: OnExisting, first: &Checkpoint) -> 
     if on_existing == OnExisting::Refuse {
         refuse(dir)?;
     }
-    let checkpoints = dir.join(CHECKPOINTS);
+    let checkpoints = checkpoints(dir);
     fs::create_dir_all(&checkpoints).map_err(FileError::writing(&checkpoints))?;
     let replaces = on_existing == OnExisting::Replace || Checkpoint::begins(&checkpoints)?;
     first.begin(&checkpoints)?;
@@ -82,7 +87,7 @@ pub(crate) fn claim(dir: &Path, on_existing: OnExisting, first: &Checkpoint) -> 
 fn refuse(dir: &Path) -> Result<(), TrainError> {
     let has_logged = bytes(&dir.join(LOG))?.is_some_and(|bytes| bytes > 0);
     let has_bundle = bytes(&weights_file(dir))?.is_some();
-    if has_logged || has_bundle || Checkpoint::has_steps(&dir.join(CHECKPOINTS))? {
+    if has_logged || has_bundle || Checkpoint::has_steps(&checkpoints(dir))? {
         return Err(TrainError::RunExists { path: dir.to_owned() });
     }
     Ok(())

@@ -1,29 +1,24 @@
 //! From a batch to gradients: directly, or in parts that give the same at less memory.
 
+mod forward;
+mod gradient_cache;
 mod loss_and_embeddings;
 mod losses;
 mod outputs;
+mod part;
 
-use std::sync::Arc;
-
-use burn::tensor::{Device, Tensor, TensorData};
-use muscall_model::weights::{running_statistics, with_running_statistics};
-use muscall_model::{AudioBatch, TextFrontend};
+use burn::tensor::Device;
+use muscall_model::TextFrontend;
 
 use crate::batcher::LoadedItem;
-use crate::dataset::item_seed;
-use crate::distributed::SharedNorms;
-use crate::draws;
 use crate::gradient::GradientDict;
-use crate::loss::{PairBatch, nt_xent};
 use crate::recipe::Recipe;
-use crate::trainee::{DevicePart, Outputs, Trainee};
+use crate::trainee::Trainee;
 
 pub(crate) use loss_and_embeddings::LossAndEmbeddings;
 pub use losses::LossValues;
 pub(crate) use outputs::HostOutputs;
-
-use losses::LossTensors;
+pub(crate) use part::{BatchText, Part};
 
 /// What comes of a batch.
 #[derive(Debug, Default)]
@@ -124,236 +119,11 @@ impl StepContext<'_> {
         }
         let parts: Vec<_> = parts.iter().copied().map(Some).collect();
         let (whole, graph) = self.embed_parts(trainee, &parts, None);
-        let found = self.loss_gradients(trainee, &whole, &text);
-        let mut gradients = found.parameters;
-        if let Some(rows) = &found.rows {
-            gradients.add_all(self.back_through_parts(trainee, &parts, graph, rows, [0, 0], None));
+        let (loss, mut gradients, by_embeddings) = self.loss_gradients(trainee, &whole, &text);
+        if let Some(by_embeddings) = &by_embeddings {
+            gradients.add_all(self.back_through_parts(trainee, &parts, graph, by_embeddings, [0, 0], None));
         }
         self.unscale(&mut gradients);
-        (gradients, LossAndEmbeddings::Read { loss: found.loss, audio: whole.audio, text: whole.text })
+        (gradients, LossAndEmbeddings::Read { loss, audio: whole.audio, text: whole.text })
     }
-
-    /// Takes the loss scale out of gradients.
-    pub(crate) fn unscale(&self, gradients: &mut GradientDict) {
-        if self.loss_scale != 1.0 {
-            gradients.scale((1.0 / self.loss_scale) as f32);
-        }
-    }
-
-    fn direct(&self, trainee: &Trainee, part: Part<'_>, text: &BatchText<'_>) -> (GradientDict, LossAndEmbeddings) {
-        let outputs = self.forward(trainee, part, None);
-        let (audio, text_rows) = (outputs.audio.clone().inner(), outputs.text.clone().inner());
-        let loss = self.loss(trainee, outputs, text);
-        let mut all = self.scaled(loss.total.clone()).backward();
-        let mut gradients = GradientDict::default();
-        gradients.collect(&trainee.model, &mut all);
-        gradients.collect(&trainee.heads, &mut all);
-        self.unscale(&mut gradients);
-        (gradients, LossAndEmbeddings::Unread { losses: loss.together(), audio, text: text_rows })
-    }
-
-    /// The embeddings of parts. Of one part alone the graph is kept as well, so that it goes through the network
-    /// once; of several it would be as large as that of the whole batch.
-    pub(crate) fn embed_parts(
-        &self,
-        trainee: &mut Trainee,
-        parts: &[Option<Part<'_>>],
-        norms: Option<&Arc<SharedNorms>>,
-    ) -> (HostOutputs, Option<Outputs>) {
-        if let [part] = parts {
-            let outputs = self.round(trainee, *part, norms);
-            return (HostOutputs::read(self.recipe, outputs.as_slice()), outputs);
-        }
-        // The second pass moves the running statistics; the first must not move them too.
-        let running = running_statistics(&trainee.model);
-        // burn keeps a graph until its backward pass: the first pass must not make one.
-        let without_graph = trainee.clone().no_grad();
-        let outputs: Vec<_> = parts.iter().filter_map(|part| self.round(&without_graph, *part, norms)).collect();
-        drop(without_graph);
-        trainee.model = with_running_statistics(trainee.model.clone(), running);
-        (HostOutputs::read(self.recipe, &outputs), None)
-    }
-
-    /// The loss over all embeddings of a batch, and its gradients by them.
-    pub(crate) fn loss_gradients(&self, trainee: &Trainee, whole: &HostOutputs, text: &BatchText<'_>) -> LossGradients {
-        let leaves = whole.leaves(self.device);
-        let found = self.loss(trainee, leaves.clone(), text);
-        let mut parameters = GradientDict::default();
-        let loss = LossValues::read(found.together());
-        if !loss.total.is_finite() {
-            return LossGradients { loss, parameters, rows: None };
-        }
-        let mut all = self.scaled(found.total).backward();
-        // Temperature and offset are in the loss itself.
-        parameters.collect(&trainee.model, &mut all);
-        parameters.collect(&trainee.heads, &mut all);
-        let gradient = |leaf: &Tensor<2>| leaf.grad(&all).map(|gradient| gradient.into_data());
-        let rows = RowGradients {
-            audio: gradient(&leaves.audio),
-            text: gradient(&leaves.text),
-            views: leaves.views.as_ref().map(|views| [gradient(&views[0]), gradient(&views[1])]),
-        };
-        LossGradients { loss, parameters, rows: Some(rows) }
-    }
-
-    /// What the network's parameters get from the gradients by embeddings. The first of the parts' tracks
-    /// and the first of their captions are at `start` in the batch.
-    pub(crate) fn back_through_parts(
-        &self,
-        trainee: &Trainee,
-        parts: &[Option<Part<'_>>],
-        mut graph: Option<Outputs>,
-        rows: &RowGradients,
-        [mut track, mut caption]: [usize; 2],
-        norms: Option<&Arc<SharedNorms>>,
-    ) -> GradientDict {
-        let mut gradients = GradientDict::default();
-        for part in parts {
-            // One part has kept its graph.
-            let outputs = if parts.len() == 1 { graph.take() } else { self.round(trainee, *part, norms) };
-            let Some(outputs) = outputs else {
-                norms.into_iter().for_each(|norms| norms.attend());
-                continue;
-            };
-            let share = |output: &Tensor<2>, gradient: &Option<TensorData>, start: usize| {
-                let gradient = gradient.clone()?;
-                let gradient = Tensor::<2>::from_data(gradient, self.device);
-                let rows = output.dims()[0];
-                Some((output.clone() * gradient.narrow(0, start, rows)).sum())
-            };
-            let mut terms = vec![share(&outputs.audio, &rows.audio, track), share(&outputs.text, &rows.text, caption)];
-            if let Some((views, gradients)) = outputs.views.as_ref().zip(rows.views.as_ref()) {
-                terms.extend([share(&views[0], &gradients[0], track), share(&views[1], &gradients[1], track)]);
-            }
-            track += outputs.audio.dims()[0];
-            caption += outputs.text.dims()[0];
-            let Some(surrogate) = terms.into_iter().flatten().reduce(|a, b| a + b) else {
-                continue;
-            };
-            let mut all = match norms {
-                None => surrogate.backward(),
-                Some(norms) => norms.pass(|| surrogate.backward()),
-            };
-            gradients.collect(&trainee.model, &mut all);
-            gradients.collect(&trainee.heads, &mut all);
-        }
-        gradients
-    }
-
-    /// A part through the network, or nothing while those of other ranks go through theirs.
-    fn round(&self, trainee: &Trainee, part: Option<Part<'_>>, norms: Option<&Arc<SharedNorms>>) -> Option<Outputs> {
-        match (part, norms) {
-            (Some(part), _) => Some(self.forward(trainee, part, norms)),
-            (None, Some(norms)) => {
-                norms.attend();
-                None
-            }
-            (None, None) => None,
-        }
-    }
-
-    /// A part of the batch through the network. Dropout is a function of step and part, so that
-    /// both passes see the same, and ranks what one alone would.
-    fn forward(
-        &self,
-        trainee: &Trainee,
-        Part { number, items }: Part<'_>,
-        norms: Option<&Arc<SharedNorms>>,
-    ) -> Outputs {
-        let part = self.on_device(items);
-        let draws = draws::seeded(self.device, item_seed(self.seed, u64::MAX, number as u64));
-        let Some(norms) = norms else {
-            return trainee.forward(part);
-        };
-        let text = trainee.model.embed_text(part.text);
-        // Other ranks of this process draw too, before their audio; no audio encoder draws with shared norms.
-        drop(draws);
-        let (audio, views) = norms.pass(|| {
-            let audio = trainee.model.embed_audio(part.audio);
-            (audio, part.views.and_then(|views| trainee.embed_views(views)))
-        });
-        Outputs { audio, text, views }
-    }
-
-    /// What the network reads of items.
-    pub(crate) fn on_device(&self, items: &[LoadedItem]) -> DevicePart {
-        let bands = self.recipe.model.log_mel.n_mels;
-        let mels = |mels: Vec<&[f32]>| {
-            let (clips, frames) = (mels.len(), mels[0].len() / bands);
-            Tensor::<3>::from_data(TensorData::new(mels.concat(), [clips, bands, frames]), self.device)
-        };
-        let view = |which: usize| items.iter().filter_map(move |item| Some(item.views.as_ref()?[which].as_slice()));
-        let views: Vec<&[f32]> = view(0).chain(view(1)).collect();
-        let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
-        DevicePart {
-            audio: AudioBatch {
-                mel: mels(items.iter().map(|item| item.mel.as_slice()).collect()),
-                valid_frames: Some(items.iter().map(|item| item.valid_frames).collect()),
-            },
-            text: self.captions.frontend().batch(&captions, self.device),
-            views: (!views.is_empty()).then(|| mels(views)),
-        }
-    }
-
-    fn scaled(&self, total: Tensor<1>) -> Tensor<1> {
-        if self.loss_scale == 1.0 { total } else { total * self.loss_scale }
-    }
-
-    fn loss(&self, trainee: &Trainee, outputs: Outputs, text: &BatchText<'_>) -> LossTensors {
-        let batch = PairBatch {
-            audio: outputs.audio,
-            text: outputs.text,
-            owners: text.owners.clone(),
-            scale: trainee.model.scale(),
-            parameters: trainee.heads.loss_parameters(),
-            similarity: self.captions.similarity(&text.captions),
-        };
-        let pairs = self.recipe.loss.forward(&batch, self.seed);
-        let Some((ssl, [first, second])) = self.recipe.ssl.as_ref().zip(outputs.views) else {
-            return LossTensors { total: pairs.clone(), pairs, ssl: None };
-        };
-        let views = nt_xent(first, second, ssl.temperature);
-        let total = views.clone() * ssl.weight + pairs.clone() * (1.0 - ssl.weight);
-        LossTensors { total, pairs, ssl: Some(views) }
-    }
-}
-
-/// Items that go through the network together.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
-    /// In the batch, other ranks' parts included.
-    pub(crate) number: usize,
-    pub(crate) items: &'a [LoadedItem],
-}
-
-/// The captions of a batch, and the track of each.
-#[derive(Debug, Clone)]
-pub(crate) struct BatchText<'a> {
-    captions: Vec<&'a str>,
-    owners: Vec<usize>,
-}
-
-impl<'a> BatchText<'a> {
-    /// From the captions of each track.
-    pub(crate) fn new(tracks: impl Iterator<Item = &'a [String]>) -> Self {
-        let pairs = tracks.enumerate().flat_map(|(track, captions)| captions.iter().map(move |c| (c.as_str(), track)));
-        let (captions, owners) = pairs.unzip();
-        Self { captions, owners }
-    }
-}
-
-/// A loss and its gradients.
-pub(crate) struct LossGradients {
-    pub(crate) loss: LossValues,
-    /// By parameters of the loss itself.
-    pub(crate) parameters: GradientDict,
-    /// By the embeddings; none if the loss is not finite.
-    pub(crate) rows: Option<RowGradients>,
-}
-
-/// Gradients by the embeddings of a batch.
-pub(crate) struct RowGradients {
-    audio: Option<TensorData>,
-    text: Option<TensorData>,
-    views: Option<[Option<TensorData>; 2]>,
 }

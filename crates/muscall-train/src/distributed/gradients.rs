@@ -22,15 +22,15 @@ impl StepContext<'_> {
         let (embedded, graph) = self.embed_parts(trainee, own, norms);
         norms.map_or(Ok(()), |norms| norms.check())?;
         let whole = batch.gather(embedded, ranks)?;
-        let found = self.loss_gradients(trainee, &whole, &batch.text());
+        let (loss, parameters, by_embeddings) = self.loss_gradients(trainee, &whole, &batch.text());
         // Every rank has taken the loss: its own parameters, such as the temperature, count once.
-        let mut gradients = if ranks.is_first() { found.parameters } else { GradientDict::default() };
-        if let Some(rows) = &found.rows {
+        let mut gradients = if ranks.is_first() { parameters } else { GradientDict::default() };
+        if let Some(by_embeddings) = &by_embeddings {
             let start = batch.before(ranks.rank());
-            gradients.add_all(self.back_through_parts(trainee, own, graph, rows, start, norms));
+            gradients.add_all(self.back_through_parts(trainee, own, graph, by_embeddings, start, norms));
             norms.map_or(Ok(()), |norms| norms.check())?;
         }
         self.unscale(&mut gradients);
-        Ok(StepGradients { gradients, loss: found.loss, audio: whole.audio, text: whole.text })
+        Ok(StepGradients { gradients, loss, audio: whole.audio, text: whole.text })
     }
 }

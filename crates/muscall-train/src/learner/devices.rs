@@ -28,10 +28,10 @@ impl Learner {
         validation: Option<Manifest>,
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
-        let rank = |(device, member): (&Device, Threads)| Self {
-            device: device.clone().without_autodiff(),
-            communicator: Arc::new(member),
-            ..self.clone()
+        let rank = |(device, member): (&Device, Threads)| {
+            let mut rank = self.clone().with_communicator(Arc::new(member));
+            rank.options.device = device.clone().without_autodiff();
+            rank
         };
         let mut ranks = devices.iter().zip(Threads::group(devices.len())).map(rank);
         let Some(first) = ranks.next() else {

@@ -1,18 +1,20 @@
 //! The training loop.
 
-mod best;
+mod bundles;
 mod check;
+mod checkpointing;
+mod data;
 mod devices;
 mod files;
-mod notes;
+mod options;
 mod outcome;
-mod report;
+mod parallel;
+mod reporter;
 mod run;
-mod skip;
 mod start;
+mod state;
 mod step;
-mod underway;
-mod validation;
+mod step_numbers;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -28,35 +30,16 @@ use crate::initial::InitialWeights;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 
+pub use options::{CheckDevice, OnExisting};
 pub use outcome::Outcome;
+
+use check::check_device;
+use data::Manifests;
+use options::Options;
+use outcome::Listener;
 use run::Run;
 
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What to do when the run's directory holds a run already.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnExisting {
-    /// Refuse to touch it.
-    #[default]
-    Refuse,
-    /// Go on from its last checkpoint.
-    Resume,
-    /// Remove its checkpoints and logs, and start anew.
-    Replace,
-}
-
-/// Whether the device is compared with the CPU before the first step: activations, gradients and two steps on
-/// batches of four tracks. A device that disagrees ends the run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CheckDevice {
-    /// No.
-    Never,
-    /// If it is not the CPU.
-    #[default]
-    Gpu,
-    /// In any case: a CPU agrees with itself.
-    Always,
-}
 
 /// Trains a dual encoder.
 ///
@@ -74,16 +57,7 @@ pub enum CheckDevice {
 /// [`with_communicator`](Self::with_communicator).
 #[derive(Debug, Clone)]
 pub struct Learner {
-    recipe: Recipe,
-    dir: PathBuf,
-    device: Device,
-    on_existing: OnExisting,
-    initial: Option<InitialWeights>,
-    communicator: Arc<dyn Communicator>,
-    check_device: CheckDevice,
-    late_reports: Option<bool>,
-    leaves_out_missing: bool,
-    patience: Duration,
+    options: Options,
 }
 
 impl Learner {
@@ -93,7 +67,7 @@ impl Learner {
     /// [`TrainError::Recipe`] and others if the recipe is not valid.
     pub fn new(recipe: Recipe, dir: impl Into<PathBuf>, device: &Device) -> Result<Self, TrainError> {
         recipe.validate()?;
-        Ok(Self {
+        let options = Options {
             recipe,
             dir: dir.into(),
             device: device.clone().without_autodiff(),
@@ -104,13 +78,14 @@ impl Learner {
             late_reports: None,
             leaves_out_missing: false,
             patience: PATIENCE,
-        })
+        };
+        Ok(Self { options })
     }
 
     /// Starts from these weights; a run that is resumed goes on from its own.
     #[must_use]
     pub fn with_initial(mut self, initial: InitialWeights) -> Self {
-        self.initial = Some(initial);
+        self.options.initial = Some(initial);
         self
     }
 
@@ -127,14 +102,14 @@ impl Learner {
     /// and without a `micro_batch` the ranks then have the numbers of one device with the whole batch.
     #[must_use]
     pub fn with_communicator(mut self, communicator: Arc<dyn Communicator>) -> Self {
-        self.communicator = communicator;
+        self.options.communicator = communicator;
         self
     }
 
     /// Replaces what happens to a run that stands in the directory.
     #[must_use]
     pub fn with_on_existing(mut self, on_existing: OnExisting) -> Self {
-        self.on_existing = on_existing;
+        self.options.on_existing = on_existing;
         self
     }
 
@@ -142,7 +117,7 @@ impl Learner {
     /// never were there. Otherwise a step that needs them ends the run: their disk may only be away.
     #[must_use]
     pub fn with_missing_left_out(mut self, leaves_out_missing: bool) -> Self {
-        self.leaves_out_missing = leaves_out_missing;
+        self.options.leaves_out_missing = leaves_out_missing;
         self
     }
 
@@ -150,14 +125,14 @@ impl Learner {
     /// back at once.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.options.patience = patience;
         self
     }
 
     /// Replaces whether the device is compared with the CPU before the first step.
     #[must_use]
     pub fn with_check_device(mut self, check_device: CheckDevice) -> Self {
-        self.check_device = check_device;
+        self.options.check_device = check_device;
         self
     }
 
@@ -169,7 +144,7 @@ impl Learner {
     /// Several ranks and steps that may be left out are reported at once in any case.
     #[must_use]
     pub fn with_late_reports(mut self, late: bool) -> Self {
-        self.late_reports = Some(late);
+        self.options.late_reports = Some(late);
         self
     }
 
@@ -183,19 +158,23 @@ impl Learner {
         validation: Option<Manifest>,
         listener: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Outcome, TrainError> {
-        let ranks = Arc::new(Ranks::new(self.communicator.clone()));
+        let ranks = Arc::new(Ranks::new(self.options.communicator.clone()));
         let _leaves = LeavesOnPanic(&ranks);
         let mut nobody = |_: Event<'_>| ControlFlow::Continue(());
         let listener = if ranks.is_first() { listener } else { &mut nobody };
-        let outcome = Run::start(self, ranks.clone(), train, validation, listener).and_then(|mut run| {
-            ranks.agree(run.check_device(self.check_device, listener))?;
-            run.claim(self.on_existing)?;
-            run.finish(listener)
-        });
+        let outcome = self.run(ranks.clone(), Manifests { train, validation }, listener);
         if let Err(error) = &outcome {
             ranks.give_up(error);
         }
         outcome
+    }
+
+    fn run(&self, ranks: Arc<Ranks>, manifests: Manifests, listener: &mut Listener<'_>) -> Result<Outcome, TrainError> {
+        let mut run = Run::start(&self.options, ranks.clone(), manifests, listener)?;
+        let epoch = run.state.progress.epoch;
+        ranks.agree(check_device(&self.options, &run.device, &run.data, epoch, &mut run.reporter))?;
+        run.claim()?;
+        run.finish()
     }
 }
 

@@ -16,6 +16,18 @@ pub(crate) enum LossAndEmbeddings {
 }
 
 impl LossAndEmbeddings {
+    /// Waits for them, and keeps them on the host; the loss.
+    pub(crate) fn wait(&mut self) -> LossValues {
+        match self {
+            Self::Read { loss, .. } => *loss,
+            Self::Unread { losses, audio, text } => {
+                let loss = LossValues::read(losses.clone());
+                *self = Self::Read { loss, audio: values(audio.clone()), text: values(text.clone()) };
+                loss
+            }
+        }
+    }
+
     /// Waits for them.
     pub(crate) fn read(self) -> (LossValues, [Vec<f32>; 2]) {
         match self {

@@ -14,26 +14,16 @@ pub struct LossValues {
 }
 
 impl LossValues {
-    /// Waits for [`LossTensors::together`].
+    /// Total, pairs and, if there is any, self-supervision, `[1]` each, in one tensor outside of the graph.
+    pub(super) fn together<const N: usize>(losses: [Tensor<1>; N]) -> Tensor<1> {
+        Tensor::cat(losses.map(Tensor::inner).to_vec(), 0)
+    }
+
+    /// Waits for what [`together`](Self::together) gave.
     pub(super) fn read(losses: Tensor<1>) -> Self {
         let data = losses.into_data().convert::<f32>();
         let values = data.as_slice::<f32>().expect("converted to f32");
         let value = |index: usize| values.get(index).copied().map(f64::from);
         Self { total: f64::from(values[0]), pairs: f64::from(values[1]), ssl: value(2) }
-    }
-}
-
-/// [`LossValues`] that are still to be computed, `[1]` each.
-pub(super) struct LossTensors {
-    pub(super) total: Tensor<1>,
-    pub(super) pairs: Tensor<1>,
-    pub(super) ssl: Option<Tensor<1>>,
-}
-
-impl LossTensors {
-    /// All of them in one tensor outside of the graph, `[2]` or `[3]`.
-    pub(super) fn together(&self) -> Tensor<1> {
-        let all = [Some(&self.total), Some(&self.pairs), self.ssl.as_ref()];
-        Tensor::cat(all.into_iter().flatten().map(|loss| loss.clone().inner()).collect(), 0)
     }
 }

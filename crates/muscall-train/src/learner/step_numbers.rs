@@ -1,6 +1,5 @@
-//! A step whose numbers are still to come.
+//! What is known of a step before it is computed, and after.
 
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use burn::tensor::Tensor;
@@ -13,6 +12,8 @@ use crate::step::{LossAndEmbeddings, LossValues};
 pub(super) struct StepFacts {
     /// From 0.
     pub(super) step: u64,
+    /// Of the whole run.
+    pub(super) steps: u64,
     pub(super) epoch: u64,
     pub(super) learning_rate: f64,
     /// Of all ranks.
@@ -38,13 +39,4 @@ impl StepNumbers {
         let gradient_norm = norm.read();
         Self { loss, gradient_norm, scale, embeddings, at: Instant::now() }
     }
-}
-
-/// A step that a GPU was asked for, and may not have finished.
-///
-/// Its numbers are waited for on a thread of their own: they are copied when the GPU gets there, while on this thread it
-/// is asked for the next step. Otherwise it would idle from one step until the next batch is there.
-pub(super) struct Underway {
-    pub(super) facts: StepFacts,
-    pub(super) numbers: JoinHandle<StepNumbers>,
 }
