@@ -1,4 +1,4 @@
-//! Turns a checkpoint of LAION-CLAP into a bundle, with which everything here works.
+//! Turns a checkpoint of LAION-CLAP into a bundle, with which everything here works, and such a bundle into the hub's files.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
@@ -9,10 +9,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::Muscall;
-use muscall::model::weights::clap::{COLLAPSED, import_clap, text_similarity};
+use muscall::model::weights::clap::{COLLAPSED, export_clap, import_clap, text_similarity};
 
 /// Reads a published LAION-CLAP model (unfused) without executing anything in it, checks it, and writes a bundle:
-/// `search`, `index`, `serve` and the other programs take it as they take a model of your own.
+/// `search`, `index`, `serve` and the other programs take it as they take a model of your own. With --export, writes such a
+/// bundle as the files that transformers reads.
 #[derive(Parser)]
 #[command(
     version,
@@ -21,13 +22,20 @@ use muscall::model::weights::clap::{COLLAPSED, import_clap, text_similarity};
 struct Arguments {
     /// A folder with the hub's files (config.json, preprocessor_config.json, tokenizer.json, model.safetensors or
     /// pytorch_model.bin), a model's folder in the hub's cache, or a .pt file of lukewys/laion_clap.
-    source: PathBuf,
+    #[arg(required_unless_present = "export", requires = "out")]
+    source: Option<PathBuf>,
     /// Directory of the bundle to write.
     #[arg(long)]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// For a .pt file, which has no tokenizer: a folder with the tokenizer.json of roberta-base, or of a LAION-CLAP model.
     #[arg(long)]
     tokenizer: Option<PathBuf>,
+    /// A bundle that is written in the hub's layout, to --to.
+    #[arg(long, requires = "to", conflicts_with = "source")]
+    export: Option<PathBuf>,
+    /// The folder to write.
+    #[arg(long)]
+    to: Option<PathBuf>,
     #[command(flatten)]
     device: console::DeviceArgument,
 }
@@ -37,7 +45,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Arguments { source, out, tokenizer, device } = arguments;
+    let Arguments { source, out, tokenizer, export, to, device } = arguments;
+    if let (Some(bundle), Some(to)) = (export, to) {
+        export_clap(&Muscall::load(bundle, &device.open()?)?, to)?;
+        println!("{}: {} in the hub's layout", to.display(), bundle.display());
+        return Ok(());
+    }
+    let (Some(source), Some(out)) = (source, out) else {
+        return Err("give a checkpoint and --out".into());
+    };
     let model = import_clap(source, tokenizer.as_deref(), &device.open()?)?;
     model.save(out)?;
     let config = model.config();

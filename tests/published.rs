@@ -45,6 +45,10 @@ fn a_clap_model_is_imported_and_searches() {
         assert!(found.contains("014_fretsonfire_Feelings"), "{found}");
     }
 
+    let files = dir.path().join("files");
+    succeeds(run("import_clap", &[Path::new("--export"), &bundle, Path::new("--to"), &files]));
+    assert!(["config.json", "tokenizer.json", "model.safetensors"].iter().all(|name| files.join(name).exists()));
+
     let refused = run("import_clap", &[&pt, out, &laion]);
     let error = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && error.contains("--tokenizer"), "{error}");

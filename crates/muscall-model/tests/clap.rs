@@ -18,11 +18,11 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use clap_synth::synth;
 use fixture::{Tensors, read_tensors, root};
 use muscall_audio::{DecodeOptions, decode};
-use muscall_model::weights::clap::{COLLAPSED, hub_name, import_clap, text_similarity};
+use muscall_model::weights::clap::{COLLAPSED, export_clap, hub_name, import_clap, text_similarity};
 use muscall_model::weights::{
     ParameterVisitor, read_safetensors, state_of, visit_parameters, with_state, write_safetensors,
 };
-use muscall_model::{AudioBatch, ModelError, Muscall};
+use muscall_model::{AudioBatch, ClipTokenizer, ModelError, Muscall, MuscallConfig};
 
 const WINDOW: usize = 480_000;
 
@@ -172,6 +172,38 @@ fn a_bundle_gives_the_same_vectors() {
     let (one, other) = (model.fingerprint(), import(&hub()).fingerprint());
     assert_ne!(one, other);
     assert_eq!(one.name().split('-').nth(1), other.name().split('-').nth(1));
+}
+
+#[test]
+fn what_is_written_in_the_hubs_layout_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = import(&hub());
+    export_clap(&model, dir.path()).unwrap();
+    let again = import_clap(dir.path(), None, &Device::flex()).unwrap();
+    assert_eq!(again.fingerprint(), model.fingerprint());
+    assert_eq!(state_of(again.model()), state_of(model.model()));
+    // Every tensor that the hub has, in its shape.
+    let [theirs, ours] = [hub(), dir.path().to_owned()].map(|dir| {
+        let state = read_safetensors(&dir.join("model.safetensors")).unwrap();
+        state.into_iter().map(|(name, data)| (name, data.shape().as_slice().to_vec())).collect::<BTreeMap<_, _>>()
+    });
+    assert_eq!(ours, theirs);
+    // In the hub's cache a folder is found by what refs/main says.
+    let cache = tempfile::tempdir().unwrap();
+    fs::create_dir_all(cache.path().join("refs")).unwrap();
+    fs::create_dir_all(cache.path().join("snapshots")).unwrap();
+    fs::write(cache.path().join("refs/main"), "0123abc\n").unwrap();
+    fs::rename(dir.path(), cache.path().join("snapshots/0123abc")).unwrap();
+    let cached = import_clap(cache.path(), None, &Device::flex()).unwrap();
+    assert_eq!(cached.fingerprint(), model.fingerprint());
+    let error = export_clap(&other_model(), cache.path()).unwrap_err().to_string();
+    assert!(error.contains("LAION-CLAP"), "{error}");
+}
+
+fn other_model() -> Muscall {
+    let config = MuscallConfig::tiny();
+    let model = config.init(&Device::flex()).unwrap();
+    Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &Device::flex()).unwrap()
 }
 
 struct Collect<'a> {
