@@ -24,7 +24,7 @@ const ENCODER: &str = "encoder.";
 #[serde(deny_unknown_fields, default)]
 pub struct SentenceTowerConfig {
     /// Where the pretrained encoder comes from: see [`find`](crate::text::bert::find). Only training
-    /// looks there; a bundle has its own copy.
+    /// looks there; a bundle has its own copy. Empty if it came with the whole model.
     pub model: String,
     /// Whether the encoder is trained on, or frozen.
     pub fine_tune: bool,
@@ -109,7 +109,7 @@ impl TowerConfig for SentenceTowerConfig {
     }
 
     fn pretrained(&self, device: &Device) -> Result<StateDict, ModelError> {
-        if !self.fine_tune {
+        if !self.fine_tune || self.model.is_empty() {
             return Ok(StateDict::new());
         }
         let encoder = self.read(&find(&self.model)?, device)?;
@@ -133,6 +133,8 @@ impl TextTower for SentenceTowerConfig {
     }
 
     fn frontend(&self, _: &mut dyn Iterator<Item = &str>, device: &Device) -> Result<TextFrontend, ModelError> {
+        let expected = "a folder or a name of a sentence encoder; this model has its words in its bundle only";
+        ModelError::check(!self.model.is_empty(), "text.model", "empty", expected)?;
         let encoder = self.read(&find(&self.model)?, device)?;
         Ok(if self.fine_tune { encoder.tokenizer().clone().into() } else { encoder.into() })
     }

@@ -59,7 +59,7 @@ impl ClapConfig {
             trim: false,
             ..BertConfig::default()
         };
-        let text = SentenceTowerConfig { encoder, ..SentenceTowerConfig::default() }.with_fine_tune(true);
+        let text = SentenceTowerConfig { model: String::new(), fine_tune: true, hidden: None, encoder };
         let windows = OtherLengths::Windows { hop_s: HOP_S, pooling: WindowPooling::Mean };
         let mut config = MuscallConfig::new(self.audio.clone(), text)
             .with_clip_s(WINDOW_S)
