@@ -10,7 +10,7 @@ pub mod device_check;
 pub mod distributed;
 pub mod doctor;
 mod draws;
-pub mod ema;
+mod ema;
 mod embed_files;
 mod error;
 mod evaluate;

@@ -8,12 +8,12 @@ mod interpolation;
 mod resnet;
 mod resnet_encoder;
 
-pub use attention_pool::AttentionPool;
+pub(crate) use attention_pool::AttentionPool;
 pub use batch::AudioBatch;
-pub use crnn::{Crnn, CrnnConfig};
-pub use htsat::{Htsat, HtsatConfig};
+pub use crnn::CrnnConfig;
+pub use htsat::HtsatConfig;
 pub(crate) use interpolation::interpolation;
-pub use resnet::ResNet;
-pub use resnet_encoder::{Pooling, ResNetConfig, ResNetEncoder};
+pub(crate) use resnet::ResNet;
+pub use resnet_encoder::{Pooling, ResNetConfig};
 
 pub use crate::tower::{AudioEncoder, AudioEncoderConfig};

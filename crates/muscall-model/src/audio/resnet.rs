@@ -111,12 +111,8 @@ impl ResNet {
 
     /// # Shapes
     /// - x: `[batch, 1, n_mels, frames]`; returns `[batch, 32 width, n_mels/32, frames/32]` in the numbers of the
-    ///   precision, of the size that [`output_size`](Self::output_size) says.
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(x, None)
-    }
-
-    /// The same; adds what comes out of stem and blocks to `seen`.
+    ///   precision, of the size that [`output_size`](Self::output_size) says; adds what comes out of stem and blocks to
+    ///   `seen`.
     pub(super) fn run(&self, x: Tensor<4>, mut seen: Option<&mut Activations>) -> Tensor<4> {
         #[cfg(feature = "kernels")]
         if self.kernels

@@ -145,10 +145,6 @@ impl ResNetEncoder {
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
-    pub fn forward(&self, mel: Tensor<3>) -> Tensor<2> {
-        self.run(mel, None)
-    }
-
     fn run(&self, mel: Tensor<3>, seen: Option<&mut Activations>) -> Tensor<2> {
         let features = self.resnet.run(mel.unsqueeze_dim(1), seen); // [batch, 32 width, mels/32, frames/32]
         full(match &self.pool {

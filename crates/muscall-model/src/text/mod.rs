@@ -17,11 +17,10 @@ mod word_vectors_tower;
 pub use batch::{TextBatch, TokenBatch};
 pub(crate) use descriptions::descriptions;
 pub use frontend::{TextFrontend, TextProcessor};
-pub use head::Head;
 #[cfg(feature = "sentence")]
-pub use sentence_tower::{SentenceTower, SentenceTowerConfig};
+pub use sentence_tower::SentenceTowerConfig;
 pub use tokenizer_error::TokenizerError;
-pub use transformer::{Transformer, TransformerConfig};
+pub use transformer::TransformerConfig;
 pub use word_vectors::WordVectors;
 pub use word_vectors_tower::WordVectorsConfig;
 

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{TextBatch, TokenBatch};
+use super::batch::TextBatch;
 use super::bert::{Bert, BertConfig, DEFAULT_MODEL, SENTENCE, SentenceEncoder, SentenceTokenizer, find};
 use super::frontend::TextFrontend;
 use super::head::Head;
@@ -154,14 +154,6 @@ pub struct SentenceTower {
     pub encoder: Bert,
     /// Starts from random ones.
     pub head: Head,
-}
-
-impl SentenceTower {
-    /// # Shapes
-    /// - returns `[batch, output_dim]`.
-    pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
-        self.head.forward(self.encoder.forward(tokens))
-    }
 }
 
 impl Encoder<TextBatch> for SentenceTower {

@@ -176,10 +176,6 @@ impl Transformer {
     ///   behind a caption's end token does not matter, so they may be padded to the longest
     ///   caption of the batch;
     /// - returns `[batch, width]`.
-    pub fn forward(&self, tokens: TokenBatch) -> Tensor<2> {
-        self.run(tokens, None)
-    }
-
     fn run(&self, tokens: TokenBatch, mut seen: Option<&mut Activations>) -> Tensor<2> {
         let TokenBatch { ids, ends, lengths } = tokens;
         let [batch, length] = ids.dims();
@@ -355,7 +351,7 @@ mod tests {
         let gradients = |packed: bool| {
             let mut tokens = TokenBatch::new(&rows, &device);
             tokens.lengths = tokens.lengths.filter(|_| packed);
-            let state = model.forward(tokens);
+            let state = model.run(tokens, None);
             let gradients = (state.clone() * state.clone().narrow(0, 0, 1).detach()).sum().backward();
             let layer = &model.layers[0];
             let parameters = [&model.token_embedding, &model.position_embedding, &layer.to_qkv.weight];

@@ -8,4 +8,3 @@ mod network;
 mod tower;
 
 pub use config::HtsatConfig;
-pub use network::Htsat;
