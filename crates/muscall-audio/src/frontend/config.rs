@@ -287,7 +287,7 @@ impl LogMelConfig {
     }
 
     /// Frames of a clip: `1 + samples / hop`, where a clip shorter than [`shortest`](Self::shortest) counts as that
-    /// long. 0 for an empty clip, which [`LogMelExtractor::extract`] refuses.
+    /// long. 0 for an empty clip, which [`LogMelExtractor::extract`](super::LogMelExtractor::extract) refuses.
     pub fn frames(&self, samples: usize) -> usize {
         if samples == 0 {
             return 0;

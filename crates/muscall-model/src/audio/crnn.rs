@@ -19,7 +19,7 @@ use crate::{Activations, ModelError};
 const SMALLEST: f64 = 1e-24;
 const SLOPE: f64 = 0.1;
 
-/// Configuration of [`Crnn`].
+/// The recurrent audio encoder: five convolutional blocks, one bidirectional recurrent layer, and the mean over time.
 ///
 /// # Source
 /// Section 4.3 of the paper ("DCASE"); task 6b of DCASE 2022.

@@ -23,7 +23,7 @@ pub enum Pooling {
     Average,
 }
 
-/// Configuration of [`ResNetEncoder`].
+/// The paper's audio encoder: a modified ResNet-50, and what pools its last feature map.
 ///
 /// # Source
 /// Section 3.1 of the paper; CLIP's modified ResNet-50.

@@ -17,7 +17,7 @@ use crate::space::Description;
 use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::{Activations, ModelError, Precision};
 
-/// Configuration of [`Transformer`].
+/// The paper's text encoder: a pre-norm causal Transformer, read out at the end token.
 ///
 /// # Source
 /// Section 3.1 of the paper; depth is varied in its Figure 3.

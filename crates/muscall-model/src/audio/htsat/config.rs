@@ -7,7 +7,7 @@ use crate::ModelError;
 use crate::space::Description;
 use crate::tower::TowerConfig;
 
-/// Configuration of [`Htsat`](super::Htsat): a hierarchical Transformer over the patches of a spectrogram, as in LAION-CLAP.
+/// HTSAT: a hierarchical Transformer over the patches of a spectrogram, as in LAION-CLAP.
 ///
 /// # Source
 /// Chen et al. 2022, "HTS-AT"; Liu et al. 2021, "Swin Transformer".
