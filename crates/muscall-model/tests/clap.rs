@@ -7,21 +7,21 @@ mod clap_synth;
 #[path = "../../../tests/golden/fixture.rs"]
 #[allow(dead_code)]
 mod fixture;
+#[path = "../../../tests/golden/gradients.rs"]
+mod gradients;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::module::Param;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use clap_synth::synth;
 use fixture::{Tensors, read_tensors, root};
+use gradients::gradients_of;
 use muscall_audio::{DecodeOptions, decode};
 use muscall_model::weights::clap::{COLLAPSED, export_clap, hub_name, import_clap, text_similarity};
-use muscall_model::weights::{
-    ParameterVisitor, read_safetensors, state_of, visit_parameters, with_state, write_safetensors,
-};
+use muscall_model::weights::{read_safetensors, state_of, with_state, write_safetensors};
 use muscall_model::{AudioBatch, ClipTokenizer, ModelError, Muscall, MuscallConfig};
 
 const WINDOW: usize = 480_000;
@@ -206,19 +206,6 @@ fn other_model() -> Muscall {
     Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &Device::flex()).unwrap()
 }
 
-struct Collect<'a> {
-    gradients: &'a Gradients,
-    found: BTreeMap<String, Vec<f32>>,
-}
-
-impl ParameterVisitor for Collect<'_> {
-    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(name, gradient.into_data().try_into_vec::<f32>().unwrap());
-        }
-    }
-}
-
 #[test]
 fn gradients_are_those_of_transformers() {
     let expected = read_tensors("clap/gradients.safetensors");
@@ -250,10 +237,9 @@ fn gradients_are_those_of_transformers() {
     let value = f64::from(loss.clone().into_scalar::<f32>());
     assert!((value / expected["loss"].1[0] - 1.0).abs() < 1e-5, "{value}");
     let gradients = loss.backward();
-    let mut collect = Collect { gradients: &gradients, found: BTreeMap::new() };
-    visit_parameters(&network, &mut collect);
+    let found = gradients_of(&network, &gradients);
     let mut compared = 0;
-    for (name, found) in collect.found {
+    for (name, found) in found {
         let hub = format!("grad.{}", hub_name(&name));
         let Some((_, theirs)) = expected.get(&hub) else {
             assert!(name.contains("running"), "{name}");

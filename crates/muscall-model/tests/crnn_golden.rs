@@ -4,14 +4,14 @@
 #[path = "../../../tests/golden/fixture.rs"]
 #[allow(dead_code)]
 mod fixture;
+#[path = "../../../tests/golden/gradients.rs"]
+mod gradients;
 
-use std::collections::BTreeMap;
-
-use burn::module::Param;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use fixture::{Tensors, read_tensors, tensor};
+use gradients::gradients_of;
 use muscall_model::audio::{AudioBatch, AudioEncoder, AudioEncoderConfig, CrnnConfig};
-use muscall_model::weights::{ParameterVisitor, visit_parameters, with_state};
+use muscall_model::weights::with_state;
 
 fn read(device: &Device) -> (AudioEncoder, Tensors) {
     let tensors = read_tensors("crnn/crnn.safetensors");
@@ -44,19 +44,6 @@ fn features_match_in_evaluation() {
     close(features(&model, &tensors, &device), &tensors["eval.features"].1, "eval.features");
 }
 
-struct Collect<'a> {
-    gradients: &'a Gradients,
-    found: BTreeMap<String, Vec<f32>>,
-}
-
-impl ParameterVisitor for Collect<'_> {
-    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(name, gradient.into_data().try_into_vec::<f32>().unwrap());
-        }
-    }
-}
-
 #[test]
 fn features_and_gradients_match_in_training() {
     let device = Device::flex().autodiff();
@@ -64,12 +51,11 @@ fn features_and_gradients_match_in_training() {
     let features = features(&model, &tensors, &device);
     close(features.clone(), &tensors["train.features"].1, "train.features");
     let gradients = features.square().sum().backward();
-    let mut collect = Collect { gradients: &gradients, found: BTreeMap::new() };
-    visit_parameters(&model, &mut collect);
+    let found = gradients_of(&model, &gradients);
     let mut compared = 0;
     for (name, (_, expected)) in &tensors {
         let Some(name) = name.strip_prefix("grad.") else { continue };
-        let found = &collect.found[name];
+        let found = &found[name];
         let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
         let difference = norm(&mut found.iter().zip(expected).map(|(&a, b)| f64::from(a) - b));
         let relative = difference / norm(&mut expected.iter().copied());

@@ -1,15 +1,17 @@
 //! Our kernels against burn's operators, on the same weights.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+#[path = "../../../tests/golden/gradients.rs"]
+mod gradients;
+
 use std::sync::{Mutex, PoisonError};
 
-use burn::module::Param;
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use gradients::gradients_of;
 use muscall_audio::LogMelConfig;
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
-use muscall_model::weights::{ParameterVisitor, state_of, visit_parameters, with_state};
+use muscall_model::weights::{state_of, with_state};
 use muscall_model::{ClipTokenizer, DualEncoder, Muscall, MuscallConfig};
 
 static ONE_DRAW: Mutex<()> = Mutex::new(());
@@ -94,20 +96,6 @@ fn embeddings_agree() {
     }
 }
 
-/// Gradients of all parameters that have one.
-struct Collect<'a> {
-    gradients: &'a Gradients,
-    found: BTreeMap<String, Vec<f32>>,
-}
-
-impl ParameterVisitor for Collect<'_> {
-    fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
-            self.found.insert(name, gradient.into_data().try_into_vec().unwrap());
-        }
-    }
-}
-
 #[test]
 fn gradients_agree() {
     gradients_agree_with(64);
@@ -143,10 +131,9 @@ fn gradients_agree_with(n_mels: usize) {
         let embedding = model.embed_audio(mel.clone());
         let loss = (embedding.clone() * embedding.clone().narrow(0, 0, 1).detach()).sum();
         let gradients = loss.backward();
-        let mut collect = Collect { gradients: &gradients, found: BTreeMap::new() };
-        visit_parameters(&model, &mut collect);
+        let found = gradients_of(&model, &gradients);
         // After training the running statistics are part of the state.
-        (collect.found, state_of(&model))
+        (found, state_of(&model))
     };
     let ((ours, our_state), (burn, burn_state)) = (gradients(true), gradients(false));
     assert_eq!(ours.keys().collect::<Vec<_>>(), burn.keys().collect::<Vec<_>>());

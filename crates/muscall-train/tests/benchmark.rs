@@ -1,6 +1,7 @@
 //! Miniatures of public data sets through the evaluations.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! A device against the CPU, where both are the CPU; and steps that are left out.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

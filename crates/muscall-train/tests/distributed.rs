@@ -3,6 +3,7 @@
 
 #[path = "../../../tests/golden/small_sentence_model.rs"]
 mod small_sentence_model;
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! A fault in the input of each of the doctor's rules is reported by that rule and no other.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

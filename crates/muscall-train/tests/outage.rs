@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod small_run;
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

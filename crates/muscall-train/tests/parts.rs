@@ -1,6 +1,7 @@
 //! Rows that are parts of a file: each is heard as if it had been cut out.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::fs;

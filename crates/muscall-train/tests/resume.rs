@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod small_run;
+#[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
 use std::collections::BTreeMap;

@@ -14,12 +14,18 @@ use crate::ModelError;
 
 /// What stands between captions and a text encoder: a tokenizer, a frozen encoder, word vectors.
 pub trait TextProcessor: Debug + Send + Sync + Any {
-    /// Captions as a batch.
-    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch;
-
     /// Captions as rows of token ids, each with its end token, if that is what the encoder reads.
     fn tokens(&self, _captions: &[&str]) -> Option<Vec<Vec<u32>>> {
         None
+    }
+
+    /// Captions as a batch: of their tokens, unless the encoder reads something else.
+    ///
+    /// # Panics
+    /// If there are no tokens, and this is not implemented.
+    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
+        let rows = self.tokens(captions).expect("a processor without tokens makes its own batches");
+        TextBatch::from_tokens(&rows, device)
     }
 
     /// Identifies what captions become before anything trained sees them: by the *content* of tokenizer, encoder or

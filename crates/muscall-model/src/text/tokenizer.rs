@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ahash::AHashMap;
-use burn::tensor::Device;
 use flate2::read::GzDecoder;
 use muscall_files::replace;
 use muscall_vectors::Fingerprint;
@@ -21,7 +20,6 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{Model, SplitDelimiterBehavior, Tokenizer};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::batch::TextBatch;
 use super::frontend::TextProcessor;
 use crate::ModelError;
 
@@ -226,11 +224,6 @@ pub(crate) fn ids_needed(vocabulary: &HashMap<String, u32>) -> usize {
 }
 
 impl TextProcessor for ClipTokenizer {
-    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
-        let rows: Vec<_> = captions.iter().map(|text| self.encode(text)).collect();
-        TextBatch::from_tokens(&rows, device)
-    }
-
     fn tokens(&self, captions: &[&str]) -> Option<Vec<Vec<u32>>> {
         Some(captions.iter().map(|text| self.encode(text)).collect())
     }

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use muscall_files::replace;
 use muscall_vectors::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
@@ -12,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::config::BertConfig;
 use crate::ModelError;
+use crate::text::TextProcessor;
 use crate::text::tokenizer::{TOKENIZER, TokenizerError, ids_needed};
-use crate::text::{TextBatch, TextProcessor};
 
 /// Captions to the tokens of a `tokenizer.json`: word pieces, byte pairs.
 #[derive(Debug, Clone)]
@@ -70,11 +69,6 @@ impl SentenceTokenizer {
 }
 
 impl TextProcessor for SentenceTokenizer {
-    fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
-        let rows: Vec<_> = captions.iter().map(|text| self.encode(text)).collect();
-        TextBatch::from_tokens(&rows, device)
-    }
-
     fn tokens(&self, captions: &[&str]) -> Option<Vec<Vec<u32>>> {
         Some(captions.iter().map(|text| self.encode(text)).collect())
     }
