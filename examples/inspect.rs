@@ -17,10 +17,7 @@ use serde_json::{Value, json};
 ///
 /// A refused file is a result, too: the exit code 2 is for wrong arguments and for output that cannot be written.
 #[derive(Parser)]
-#[command(
-    version,
-    after_help = "Example: cargo run --release --example inspect -- --json --start 10 --length 20 music/*.mp3"
-)]
+#[command(version, after_help = "Example: cargo run --release --example inspect -- --json --length 20 music/*.mp3")]
 struct Arguments {
     /// Write one JSON object per line.
     #[arg(long)]

@@ -65,9 +65,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
     let mut request = Request::parse_words(&arguments.query)?.with_top(arguments.top);
     if arguments.query.starts_with("--") {
-        return Err(
-            format!("unknown option `{}`; see --help (a query may begin with one hyphen)", arguments.query).into()
-        );
+        return Err(format!("unknown option `{}` (a query may begin with one hyphen)", arguments.query).into());
     }
     if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
         return Err(format!("the tag `{tag}` is not KEY=VALUE, such as genre=jazz").into());
