@@ -28,7 +28,7 @@ mod tile;
 mod weight_gradient;
 mod winograd;
 
-pub use attention::{causal_attention, read_out, weighted_sum};
+pub use attention::{attention, causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
 pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, Wanted};
 pub use elementwise::{gelu, layer_norm};

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::needless_range_loop)]
 
 use muscall_kernels::{
-    Conv, Epilogue, FeatureMap, Level, Linear, average2x2, causal_attention, read_out, weighted_sum,
+    Conv, Epilogue, FeatureMap, Level, Linear, attention, average2x2, causal_attention, read_out, weighted_sum,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -141,7 +141,7 @@ proptest! {
     }
 
     #[test]
-    fn attention((length, heads, per_head) in (1_usize..20, 1_usize..4, 1_usize..20), seed in 0_u64..1000) {
+    fn attention_to_what_is_before((length, heads, per_head) in (1_usize..20, 1_usize..4, 1_usize..20), seed in 0_u64..1000) {
         let width = heads * per_head;
         let qkv = values(length * 3 * width, seed);
         let at = |position: usize, which: usize, i: usize| f64::from(qkv[(position * 3 + which) * width + i]);
@@ -154,6 +154,33 @@ proptest! {
                     let head = place / per_head * per_head..(place / per_head + 1) * per_head;
                     let score = |key: usize| head.clone().map(|j| at(query, 0, j) * at(key, 1, j)).sum::<f64>() / (per_head as f64).sqrt();
                     let weights: Vec<f64> = (0..=query).map(|key| score(key).exp()).collect();
+                    let total: f64 = weights.iter().sum();
+                    let expected: f64 = weights.iter().enumerate().map(|(key, weight)| weight / total * at(key, 2, place)).sum();
+                    prop_assert!((f64::from(found) - expected).abs() < 1e-5, "{level}: {found} {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn attention_both_ways((length, heads, per_head) in (1_usize..40, 1_usize..4, 1_usize..20), with_bias in any::<bool>(), seed in 0_u64..1000) {
+        let width = heads * per_head;
+        let qkv = values(length * 3 * width, seed);
+        let bias = values(if with_bias { heads * length * length } else { 0 }, seed + 1);
+        let at = |position: usize, which: usize, i: usize| f64::from(qkv[(position * 3 + which) * width + i]);
+        for level in Level::available() {
+            for queries in [0..length, 0..1, length - 1..length] {
+                let mut out = vec![0.0; queries.len() * width];
+                attention(&qkv, queries.clone(), heads, &bias, &mut out, level);
+                for (i, &found) in out.iter().enumerate() {
+                    let (query, place) = (queries.start + i / width, i % width);
+                    let number = place / per_head;
+                    let head = number * per_head..(number + 1) * per_head;
+                    let score = |key: usize| {
+                        let product = head.clone().map(|j| at(query, 0, j) * at(key, 1, j)).sum::<f64>() / (per_head as f64).sqrt();
+                        product + bias.get((number * length + query) * length + key).map_or(0.0, |&bias| f64::from(bias))
+                    };
+                    let weights: Vec<f64> = (0..length).map(|key| score(key).exp()).collect();
                     let total: f64 = weights.iter().sum();
                     let expected: f64 = weights.iter().enumerate().map(|(key, weight)| weight / total * at(key, 2, place)).sum();
                     prop_assert!((f64::from(found) - expected).abs() < 1e-5, "{level}: {found} {expected}");

@@ -83,11 +83,14 @@ fn music_has_the_vectors_of_transformers_in_both_layouts() {
     let golden = golden();
     let [hub, laion] = [hub(), laion()].map(|source| import(&source));
     for name in ["ten", "three", "six", "long", "silence", "loud", "tenth"] {
-        let [found, other] = [&hub, &laion].map(|model| model.embed_clips(&[clip(name)]).unwrap());
-        assert_eq!(found, other, "{name}");
-        let off = apart(found.row(0), &golden[&format!("audio.{name}.embedding")].1);
-        println!("{name}: {off:.1e}");
-        assert!(off < 1e-5, "{name}: {off:e}");
+        for kernels in [true, false] {
+            let embed = |model: &Muscall| model.clone().with_kernels(kernels).embed_clips(&[clip(name)]).unwrap();
+            let [found, other] = [&hub, &laion].map(embed);
+            assert_eq!(found, other, "{name}");
+            let off = apart(found.row(0), &golden[&format!("audio.{name}.embedding")].1);
+            println!("{name}, kernels {kernels}: {off:.1e}");
+            assert!(off < 1e-5, "{name}: {off:e}");
+        }
     }
 }
 
@@ -96,10 +99,12 @@ fn captions_have_the_vectors_of_transformers() {
     let golden = golden();
     let captions = captions();
     for (source, prefix) in [(hub(), "text"), (laion(), "text_eps_1e-5")] {
-        let found = import(&source).embed_text(&captions).unwrap();
-        let off = apart(found.values(), &golden[&format!("{prefix}.embedding")].1);
-        println!("{prefix}: {off:.1e}");
-        assert!(off < 5e-6, "{prefix}: {off:e}");
+        for kernels in [true, false] {
+            let found = import(&source).with_kernels(kernels).embed_text(&captions).unwrap();
+            let off = apart(found.values(), &golden[&format!("{prefix}.embedding")].1);
+            println!("{prefix}, kernels {kernels}: {off:.1e}");
+            assert!(off < 5e-6, "{prefix}: {off:e}");
+        }
     }
 }
 

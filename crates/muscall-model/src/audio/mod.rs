@@ -3,7 +3,7 @@
 mod attention_pool;
 mod batch;
 mod crnn;
-mod htsat;
+pub(crate) mod htsat;
 mod interpolation;
 mod resnet;
 mod resnet_encoder;

@@ -5,21 +5,30 @@
 //! devices; tests compare the two.
 
 mod attention_pool;
+#[cfg(feature = "sentence")]
+mod bert;
 mod head;
+mod htsat;
+mod pooled_resnet;
 mod resnet;
+mod rows;
 mod transformer;
 mod weights;
 
 use burn::tensor::Device;
-use muscall_kernels::{Level, Linear};
+use muscall_kernels::Level;
 use rayon::prelude::*;
 
-use self::attention_pool::FoldedAttentionPool;
+#[cfg(feature = "sentence")]
+use self::bert::PackedBert;
 use self::head::PackedHead;
-use self::resnet::FoldedResNet;
+use self::htsat::PackedHtsat;
+use self::pooled_resnet::PooledResNet;
 use self::transformer::PackedTransformer;
 use self::weights::Weights;
-use crate::audio::{Pooling, ResNetConfig};
+use crate::audio::ResNetConfig;
+#[cfg(feature = "sentence")]
+use crate::text::SentenceTowerConfig;
 use crate::text::TransformerConfig;
 use crate::weights::state_of;
 use crate::{DualEncoder, MuscallConfig};
@@ -43,52 +52,43 @@ impl PackedEncoders {
     }
 }
 
-#[derive(Debug)]
-enum Pool {
-    Attention(FoldedAttentionPool),
-    Average(Linear),
-}
-
-/// The residual network, its pooling and projection.
+/// An audio encoder and its head.
 #[derive(Debug)]
 pub(crate) struct PackedAudio {
-    resnet: FoldedResNet,
-    pool: Pool,
-    projection: Option<PackedHead>,
+    encoder: AudioNetwork,
+    head: Option<PackedHead>,
+}
+
+// There is one of these in a model.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug)]
+enum AudioNetwork {
+    ResNet(PooledResNet),
+    Htsat(PackedHtsat),
 }
 
 impl PackedAudio {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
-        let audio: &ResNetConfig = config.audio.downcast_ref()?;
-        let frames = config.log_mel.frames(config.clip_samples());
-        let pool = match audio.pooling {
-            Pooling::Attention => {
-                Pool::Attention(FoldedAttentionPool::new(weights, "audio.pool", [config.log_mel.n_mels, frames]))
-            }
-            Pooling::Average => Pool::Average(weights.linear("audio.pool")),
+        let encoder = if let Some(audio) = config.audio.downcast_ref::<ResNetConfig>() {
+            let frames = config.log_mel.frames(config.clip_samples());
+            AudioNetwork::ResNet(PooledResNet::new(weights, "audio", audio, [config.log_mel.n_mels, frames]))
+        } else {
+            AudioNetwork::Htsat(PackedHtsat::new(weights, "audio", config.audio.downcast_ref()?))
         };
-        let projection = config.project.then(|| PackedHead::new(config.head, weights, "audio_projection"));
-        Some(Self { resnet: FoldedResNet::new(weights, "audio.resnet"), pool, projection })
+        let head = config.project.then(|| PackedHead::new(config.head, weights, "audio_projection"));
+        Some(Self { encoder, head })
     }
 
     /// # Shapes
     /// - each mel: `[n_mels, frames]`; returns `[clips, projection_dim]`, unit norm.
     pub(crate) fn embed(&self, mels: &[&[f32]], n_mels: usize) -> Vec<f32> {
         let embed = |mel: &&[f32]| {
-            let pooled = self.resnet.run(mel, [n_mels, mel.len() / n_mels], |features| match &self.pool {
-                Pool::Attention(pool) => pool.run(features),
-                Pool::Average(linear) => {
-                    let [_, height, width, channels] = features.dims();
-                    let mut mean = vec![0.0; channels];
-                    for pixel in features.to_vec().chunks_exact(channels) {
-                        mean.iter_mut().zip(pixel).for_each(|(sum, x)| *sum += x);
-                    }
-                    mean.iter_mut().for_each(|x| *x /= (height * width) as f32);
-                    linear.run(&mean, None)
-                }
-            });
-            normalised(match &self.projection {
-                Some(projection) => projection.run(&pooled),
+            let pooled = match &self.encoder {
+                AudioNetwork::ResNet(network) => network.run(mel, n_mels),
+                AudioNetwork::Htsat(network) => network.run(mel),
+            };
+            normalised(match &self.head {
+                Some(head) => head.run(&pooled),
                 None => pooled,
             })
         };
@@ -96,28 +96,52 @@ impl PackedAudio {
     }
 }
 
-/// The Transformer and its projection.
+/// A text encoder and its head.
 #[derive(Debug)]
 pub(crate) struct PackedText {
-    transformer: PackedTransformer,
-    projection: Option<PackedHead>,
+    encoder: TextNetwork,
+    head: Option<PackedHead>,
+}
+
+// There is one of these in a model.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug)]
+enum TextNetwork {
+    Transformer(PackedTransformer),
+    #[cfg(feature = "sentence")]
+    Bert(PackedBert),
 }
 
 impl PackedText {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
-        let text: &TransformerConfig = config.text.downcast_ref()?;
-        let projection = config.project.then(|| PackedHead::new(config.head, weights, "text_projection"));
-        Some(Self { transformer: PackedTransformer::new(weights, "text", text), projection })
+        let head = config.project.then(|| PackedHead::new(config.head, weights, "text_projection"));
+        if let Some(text) = config.text.downcast_ref::<TransformerConfig>() {
+            let encoder = TextNetwork::Transformer(PackedTransformer::new(weights, "text", text));
+            return Some(Self { encoder, head });
+        }
+        #[cfg(feature = "sentence")]
+        if let Some(text) = config.text.downcast_ref::<SentenceTowerConfig>()
+            && text.fine_tune
+            && text.hidden.is_none()
+        {
+            let encoder = TextNetwork::Bert(PackedBert::new(weights, "text.encoder", &text.encoder));
+            return Some(Self { encoder, head });
+        }
+        None
     }
 
     /// # Shapes
     /// - captions: token ids, each with its end token; returns `[captions, projection_dim]`, unit
     ///   norm.
     pub(crate) fn embed(&self, captions: &[Vec<u32>]) -> Vec<f32> {
-        let states = self.transformer.run(captions);
-        let (projected, dim) = match &self.projection {
-            Some(projection) => (projection.run(&states), projection.outputs()),
-            None => (states, self.transformer.width()),
+        let (states, width) = match &self.encoder {
+            TextNetwork::Transformer(network) => (network.run(captions), network.width()),
+            #[cfg(feature = "sentence")]
+            TextNetwork::Bert(network) => (network.run(captions), network.width()),
+        };
+        let (projected, dim) = match &self.head {
+            Some(head) => (head.run(&states), head.outputs()),
+            None => (states, width),
         };
         projected.chunks_exact(dim).flat_map(|row| normalised(row.to_vec())).collect()
     }

@@ -1,15 +1,14 @@
 //! The Transformer over captions without padding.
 
-use muscall_kernels::{Level, Linear, causal_attention, gelu, layer_norm};
+use muscall_kernels::{Level, Linear, causal_attention};
 use rayon::prelude::*;
 
+use super::rows::{Norm, gelu};
 use super::weights::Weights;
 use crate::text::TransformerConfig;
 
 /// Of layer norms.
 const EPSILON: f32 = 1e-5;
-/// Values a task of a pointwise function.
-const TASK: usize = 16 << 10;
 
 /// See [`Transformer`](crate::text::Transformer).
 ///
@@ -37,38 +36,15 @@ struct PackedLayer {
     mlp_out: Linear,
 }
 
-#[derive(Debug)]
-struct Norm {
-    gain: Vec<f32>,
-    offset: Vec<f32>,
-    level: Level,
-}
-
-impl Norm {
-    fn new(weights: &Weights<'_>, name: &str) -> Self {
-        let part = |part: &str| weights.values(&format!("{name}.{part}")).to_vec();
-        Self { gain: part("gamma"), offset: part("beta"), level: weights.level }
-    }
-
-    fn run(&self, x: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; x.len()];
-        let rows = self.gain.len() * (TASK / self.gain.len()).max(1);
-        x.par_chunks(rows).zip(out.par_chunks_mut(rows)).for_each(|(x, out)| {
-            layer_norm(x, &self.gain, &self.offset, EPSILON, out, self.level);
-        });
-        out
-    }
-}
-
 impl PackedTransformer {
     pub(super) fn new(weights: &Weights<'_>, name: &str, config: &TransformerConfig) -> Self {
         let layer = |i: usize| {
             let part = |part: &str| format!("{name}.layers.{i}.{part}");
             PackedLayer {
-                attention_norm: Norm::new(weights, &part("attention_norm")),
+                attention_norm: Norm::new(weights, &part("attention_norm"), EPSILON),
                 to_qkv: weights.linear(&part("to_qkv")),
                 out_projection: weights.linear(&part("out_projection")),
-                mlp_norm: Norm::new(weights, &part("mlp_norm")),
+                mlp_norm: Norm::new(weights, &part("mlp_norm"), EPSILON),
                 mlp_in: weights.linear(&part("mlp_in")),
                 mlp_out: weights.linear(&part("mlp_out")),
             }
@@ -77,7 +53,7 @@ impl PackedTransformer {
             token_embedding: weights.values(&format!("{name}.token_embedding")).to_vec(),
             position_embedding: weights.values(&format!("{name}.position_embedding")).to_vec(),
             layers: (0..config.depth).map(layer).collect(),
-            norm_out: Norm::new(weights, &format!("{name}.norm_out")),
+            norm_out: Norm::new(weights, &format!("{name}.norm_out"), EPSILON),
             width: config.width,
             heads: config.heads,
             level: weights.level,
@@ -134,7 +110,7 @@ impl PackedLayer {
         let x = if only_ends { &ends } else { x };
         let x = self.out_projection.run(&attended.concat(), Some(x));
         let mut inner = self.mlp_in.run(&self.mlp_norm.run(&x), None);
-        inner.par_chunks_mut(TASK).for_each(|part| gelu(part, level));
+        gelu(&mut inner, level);
         self.mlp_out.run(&inner, Some(&x))
     }
 }

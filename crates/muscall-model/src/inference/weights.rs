@@ -41,6 +41,18 @@ impl<'a> Weights<'a> {
         Linear::new(weight, [shape[0], shape[1]], bias, self.level)
     }
 
+    /// Several linear layers of one input as one, their outputs one after the other.
+    pub(super) fn side_by_side<const N: usize>(&self, names: [String; N]) -> Linear {
+        let (mut weight, mut bias, mut outputs, mut inputs) = (Vec::new(), Vec::new(), 0, 0);
+        for name in names {
+            let (own, shape) = self.get(&format!("{name}.weight"));
+            weight.extend_from_slice(own);
+            bias.extend_from_slice(self.values(&format!("{name}.bias")));
+            (outputs, inputs) = (outputs + shape[0], shape[1]);
+        }
+        Linear::new(&weight, [outputs, inputs], &bias, self.level)
+    }
+
     /// A convolution and the batch norm that follows it, with its running statistics, as one.
     pub(super) fn folded(&self, conv: &str, norm: &str, stride: usize) -> Conv {
         let (weight, shape) = self.get(&format!("{conv}.weight"));

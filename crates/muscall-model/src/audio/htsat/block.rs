@@ -5,15 +5,13 @@ use burn::nn::{Initializer, LayerNorm, LayerNormConfig};
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use super::grid::WINDOW;
+use super::grid::{OFFSETS, WINDOW, region, relative_index};
 use crate::layers::Linear;
 
 /// Of all norms of the tower.
 const EPSILON: f64 = 1e-5;
 /// Patches of a window.
 const TOKENS: usize = WINDOW * WINDOW;
-/// Differences of rows, or of columns, within a window.
-const OFFSETS: usize = 2 * WINDOW - 1;
 /// What keeps patches apart that are next to each other only because the grid was rolled.
 const APART: f32 = -100.0;
 
@@ -108,13 +106,8 @@ impl Block {
 
     /// `[1, heads, 64, 64]`.
     fn bias(&self) -> Tensor<4> {
-        let place = |token: usize| [token / WINDOW, token % WINDOW];
-        let index = |query: usize, key: usize| {
-            let ([query_row, query_column], [key_row, key_column]) = (place(query), place(key));
-            let (row, column) = (query_row + WINDOW - 1 - key_row, query_column + WINDOW - 1 - key_column);
-            (row * OFFSETS + column) as i32
-        };
-        let indices: Vec<i32> = (0..TOKENS).flat_map(|query| (0..TOKENS).map(move |key| index(query, key))).collect();
+        let indices: Vec<i32> =
+            (0..TOKENS).flat_map(|query| (0..TOKENS).map(move |key| relative_index(query, key) as i32)).collect();
         let table = self.relative_position.val();
         let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [TOKENS * TOKENS]), &table.device());
         table.select(0, indices).reshape([TOKENS, TOKENS, self.heads]).permute([2, 0, 1]).unsqueeze::<4>()
@@ -128,13 +121,10 @@ impl Block {
         let [all, heads, ..] = scores.dims();
         let per_side = self.side / WINDOW;
         let count = per_side * per_side;
-        // Along an axis: what stays, the last whole window, and what came round from the start.
-        let region =
-            |place: usize| usize::from(place >= self.side - WINDOW) + usize::from(place >= self.side - WINDOW / 2);
         let of_token = |window: usize, token: usize| {
             let row = window / per_side * WINDOW + token / WINDOW;
             let column = window % per_side * WINDOW + token % WINDOW;
-            (region(row), region(column))
+            (region(row, self.side), region(column, self.side))
         };
         let apart = |window: usize, query: usize, key: usize| {
             if of_token(window, query) == of_token(window, key) { 0.0 } else { APART }

@@ -28,16 +28,22 @@ pub(super) fn fold(x: Tensor<3>) -> Tensor<3> {
 fn stretch(from: usize, to: usize) -> Vec<f32> {
     let mut weights = vec![0.0_f32; from * to];
     for target in 0..to {
-        // The place in whole numbers and a rest: exact, where a product of floats is not.
-        let (scaled, steps) = (target * (from - 1), to - 1);
-        let (left, rest) = (scaled / steps, (scaled % steps) as f64 / steps as f64);
-        for tap in 0..4 {
-            let source = (left + tap).saturating_sub(1).min(from - 1);
-            let distance = (rest - (tap as f64 - 1.0)).abs();
-            weights[source * to + target] += cubic(distance) as f32;
+        for (source, weight) in stretch_taps(from, to, target) {
+            weights[source * to + target] += weight;
         }
     }
     weights
+}
+
+/// Which points a target is made of, and how much of each.
+pub(crate) fn stretch_taps(from: usize, to: usize, target: usize) -> [(usize, f32); 4] {
+    // The place in whole numbers and a rest: exact, where a product of floats is not.
+    let (scaled, steps) = (target * (from - 1), to - 1);
+    let (left, rest) = (scaled / steps, (scaled % steps) as f64 / steps as f64);
+    [0, 1, 2, 3].map(|tap: usize| {
+        let source = (left + tap).saturating_sub(1).min(from - 1);
+        (source, cubic((rest - (tap as f64 - 1.0)).abs()) as f32)
+    })
 }
 
 fn cubic(distance: f64) -> f64 {

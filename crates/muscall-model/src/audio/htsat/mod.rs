@@ -8,3 +8,5 @@ mod network;
 mod tower;
 
 pub use config::HtsatConfig;
+pub(crate) use grid::{BANDS, FRAMES, IMAGE, PATCH, WINDOW, region, relative_index};
+pub(crate) use image::stretch_taps;
