@@ -1,7 +1,7 @@
 //! A trained model: from files, clips and words to embeddings.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -50,7 +50,7 @@ pub struct Muscall {
     frontend: Arc<LogMelExtractor>,
     device: Device,
     /// Packed when it is first needed, and shared by clones.
-    packed: Arc<OnceLock<PackedEncoders>>,
+    packed: Arc<PackedEncoders>,
     /// Whether the kernels may be used.
     kernels: bool,
 }
@@ -70,7 +70,8 @@ impl Muscall {
         let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
         // Trained in whatever numbers, it embeds in 32 bits unless it is asked to do otherwise.
-        let model = model.valid().to_device(&device).with_precision(Precision::F32);
+        // burn draws a random weight when it is first looked at: all of them here, whichever tower is used first.
+        let model = model.clone().materialize().valid().to_device(&device).with_precision(Precision::F32);
         let (packed, kernels) = (Arc::default(), true);
         Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
     }
@@ -122,9 +123,9 @@ impl Muscall {
         self
     }
 
-    /// The encoders that there are kernels for here.
-    pub(crate) fn packed(&self) -> Option<&PackedEncoders> {
-        self.kernels.then(|| self.packed.get_or_init(|| PackedEncoders::new(&self.config, &self.model, &self.device)))
+    /// The encoders on slices, unless burn's operators are wanted.
+    fn packed(&self) -> Option<&PackedEncoders> {
+        self.kernels.then_some(&*self.packed)
     }
 
     /// The configuration.
@@ -287,7 +288,8 @@ impl Muscall {
         let most = self.config().audio.max_frames().unwrap_or(usize::MAX);
         let found = format!("{frames} frames of log-mel");
         ModelError::check(frames <= most, "clip_s", found, "within the longest input of the audio encoder")?;
-        if let Some(audio) = self.packed().and_then(|packed| packed.audio.as_ref()) {
+        let packed = self.packed().and_then(|packed| packed.audio(&self.config, &self.model, &self.device));
+        if let Some(audio) = packed {
             return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
         }
         let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
@@ -344,7 +346,7 @@ impl Muscall {
         let mut values = Vec::new();
         for texts in texts.chunks(TEXT_BATCH) {
             let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-            let packed = self.packed().and_then(|packed| packed.text.as_ref());
+            let packed = self.packed().and_then(|packed| packed.text(&self.config, &self.model, &self.device));
             match packed.and_then(|encoder| Some((encoder, self.text_frontend().tokens(&texts)?))) {
                 Some((encoder, tokens)) => {
                     append(&mut values, &encoder.embed(&tokens), self.config().projection_dim, "text")?;

@@ -15,6 +15,8 @@ mod rows;
 mod transformer;
 mod weights;
 
+use std::sync::OnceLock;
+
 use burn::tensor::Device;
 use muscall_kernels::Level;
 use rayon::prelude::*;
@@ -30,26 +32,40 @@ use crate::audio::ResNetConfig;
 #[cfg(feature = "sentence")]
 use crate::text::SentenceTowerConfig;
 use crate::text::TransformerConfig;
-use crate::weights::state_of;
+use crate::weights::state_where;
 use crate::{DualEncoder, MuscallConfig};
 
-/// What there are kernels for.
-#[derive(Debug)]
+/// What there are kernels for. Each encoder is packed when it first embeds something: who only searches needs no room
+/// for the audio side.
+#[derive(Debug, Default)]
 pub(crate) struct PackedEncoders {
-    pub(crate) audio: Option<PackedAudio>,
-    pub(crate) text: Option<PackedText>,
+    audio: OnceLock<Option<PackedAudio>>,
+    text: OnceLock<Option<PackedText>>,
 }
 
 impl PackedEncoders {
     /// Nothing on devices other than the CPU, and for encoders without kernels.
-    pub(crate) fn new(config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Self {
-        if !crate::is_cpu(device) {
-            return Self { audio: None, text: None };
-        }
-        let state = state_of(model);
-        let weights = Weights::new(&state, Level::best());
-        Self { audio: PackedAudio::new(config, &weights), text: PackedText::new(config, &weights) }
+    pub(crate) fn audio(&self, config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Option<&PackedAudio> {
+        let pack = || with_weights(model, "audio", device, |weights| PackedAudio::new(config, weights));
+        self.audio.get_or_init(pack).as_ref()
     }
+
+    /// The same.
+    pub(crate) fn text(&self, config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Option<&PackedText> {
+        let pack = || with_weights(model, "text", device, |weights| PackedText::new(config, weights));
+        self.text.get_or_init(pack).as_ref()
+    }
+}
+
+/// Packs the tensors of one tower, whose names begin with its own.
+fn with_weights<T>(
+    model: &DualEncoder,
+    tower: &str,
+    device: &Device,
+    pack: impl FnOnce(&Weights<'_>) -> Option<T>,
+) -> Option<T> {
+    let state = crate::is_cpu(device).then(|| state_where(model, |name| name.starts_with(tower)))?;
+    pack(&Weights::new(&state, Level::best()))
 }
 
 /// An audio encoder and its head.

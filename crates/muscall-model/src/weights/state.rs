@@ -13,9 +13,14 @@ pub type StateDict = BTreeMap<String, TensorData>;
 
 /// All float tensors of a module: parameters and running statistics.
 pub fn state_of<M: Module>(module: &M) -> StateDict {
-    let mut collector = Collector::default();
+    state_where(module, |_| true)
+}
+
+/// Those whose names are wanted: nothing else is copied.
+pub(crate) fn state_where<M: Module>(module: &M, is_wanted: impl Fn(&str) -> bool) -> StateDict {
+    let mut collector = Collector { is_wanted, state: StateDict::new() };
     visit_parameters(module, &mut collector);
-    collector.0
+    collector.state
 }
 
 /// The module with the tensors of `state`, none missing and none left over.
@@ -57,12 +62,16 @@ fn shapes_of<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
     shapes.0
 }
 
-#[derive(Debug, Default)]
-struct Collector(StateDict);
+struct Collector<F> {
+    is_wanted: F,
+    state: StateDict,
+}
 
-impl ParameterVisitor for Collector {
+impl<F: Fn(&str) -> bool> ParameterVisitor for Collector<F> {
     fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {
-        self.0.insert(name, param.val().into_data().convert::<f32>());
+        if (self.is_wanted)(&name) {
+            self.state.insert(name, param.val().into_data().convert::<f32>());
+        }
     }
 }
 
