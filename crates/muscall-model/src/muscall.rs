@@ -16,7 +16,7 @@ use crate::finite::{append, append_tensor};
 use crate::inference::PackedEncoders;
 use crate::space::name_of;
 use crate::text::TextFrontend;
-use crate::weights::state_of;
+use crate::weights::{draw_all, state_of};
 use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
 
@@ -70,8 +70,8 @@ impl Muscall {
         let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
         // Trained in whatever numbers, it embeds in 32 bits unless it is asked to do otherwise.
-        // burn draws a random weight when it is first looked at: all of them here, whichever tower is used first.
-        let model = model.clone().materialize().valid().to_device(&device).with_precision(Precision::F32);
+        draw_all(model);
+        let model = model.valid().to_device(&device).with_precision(Precision::F32);
         let (packed, kernels) = (Arc::default(), true);
         Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
     }

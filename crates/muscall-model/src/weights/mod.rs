@@ -17,5 +17,5 @@ pub use self::released::{from_released, to_released};
 pub use self::released_config::read_released_config;
 pub use self::running::{RunningStatistics, running_statistics, with_running_statistics};
 pub use self::safetensors::{read_safetensors, write_safetensors};
-pub(crate) use self::state::state_where;
 pub use self::state::{StateDict, state_of, with_state};
+pub(crate) use self::state::{draw_all, state_where};

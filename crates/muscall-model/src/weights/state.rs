@@ -23,6 +23,18 @@ pub(crate) fn state_where<M: Module>(module: &M, is_wanted: impl Fn(&str) -> boo
     collector.state
 }
 
+/// Draws random weights that nobody has looked at yet. burn draws each when it is first looked at, so that otherwise the
+/// order of the draws would depend on what is used first.
+pub(crate) fn draw_all<M: Module>(module: &M) {
+    struct Draw;
+    impl ParameterVisitor for Draw {
+        fn visit<const D: usize>(&mut self, _: String, param: &Param<Tensor<D>>) {
+            let _ = param.val();
+        }
+    }
+    visit_parameters(module, &mut Draw);
+}
+
 /// The module with the tensors of `state`, none missing and none left over.
 ///
 /// # Errors
