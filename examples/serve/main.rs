@@ -92,7 +92,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 async fn serve(shared: Arc<Shared>, address: SocketAddr) -> Result<(), Box<dyn Error>> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}; try another --port"))?;
-    println!("Listening on http://{}", listener.local_addr()?);
     let app = Router::new()
         .merge(page::routes())
         .merge(api::routes())
@@ -110,6 +109,8 @@ async fn serve(shared: Arc<Shared>, address: SocketAddr) -> Result<(), Box<dyn E
         std::thread::sleep(PATIENCE);
         std::process::exit(0);
     })?;
+    // From here on it may be stopped, and the socket already takes connections.
+    println!("Listening on http://{}", listener.local_addr()?);
     axum::serve(listener, app).with_graceful_shutdown(async move { asked.notified().await }).await?;
     Ok(())
 }
