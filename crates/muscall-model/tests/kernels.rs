@@ -98,17 +98,20 @@ fn embeddings_agree() {
 
 #[test]
 fn gradients_agree() {
-    gradients_agree_with(64);
+    gradients_agree_with(64, 0.1);
+    // Nothing is made small: then the last layer alone is not rounding's.
+    gradients_agree_with(64, 1.0);
 }
 
 #[test]
 fn gradients_agree_where_poolings_leave_out_a_row() {
     for n_mels in [80, 100] {
-        gradients_agree_with(n_mels);
+        gradients_agree_with(n_mels, 0.1);
     }
 }
 
-fn gradients_agree_with(n_mels: usize) {
+/// `residual`: what the gains of residual branches are multiplied with.
+fn gradients_agree_with(n_mels: usize, residual: f32) {
     let (config, device) = (config(8, Pooling::Attention, n_mels), Device::flex().autodiff());
     let extractor = config.log_mel.init().unwrap();
     let frames = config.log_mel.frames(config.clip_samples());
@@ -124,7 +127,7 @@ fn gradients_agree_with(n_mels: usize) {
         let mut state = state_of(&model);
         // Small residual branches: through large ones, rounding multiplies from block to block.
         for (_, data) in state.iter_mut().filter(|(name, _)| config.is_residual_gain(name)) {
-            data.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|gain| *gain *= 0.1);
+            data.as_mut_slice::<f32>().unwrap().iter_mut().for_each(|gain| *gain *= residual);
         }
         model = with_state(model, state, "memory").unwrap();
         model.audio = model.audio.with_kernels(kernels);
@@ -142,8 +145,12 @@ fn gradients_agree_with(n_mels: usize) {
     let norm = |values: &[f32]| values.iter().map(|x| x * x).sum::<f32>().sqrt();
     // The keys' bias has no gradient but rounding; others are sums over all places, which nearly cancel.
     for (name, burn) in burn.iter().filter(|(name, _)| !name.ends_with("k_proj.bias")) {
+        let tolerance = if name == "audio_projection.weight" { 1e-3 } else { 5e-3 };
+        if residual == 1.0 && name != "audio_projection.weight" {
+            continue;
+        }
         let difference: Vec<f32> = ours[name].iter().zip(burn).map(|(a, b)| a - b).collect();
-        assert!(norm(&difference) < 5e-3 * norm(burn), "{name}: {} of {}", norm(&difference), norm(burn));
+        assert!(norm(&difference) < tolerance * norm(burn), "{name}: {} of {}", norm(&difference), norm(burn));
     }
     for (name, found) in our_state.iter().filter(|(name, _)| name.contains("running")) {
         let (found, expected) = (found.as_slice::<f32>().unwrap(), burn_state[name].as_slice::<f32>().unwrap());
