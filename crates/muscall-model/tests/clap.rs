@@ -298,6 +298,9 @@ fn what_cannot_be_read_is_named() {
     assert!(missing.contains("text_model.pooler.dense.bias") && missing.contains("audio_model.strange"), "{missing}");
     let tokens = changed(|dir| edit(&dir.join("config.json"), "\"vocab_size\": 500", "\"vocab_size\": 400"));
     assert!(tokens.contains("word_embeddings"), "{tokens}");
+    // Nothing is allocated for what a configuration claims and the file does not have.
+    let huge = changed(|dir| edit(&dir.join("config.json"), "\"vocab_size\": 500", "\"vocab_size\": 900000000000"));
+    assert!(huge.contains("word_embeddings"), "{huge}");
     let cut = changed(|dir| {
         let path = dir.join("model.safetensors");
         let bytes = fs::read(&path).unwrap();

@@ -18,4 +18,4 @@ pub use self::released_config::read_released_config;
 pub use self::running::{RunningStatistics, running_statistics, with_running_statistics};
 pub use self::safetensors::{read_safetensors, write_safetensors};
 pub use self::state::{StateDict, state_of, with_state};
-pub(crate) use self::state::{draw_all, state_where};
+pub(crate) use self::state::{draw_all, shapes_of, state_where};

@@ -62,7 +62,8 @@ pub fn with_state<M: Module>(module: M, state: StateDict, origin: &str) -> Resul
     Ok(map_parameters(module, &mut Loader(state)))
 }
 
-fn shapes_of<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
+/// The shapes of all float tensors: nothing is drawn or allocated for them.
+pub(crate) fn shapes_of<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
     struct Shapes(BTreeMap<String, Vec<usize>>);
     impl ParameterVisitor for Shapes {
         fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {

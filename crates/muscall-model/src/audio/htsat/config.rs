@@ -41,16 +41,12 @@ impl HtsatConfig {
 
 impl TowerConfig for HtsatConfig {
     fn validate(&self) -> Result<(), ModelError> {
-        ModelError::check(self.width >= 1, "audio.width", self.width, "at least 1")?;
+        ModelError::check((1..=4096).contains(&self.width), "audio.width", self.width, "from 1 to 4096")?;
         let stages = self.depths.len();
         // A last stage smaller than a window would have none.
         ModelError::check((1..=4).contains(&stages), "audio.depths", format!("{stages} stages"), "from 1 to 4 stages")?;
-        ModelError::check(
-            self.depths.iter().all(|&depth| depth >= 1),
-            "audio.depths",
-            "a stage of 0",
-            "at least 1 each",
-        )?;
+        let depths = self.depths.iter().all(|depth| (1..=64).contains(depth));
+        ModelError::check(depths, "audio.depths", format!("{:?}", self.depths), "from 1 to 64 blocks each")?;
         let heads = self.heads.len() == stages;
         ModelError::check(heads, "audio.heads", format!("{} stages", self.heads.len()), "as many as audio.depths")?;
         let divides = |(stage, &heads): (usize, &usize)| heads >= 1 && (self.width << stage).is_multiple_of(heads);

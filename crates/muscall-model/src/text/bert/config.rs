@@ -79,7 +79,7 @@ impl BertConfig {
     pub fn validate(&self) -> Result<(), ModelError> {
         let divides = self.heads >= 1 && self.width >= 1 && self.width.is_multiple_of(self.heads);
         ModelError::check(divides, "text.encoder.width", self.width, "a positive multiple of text.encoder.heads")?;
-        ModelError::check(self.depth >= 1, "text.encoder.depth", self.depth, "at least 1")?;
+        ModelError::check((1..=256).contains(&self.depth), "text.encoder.depth", self.depth, "from 1 to 256")?;
         ModelError::check(self.mlp >= 1, "text.encoder.mlp", self.mlp, "at least 1")?;
         ModelError::check(self.vocabulary >= 3, "text.encoder.vocabulary", self.vocabulary, "at least 3")?;
         let most = self.positions.saturating_sub(self.position_offset);

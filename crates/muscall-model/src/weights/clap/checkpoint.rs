@@ -1,5 +1,6 @@
 //! What a checkpoint of LAION-CLAP holds, by the hub's names.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
@@ -24,15 +25,15 @@ impl Checkpoint {
         Ok(Self { path: path.to_owned(), tensors })
     }
 
-    /// The tensors under the names of a model, whose own are given; all differences are listed by the hub's names.
+    /// The tensors under the names of a model, whose shapes are given; all differences are listed by the hub's names.
     pub(super) fn state_for(
         mut self,
-        model: &StateDict,
+        shapes: &BTreeMap<String, Vec<usize>>,
         hub: impl Fn(&str) -> String,
     ) -> Result<StateDict, ModelError> {
         let mut differences = Differences::default();
         let mut state = StateDict::new();
-        for (ours, own) in model {
+        for (ours, own) in shapes {
             let name = hub(ours);
             let Some(found) = self.tensors.remove(&name) else {
                 differences.missing.push(name);
@@ -45,10 +46,10 @@ impl Checkpoint {
                     expected: "a model that has not diverged, and a file that is whole",
                 });
             }
-            match reshaped(found, own.shape().as_slice()) {
+            match reshaped(found, own) {
                 Ok(found) => drop(state.insert(ours.clone(), found)),
                 Err(shape) => {
-                    let expected = format!("{:?}", own.shape().as_slice());
+                    let expected = format!("{own:?}");
                     differences.misshapen.push((name, expected, format!("{shape:?}")));
                 }
             }

@@ -11,7 +11,7 @@ use super::laion;
 use super::names::hub_name;
 use crate::text::SentenceTowerConfig;
 use crate::text::bert::SentenceTokenizer;
-use crate::weights::{state_of, with_state};
+use crate::weights::{shapes_of, with_state};
 use crate::{ModelError, Muscall, Temperature};
 
 const TOKENIZER: &str = "tokenizer.json";
@@ -57,7 +57,7 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     let mut config = config.model(log_mel);
     let device = device.clone().without_autodiff();
     let model = config.init(&device)?;
-    let state = checkpoint.state_for(&state_of(&model), hub_name)?;
+    let state = checkpoint.state_for(&shapes_of(&model), hub_name)?;
     let scale = state.get(crate::LOGIT_SCALE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
     // The weight itself is what is used; this is what a training would start from.
     config.temperature = Temperature::Learned(f64::from((-scale.unwrap_or(0.0)).exp()).clamp(0.01, 100.0));

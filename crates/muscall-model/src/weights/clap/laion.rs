@@ -82,11 +82,11 @@ fn thirds(data: &TensorData) -> [TensorData; 3] {
 
 /// Sizes, from the shapes of tensors by the hub's names. `text_heads` are those of a configuration beside the file.
 pub(super) fn sizes(checkpoint: &Checkpoint, text_heads: Option<usize>) -> Result<ClapConfig, ModelError> {
-    let shape = |name: &str| -> Result<Vec<usize>, ModelError> {
-        let found = checkpoint.tensors.get(name).map(|data| data.shape().as_slice().to_vec());
+    let size = |name: &str, axis: usize| -> Result<usize, ModelError> {
+        let found = checkpoint.tensors.get(name).and_then(|data| data.shape().as_slice().get(axis).copied());
         found.ok_or_else(|| ModelError::Checkpoint {
             path: checkpoint.path.clone(),
-            found: format!("no `{name}`"),
+            found: format!("no `{name}` with {} dimensions", axis + 1),
             expected: "all tensors of LAION-CLAP",
         })
     };
@@ -97,26 +97,25 @@ pub(super) fn sizes(checkpoint: &Checkpoint, text_heads: Option<usize>) -> Resul
     let table = ".attention.self.relative_position_bias_table";
     let stages = count(&format!("{audio}layers."), &format!(".blocks.0{table}"));
     let depths = (0..stages).map(|stage| count(&format!("{audio}layers.{stage}.blocks."), table)).collect();
-    let heads = (0..stages).map(|stage| Ok(shape(&format!("{audio}layers.{stage}.blocks.0{table}"))?[1]));
+    let heads = (0..stages).map(|stage| size(&format!("{audio}layers.{stage}.blocks.0{table}"), 1));
     let heads = heads.collect::<Result<_, ModelError>>()?;
-    let width = shape(&format!("{audio}patch_embed.proj.weight"))?[0];
-    let words = shape("text_model.embeddings.word_embeddings.weight")?;
+    let width = size(&format!("{audio}patch_embed.proj.weight"), 0)?;
+    let words = "text_model.embeddings.word_embeddings.weight";
     let text = TextSizes {
-        width: words[1],
-        vocabulary: words[0],
+        width: size(words, 1)?,
+        vocabulary: size(words, 0)?,
         depth: count("text_model.encoder.layer.", ".intermediate.dense.weight"),
         heads: text_heads.unwrap_or(TEXT_HEADS),
-        mlp: shape("text_model.encoder.layer.0.intermediate.dense.weight")?[0],
-        positions: shape("text_model.embeddings.position_embeddings.weight")?[0],
-        token_types: shape("text_model.embeddings.token_type_embeddings.weight")?[0],
+        mlp: size("text_model.encoder.layer.0.intermediate.dense.weight", 0)?,
+        positions: size("text_model.embeddings.position_embeddings.weight", 0)?,
+        token_types: size("text_model.embeddings.token_type_embeddings.weight", 0)?,
         norm_epsilon: TEXT_EPSILON,
     };
-    let head = shape("audio_projection.linear1.weight")?;
     Ok(ClapConfig {
         audio: HtsatConfig { width, depths, heads },
         text,
-        hidden: head[0],
-        dim: shape("audio_projection.linear2.weight")?[0],
+        hidden: size("audio_projection.linear1.weight", 0)?,
+        dim: size("audio_projection.linear2.weight", 0)?,
     })
 }
 
@@ -160,4 +159,24 @@ fn farthest(theirs: &[f32], ours: impl Iterator<Item = f32>) -> f32 {
     let worst = ours.zip(theirs).inspect(|_| count += 1).map(|(a, b)| (a - b).abs());
     let worst = worst.fold(0.0, |worst: f32, next| if next.is_nan() { next } else { worst.max(next) });
     if count == theirs.len() { worst } else { f32::INFINITY }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn tensors_without_the_dimensions_that_tell_sizes_are_named() {
+        let table = "audio_model.audio_encoder.layers.0.blocks.0.attention.self.relative_position_bias_table";
+        let flat = StateDict::from([(table.to_owned(), TensorData::from([1.0_f32, 2.0]))]);
+        for (state, expected) in [(flat, table), (StateDict::new(), "patch_embed.proj.weight")] {
+            let error = sizes(&Checkpoint::new(Path::new("a.pt"), state).unwrap(), None).unwrap_err().to_string();
+            assert!(error.contains("a.pt") && error.contains(expected), "{error}");
+        }
+        let qkv = ("audio_branch.layers.0.blocks.0.attn.qkv.bias".to_owned(), TensorData::from([1.0_f32, 2.0]));
+        assert_eq!(to_hub(StateDict::from([qkv])).len(), 3);
+    }
 }
