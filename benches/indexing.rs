@@ -45,7 +45,7 @@ fn main() {
             alone.push(windows.len() as f64 / started.elapsed().as_secs_f64());
             let path = dir.path().join("music.index");
             let _ = fs::remove_file(&path);
-            let mut writer = IndexWriter::create(&path, &index_config(&model)).unwrap();
+            let mut writer = IndexWriter::create(&path, &index_config(&model).unwrap()).unwrap();
             let started = Instant::now();
             let listen = |event: Event<'_>| {
                 if let Event::File { outcome: Outcome::Embedded { .. }, .. } = event {

@@ -64,7 +64,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let metadata = HashMap::from([
         ("paths".to_owned(), serde_json::to_string(&paths)?),
         ("texts".to_owned(), serde_json::to_string(&texts)?),
-        ("fingerprint".to_owned(), model.fingerprint().into()),
+        ("fingerprint".to_owned(), model.fingerprint()?.into()),
     ]);
     let bytes = [bytes(&audio), bytes(text.values())];
     let shapes = [vec![paths.len(), text.dim()], vec![text.len(), text.dim()]];

@@ -30,6 +30,9 @@ struct Arguments {
     /// For a .pt file, which has no tokenizer: a folder with the tokenizer.json of roberta-base, or of a LAION-CLAP model.
     #[arg(long)]
     tokenizer: Option<PathBuf>,
+    /// Write weights of 16 bits: half the size and the memory, and vectors that differ by about a thousandth.
+    #[arg(long, requires = "out")]
+    half: bool,
     /// A bundle that is written in the hub's layout, to --to.
     #[arg(long, requires = "to", conflicts_with = "source")]
     export: Option<PathBuf>,
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let Arguments { source, out, tokenizer, export, to, device } = arguments;
+    let Arguments { source, out, tokenizer, half, export, to, device } = arguments;
     if let (Some(bundle), Some(to)) = (export, to) {
         export_clap(&Muscall::load(bundle, &device.open()?)?, to)?;
         println!("{}: {} in the hub's layout", to.display(), bundle.display());
@@ -55,7 +58,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err("give a checkpoint and --out".into());
     };
     let model = import_clap(source, tokenizer.as_deref(), &device.open()?)?;
-    model.save(out)?;
+    match half {
+        true => model.save_half(out)?,
+        false => model.save(out)?,
+    }
     let config = model.config();
     println!("{}: windows of {} s in {} dimensions", out.display(), config.clip_s, config.projection_dim);
     tell_health(&model)

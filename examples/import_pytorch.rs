@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::files::replace;
-use muscall::model::weights::{import_released, read_released_config, state_of, to_released, write_safetensors};
+use muscall::model::weights::{import_released, read_released_config, to_released, write_safetensors};
 use muscall::{InitialWeights, Muscall};
 
 /// Reads a checkpoint of the released implementation (.pth.tar, .pt or .safetensors) without
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let (Some(bundle), Some(to)) = (&arguments.export, &arguments.to) {
         let model = Muscall::load(bundle, &arguments.device.open()?)?;
-        replace(to, |new| write_safetensors(new, &to_released(state_of(model.model()))))?;
+        replace(to, |new| write_safetensors(new, &to_released(model.state()?)))?;
         println!("{}: the weights of {} with the released names", to.display(), bundle.display());
         return Ok(());
     }

@@ -93,7 +93,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(shard) = shard {
         source.items.retain(|item| shard.takes(item));
     }
-    let mut writer = IndexWriter::open_or_create(&index, &index_config(&model))?;
+    let mut writer = IndexWriter::open_or_create(&index, &index_config(&model)?)?;
     if shard.is_some() {
         // It counts again when all is there that is there now.
         Done::remove(&index)?;
@@ -112,7 +112,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     writer = compact(writer)?;
     if shard.is_some() {
-        let (fingerprint, tracks) = (model.fingerprint().into(), writer.len());
+        let (fingerprint, tracks) = (model.fingerprint()?.into(), writer.len());
         Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;
     }
     #[cfg(feature = "ann")]

@@ -118,10 +118,10 @@ fn clock(time_s: f64) -> String {
 fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let source = Source::read(&arguments.music)?;
     let path = index_path(arguments)?;
-    let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)) {
+    let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)?) {
         Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
             eprintln!("the index is built anew: {error}");
-            IndexWriter::replace(&path, &index_config(model))?
+            IndexWriter::replace(&path, &index_config(model)?)?
         }
         writer => writer?,
     };

@@ -59,9 +59,9 @@ fn segments(index: &Index, path: &str) -> (Vec<f32>, Vec<f32>) {
 fn an_old_index_is_searched_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let (model, path) = (model(), old_index(dir.path()));
-    let before = Index::open_for(&path, model.fingerprint()).unwrap();
+    let before = Index::open_for(&path, model.fingerprint().unwrap()).unwrap();
     assert_eq!((before.len(), before.config().fingerprint.name()), (3, &*old_name()));
-    assert_ne!(model.fingerprint().name(), old_name());
+    assert_ne!(model.fingerprint().unwrap().name(), old_name());
     let mut library = Library::new(model.clone(), &path).unwrap();
     let words = Request::parse_words("calm piano").unwrap();
     assert_eq!(library.search(&words).unwrap().len(), 3);
@@ -77,11 +77,11 @@ fn an_old_index_is_searched_and_goes_on() {
     assert!(then.iter().zip(today.values()).all(|(a, b)| (a - b).abs() < 1e-4));
 
     // One file is new; the others have other times than they had then.
-    let mut writer = IndexWriter::open_or_create(&path, &index_config(&model)).unwrap();
+    let mut writer = IndexWriter::open_or_create(&path, &index_config(&model).unwrap()).unwrap();
     let new = "048_ryan_Fantastic.ogg";
     let report = run(&model, &mut writer, CLIPS.into_iter().chain([new]).map(item).collect());
     assert_eq!((report.embedded, report.unchanged + report.moved, report.unreadable.len()), (1, 3, 0), "{report:?}");
-    let after = Index::open_for(&path, model.fingerprint()).unwrap();
+    let after = Index::open_for(&path, model.fingerprint().unwrap()).unwrap();
     for name in CLIPS {
         let path = format!("demo/audio/{name}");
         assert_eq!(segments(&after, &path), segments(&before, &path));
@@ -92,10 +92,10 @@ fn an_old_index_is_searched_and_goes_on() {
     // Compacted, it is still known; and so is one of today's name in its place.
     writer.compact().unwrap();
     assert!(library.refresh().unwrap());
-    let mut writer = IndexWriter::replace(&path, &index_config(&model)).unwrap();
+    let mut writer = IndexWriter::replace(&path, &index_config(&model).unwrap()).unwrap();
     run(&model, &mut writer, vec![item(new)]);
     assert!(library.refresh().unwrap());
-    assert_eq!((library.index().len(), &library.index().config().fingerprint), (1, &model.fingerprint()));
+    assert_eq!((library.index().len(), &library.index().config().fingerprint), (1, &model.fingerprint().unwrap()));
 }
 
 #[test]
@@ -103,26 +103,27 @@ fn another_model_is_refused_as_ever() {
     let dir = tempfile::tempdir().unwrap();
     let (model, path) = (model(), old_index(dir.path()));
     let config = model.config().clone().with_clip_s(2.5);
-    let other = Muscall::new(config, model.model(), model.text_frontend().clone(), model.device()).unwrap();
-    let error = Index::open_for(&path, other.fingerprint()).map(|_| ()).unwrap_err();
+    let other = Muscall::new(config, model.model().unwrap(), model.text_frontend().clone(), model.device()).unwrap();
+    let error = Index::open_for(&path, other.fingerprint().unwrap()).map(|_| ()).unwrap_err();
     assert!(matches!(&error, RetrievalError::Fingerprint { found, .. } if *found == old_name()), "{error}");
-    let error = IndexWriter::open_or_create(&path, &index_config(&other)).map(|_| ()).unwrap_err();
+    let error = IndexWriter::open_or_create(&path, &index_config(&other).unwrap()).map(|_| ()).unwrap_err();
     assert!(matches!(error, RetrievalError::Fingerprint { .. }), "{error}");
     assert!(Library::new(other.clone(), &path).is_err());
-    let error = ParquetRows::open_for(&root().join("music.parquet"), other.fingerprint()).map(|_| ()).unwrap_err();
+    let error =
+        ParquetRows::open_for(&root().join("music.parquet"), other.fingerprint().unwrap()).map(|_| ()).unwrap_err();
     assert!(matches!(&error, EngineError::Fingerprint { found, .. } if *found == old_name()), "{error}");
 
     // Of two models of today a name tells which side differs.
     let path = dir.path().join("new.index");
-    drop(IndexWriter::create(&path, &index_config(&other)).unwrap());
-    let error = Index::open_for(&path, model.fingerprint()).map(|_| ()).unwrap_err().to_string();
+    drop(IndexWriter::create(&path, &index_config(&other).unwrap()).unwrap());
+    let error = Index::open_for(&path, model.fingerprint().unwrap()).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("they read words alike, but hear music differently"), "{error}");
 }
 
 #[test]
 fn old_exports_are_known() {
     let model = model();
-    let parquet = ParquetRows::open_for(&root().join("music.parquet"), model.fingerprint()).unwrap();
+    let parquet = ParquetRows::open_for(&root().join("music.parquet"), model.fingerprint().unwrap()).unwrap();
     let index = Index::open(&root().join("music.index")).unwrap();
     assert_eq!(parquet.len() as usize, index.segments_len());
     assert_eq!(parquet.fingerprint(), old_name());
@@ -130,7 +131,7 @@ fn old_exports_are_known() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("again.parquet");
     muscall::engines::write_parquet(&path, &index).unwrap();
-    assert!(ParquetRows::open_for(&path, model.fingerprint()).is_ok());
+    assert!(ParquetRows::open_for(&path, model.fingerprint().unwrap()).is_ok());
 }
 
 /// Nothing of 10,000 files is even read.
@@ -138,7 +139,7 @@ fn old_exports_are_known() {
 fn ten_thousand_old_tracks_are_not_embedded_again() {
     let dir = tempfile::tempdir().unwrap();
     let (model, path) = (model(), dir.path().join("large.index"));
-    let today = index_config(&model);
+    let today = index_config(&model).unwrap();
     let config = IndexConfig::new(today.dim, old_name()).with_windows(today.window_s, today.hop_s);
     let mut writer = IndexWriter::create(&path, &config).unwrap();
     let vector: Vec<f32> = (0..today.dim).map(|i| f32::from(u8::from(i == 0))).collect();
@@ -166,7 +167,7 @@ fn ten_thousand_old_tracks_are_not_embedded_again() {
 fn shards_of_both_names_are_merged_once_one_version_has_finished_all() {
     let dir = tempfile::tempdir().unwrap();
     let (model, into) = (model(), dir.path().join("all.index"));
-    let today = index_config(&model);
+    let today = index_config(&model).unwrap();
     let shard = |number: u64, name: &Fingerprint| {
         let path = Shard { number, count: 3 }.index_path(&into);
         let config = IndexConfig::new(today.dim, name).with_windows(today.window_s, today.hop_s);
@@ -180,7 +181,7 @@ fn shards_of_both_names_are_merged_once_one_version_has_finished_all() {
         Done::remove(path).unwrap();
         assert!(Done { fingerprint: name.to_owned(), tracks: 1, unreadable: 0 }.write(path).unwrap());
     };
-    let (old, new) = (Fingerprint::new(old_name()), model.fingerprint());
+    let (old, new) = (Fingerprint::new(old_name()), model.fingerprint().unwrap());
     let shards = [shard(0, &old), shard(1, &new), shard(2, &old)];
     finish(&shards[0], &old);
     finish(&shards[1], &new);
@@ -190,7 +191,7 @@ fn shards_of_both_names_are_merged_once_one_version_has_finished_all() {
     // This version finds nothing to do in one of the old ones: that is enough.
     finish(&shards[2], &new);
     assert_eq!(merge(&into, &shards).unwrap(), 3);
-    assert_eq!(Index::open_for(&into, model.fingerprint()).unwrap().len(), 3);
+    assert_eq!(Index::open_for(&into, model.fingerprint().unwrap()).unwrap().len(), 3);
     assert_eq!(merge(&into, &shards).unwrap(), 0);
     // Another model is another model, whoever has finished it.
     fs::remove_file(&shards[1]).unwrap();

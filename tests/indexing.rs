@@ -360,7 +360,7 @@ fn the_index_holds_what_the_model_gives() {
     paths.iter().zip(0..).for_each(|(path, seed)| music(path, seed));
     assert!(index_command(&bundle, &index, &folder).args(["--threads", "3"]).status().unwrap().success());
     let model = Muscall::load(&bundle, &Device::default()).unwrap();
-    let opened = Index::open_for(&index, model.fingerprint()).unwrap();
+    let opened = Index::open_for(&index, model.fingerprint().unwrap()).unwrap();
     let (whole, middle) = (model.in_windows().embed_whole(&paths).unwrap(), model.embed_audio(&paths).unwrap());
     let mut short = 0;
     for (row, path) in paths.iter().enumerate() {

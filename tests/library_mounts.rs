@@ -75,7 +75,7 @@ fn a_place_that_is_gone_for_good_is_forgotten() {
     // Nobody has said that the first library is gone for good.
     assert_eq!(counts(&library.run()), [1, 0, 0, 0, 0, 0]);
     assert_eq!(library.contents().len(), 3);
-    let mut writer = IndexWriter::open(&library.index, library.model.fingerprint()).unwrap();
+    let mut writer = IndexWriter::open(&library.index, library.model.fingerprint().unwrap()).unwrap();
     let spelled = first.join("../music/");
     assert_eq!(forget(&mut writer, spelled.to_str().unwrap()).unwrap(), 2);
     drop(writer);
@@ -104,7 +104,7 @@ fn an_index_without_canonical_names_is_renamed() {
     library.run();
     let all = library.contents();
     // As they were named when the folder was given as `music/sub/..`.
-    let mut writer = IndexWriter::open(&library.index, library.model.fingerprint()).unwrap();
+    let mut writer = IndexWriter::open(&library.index, library.model.fingerprint().unwrap()).unwrap();
     let base = muscall::Index::open(&library.index).unwrap();
     for track in base.tracks() {
         let mut record = base.track(track).unwrap();

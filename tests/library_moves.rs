@@ -179,7 +179,7 @@ fn a_track_that_was_noted_without_a_probe_is_read_once() {
     library.run();
     let before = library.contents();
     // As an older version has noted them.
-    let fingerprint = library.model.fingerprint();
+    let fingerprint = library.model.fingerprint().unwrap();
     let mut writer = muscall::retrieval::IndexWriter::open(&library.index, &fingerprint).unwrap();
     let base = muscall::Index::open(&library.index).unwrap();
     for track in base.tracks() {

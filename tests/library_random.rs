@@ -220,7 +220,7 @@ impl World {
         let report = self.library.run_on(&spelled);
         // What was deleted while the root was renamed has a name that nobody asks for.
         if let Some(old) = self.old_root.take() {
-            let mut writer = IndexWriter::open(&self.library.index, self.library.model.fingerprint()).unwrap();
+            let mut writer = IndexWriter::open(&self.library.index, self.library.model.fingerprint().unwrap()).unwrap();
             forget(&mut writer, old.to_str().unwrap()).unwrap();
         }
         let after = self.library.contents();

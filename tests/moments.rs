@@ -77,11 +77,11 @@ impl<'a> Glued<'a> {
     fn ask(&self, model: &Muscall) -> Found {
         let path = self.dir.join("music.index");
         let _ = std::fs::remove_file(&path);
-        let mut writer = IndexWriter::create(&path, &index_config(model)).unwrap();
+        let mut writer = IndexWriter::create(&path, &index_config(model).unwrap()).unwrap();
         let listen = |_: muscall::indexing::Event<'_>| ControlFlow::Continue(());
         let items = self.tracks.iter().map(|(item, _)| item.clone()).collect();
         Indexer::default().run(model, &mut writer, items, &Scope::Items, listen).unwrap();
-        let index = Index::open_for(&path, model.fingerprint()).unwrap();
+        let index = Index::open_for(&path, model.fingerprint().unwrap()).unwrap();
         let mut found = Found { third: 0, track: 0, asked: 0, segments: index.segments_len() };
         for (item, captions) in &self.tracks {
             let number = index.find(&item.path).unwrap().unwrap();

@@ -40,7 +40,7 @@ fn find(bytes: &[u8], what: &[u8], from: usize) -> usize {
 fn for_model(library: &Library) -> Vec<u8> {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/muscall-retrieval/tests/fixtures/version_2.index");
     let mut bytes = fs::read(fixture).unwrap();
-    let config = index_config(&library.model);
+    let config = index_config(&library.model).unwrap();
     assert_eq!(config.dim, 64, "of the fixture");
     let mut header = bytes[..32].to_vec();
     header.extend(config.window_s.to_le_bytes());

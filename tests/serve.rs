@@ -49,7 +49,7 @@ fn setup() -> Setup {
 
 /// Windows of two seconds, one every second.
 fn make_index(model: &Muscall, music: &Path, index: &Path) {
-    let config = IndexConfig::new(model.config().projection_dim, model.fingerprint()).with_windows(2.0, 1.0);
+    let config = IndexConfig::new(model.config().projection_dim, model.fingerprint().unwrap()).with_windows(2.0, 1.0);
     let mut writer = IndexWriter::create(index, &config).unwrap();
     add(model, &mut writer, &NAMES.map(|name| music.join(name)));
 }
@@ -137,7 +137,7 @@ fn what_another_process_adds_or_takes_away_is_found_at_once() {
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/muscall-audio/tests/fixtures/sound.flac"), &added)
         .unwrap();
     let index = setup.dir.path().join("index");
-    let mut writer = IndexWriter::open(&index, setup.model.fingerprint()).unwrap();
+    let mut writer = IndexWriter::open(&index, setup.model.fingerprint().unwrap()).unwrap();
     writer.remove(setup.file("celtica.ogg").to_str().unwrap()).unwrap();
     assert_eq!(tracks(), 4);
     add(&setup.model, &mut writer, &[added]);

@@ -147,7 +147,7 @@ impl Library {
 }
 
 fn run(model: &Muscall, indexer: &Indexer, index: &Path, items: Vec<Item>, scope: &Scope) -> Report {
-    let mut writer = IndexWriter::open_or_create(index, &index_config(model)).unwrap();
+    let mut writer = IndexWriter::open_or_create(index, &index_config(model).unwrap()).unwrap();
     indexer.run(model, &mut writer, items, scope, |_| ControlFlow::Continue(())).unwrap()
 }
 

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use muscall_model::Muscall;
+use muscall_model::{ModelError, Muscall};
 use muscall_retrieval::IndexConfig;
 
 /// What an index of this model is made for.
-pub fn index_config(model: &Muscall) -> IndexConfig {
+///
+/// # Errors
+/// [`ModelError`] with the file of the model's bundle that cannot be read.
+pub fn index_config(model: &Muscall) -> Result<IndexConfig, ModelError> {
     let config = model.config();
-    IndexConfig::new(config.projection_dim, model.fingerprint()).with_windows(config.clip_s, config.segment_hop_s())
+    let index = IndexConfig::new(config.projection_dim, model.fingerprint()?);
+    Ok(index.with_windows(config.clip_s, config.segment_hop_s()))
 }
 
 /// How an index is brought up to date.

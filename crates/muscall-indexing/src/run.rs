@@ -175,7 +175,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         }
         self.commit()?;
         let Planned { plan, decoded, .. } = self.planned;
-        let index = Index::open_for(self.writer.path(), self.model.fingerprint())?;
+        let index = Index::open_for(self.writer.path(), self.model.fingerprint()?)?;
         for (number, identity) in std::mem::take(&mut self.twins) {
             let item = &plan.work[number].item;
             let first = decoded.before(number, identity.content).unwrap_or(number);
@@ -278,7 +278,7 @@ impl Indexer {
         listen: impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Report, IndexingError> {
         let plan = Plan::new(writer.base(), items, scope, self.rehash)?;
-        let index = Index::open_for(writer.path(), model.fingerprint())?;
+        let index = Index::open_for(writer.path(), model.fingerprint()?)?;
         let decoded = Decoded::default();
         let planned = Planned { plan: &plan, index: &index, decoded: &decoded };
         let mut run = Run::new((model, self), planned, writer, listen);

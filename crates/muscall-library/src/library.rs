@@ -41,7 +41,7 @@ impl Library {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn new(model: Muscall, index: &Path) -> Result<Self, LibraryError> {
-        let fingerprint = model.fingerprint();
+        let fingerprint = model.fingerprint()?;
         let index = Index::open_for(index, &fingerprint)?;
         let text_centre = model.text_centre()?.into();
         Ok(Self {

@@ -23,7 +23,7 @@ fn make(dir: &Path) -> Library {
     let network = config.init(&Device::default()).unwrap();
     let model = Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &Device::default()).unwrap();
     model.save(dir.join("model")).unwrap();
-    let config = IndexConfig::new(model.config().projection_dim, model.fingerprint()).with_windows(2.0, 2.0);
+    let config = IndexConfig::new(model.config().projection_dim, model.fingerprint().unwrap()).with_windows(2.0, 2.0);
     let mut writer = IndexWriter::create(&dir.join("index"), &config).unwrap();
     for (i, name) in CLIPS.iter().enumerate() {
         add(&model, &mut writer, i, name);

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use muscall_files::{FileError, replace, replace_bytes};
+use muscall_vectors::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::dual_encoder::{DualEncoder, MuscallConfig};
+use crate::dual_encoder::MuscallConfig;
+use crate::network::{BundleWeights, Lazy};
+use crate::space::{described, name_of};
 use crate::text::TextFrontend;
 use crate::tower::TextEncoderConfig;
-use crate::weights::{StateDict, read_safetensors, with_state, write_safetensors};
+use crate::weights::{self, StateDict, WeightsFile, check_shapes, shapes_of};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -36,14 +39,43 @@ struct BundleConfig {
 
 const FORMAT: u32 = 2;
 
-/// The parts of a bundle, all on one device without autodiff.
-pub(crate) fn read(dir: &Path, device: &Device) -> Result<(MuscallConfig, DualEncoder, TextFrontend), ModelError> {
+/// The key under which the header of the weights says which space they make.
+const SPACE: &str = "muscall_space";
+
+/// The space of a bundle, as it was when the weights were written: whoever opens them need not hash them all to know it.
+#[derive(Debug, Serialize, Deserialize)]
+struct RecordedSpace {
+    /// Of the model, with its former names.
+    names: Vec<String>,
+    /// What else was in those names: they say nothing of another configuration or tokenizer.
+    described: String,
+}
+
+impl RecordedSpace {
+    /// The names, if they are those of this configuration.
+    fn of(file: &WeightsFile, config: &MuscallConfig, words: &str) -> Option<Fingerprint> {
+        let recorded: Self = serde_json::from_str(file.metadata(SPACE)?).ok()?;
+        let mut names = recorded.names.into_iter();
+        let name = Fingerprint::new(names.next()?);
+        let is_current = recorded.described == described(config, words) && name.towers().is_some();
+        is_current.then(|| names.fold(name, Fingerprint::with_former))
+    }
+}
+
+/// The parts of a bundle. Of the weights, names and shapes are read; a bundle that does not say which space it makes is
+/// read once as a whole.
+pub(crate) fn read(dir: &Path, device: &Device) -> Result<(MuscallConfig, BundleWeights, TextFrontend), ModelError> {
     let BundleConfig { model: config, text_frontend_fingerprint: words, .. } = read_config(&dir.join(CONFIG))?;
-    let weights = dir.join(WEIGHTS);
-    let model = config.init(device)?;
-    let model = with_state(model, read_safetensors(&weights)?, &weights.display().to_string())?;
+    let file = WeightsFile::open(&dir.join(WEIGHTS))?;
+    let expected = shapes_of(&config.init(device)?);
+    check_shapes(&expected, file.shapes(), &file.path().display().to_string())?;
     let text_frontend = read_text_frontend(dir, &config.text, words.as_deref(), device)?;
-    Ok((config, model, text_frontend))
+    let words = text_frontend.fingerprint().name().to_owned();
+    let recorded = RecordedSpace::of(&file, &config, &words);
+    let space = recorded.map_or_else(|| name_of(&config, &file, &words), Ok)?;
+    let weights =
+        BundleWeights { file, space, words, config: config.clone(), checked: [Lazy::default(), Lazy::default()] };
+    Ok((config, weights, text_frontend))
 }
 
 /// The text frontend, which was saved with the fingerprint `saved`, if that is known.
@@ -87,11 +119,13 @@ fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
 /// Replaces the files of a bundle one by one, each as a whole or not at all. During a training run
 /// only the weights change from one save to the next, so that a bundle is always consistent. One of another
 /// configuration is no bundle from the first to the last file, since its `config.json` goes first and
-/// comes last. Other files of the directory stay.
+/// comes last. Other files of the directory stay. If `half`, matrices are
+/// [rounded](crate::weights::round_to_half) already and take 16 bits.
 pub(crate) fn write(
     dir: &Path,
     config: &MuscallConfig,
     state: &StateDict,
+    half: bool,
     text_frontend: &TextFrontend,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
@@ -107,7 +141,12 @@ pub(crate) fn write(
     if fs::read(&path).is_ok_and(|there| there != text.as_bytes()) {
         fs::remove_file(&path).map_err(FileError::writing(&path))?;
     }
-    replace(&dir.join(WEIGHTS), |path| write_safetensors(path, state))?;
+    let words = text_frontend.fingerprint();
+    let Ok(space) = name_of(config, state, words.name());
+    let names = space.names().map(str::to_owned).collect();
+    let recorded = RecordedSpace { names, described: described(config, words.name()) };
+    let recorded = serde_json::to_string(&recorded).map_err(parse)?;
+    replace(&dir.join(WEIGHTS), |path| weights::write(path, state, half, (SPACE, &recorded)))?;
     text_frontend.save(dir)?;
     Ok(replace_bytes(&path, text)?)
 }

@@ -64,6 +64,28 @@ pub enum ModelError {
         /// What is wrong with it.
         source: safetensors::SafeTensorError,
     },
+    /// The weights of a bundle are not those that it was saved with.
+    #[error(
+        "{path}: the tensors of the {tower} tower have the hash {found:016x}, but were saved with {expected:016x}: the file is damaged; copy the bundle again, or import or train the model again"
+    )]
+    Damaged {
+        /// The weights file.
+        path: PathBuf,
+        /// `audio` or `text`.
+        tower: &'static str,
+        /// Hash of what is there.
+        found: u64,
+        /// Hash of what was saved.
+        expected: u64,
+    },
+    /// A weight is too large for 16 bits.
+    #[error("{tensor} has the value {value:e}, and 16 bits hold up to 65504; keep this model in 32 bits")]
+    Half {
+        /// Its name.
+        tensor: String,
+        /// The value.
+        value: f32,
+    },
     /// The weights are not those of the configured model. All differences are listed.
     #[error(
         "{origin}: the weights do not fit the configuration: {differences}; load them with the configuration that they were trained with"

@@ -17,6 +17,7 @@ mod finite;
 mod inference;
 mod layers;
 mod muscall;
+mod network;
 mod precision;
 mod space;
 pub mod text;

@@ -13,10 +13,11 @@ use crate::audio::AudioBatch;
 use crate::bundle;
 use crate::dual_encoder::{DualEncoder, MuscallConfig, OtherLengths, WindowPooling};
 use crate::finite::{append, append_tensor};
-use crate::inference::PackedEncoders;
+use crate::inference::{PackedEncoders, Source};
+use crate::network::Network;
 use crate::space::name_of;
 use crate::text::TextFrontend;
-use crate::weights::{draw_all, state_of};
+use crate::weights::{StateDict, draw_all, round_to_half};
 use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
 
@@ -45,7 +46,7 @@ const TEXT_BATCH: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Muscall {
     config: MuscallConfig,
-    model: DualEncoder,
+    network: Arc<Network>,
     text_frontend: TextFrontend,
     frontend: Arc<LogMelExtractor>,
     device: Device,
@@ -66,17 +67,30 @@ impl Muscall {
         text_frontend: impl Into<TextFrontend>,
         device: &Device,
     ) -> Result<Self, ModelError> {
-        config.validate()?;
-        let frontend = config.log_mel.init()?.into();
         let device = device.clone().without_autodiff();
         // Trained in whatever numbers, it embeds in 32 bits unless it is asked to do otherwise.
         draw_all(model);
         let model = model.valid().to_device(&device).with_precision(Precision::F32);
-        let (packed, kernels) = (Arc::default(), true);
-        Ok(Self { config, model, text_frontend: text_frontend.into(), frontend, device, packed, kernels })
+        Self::with_network(config, model.into(), text_frontend.into(), device)
     }
 
-    /// Reads a bundle.
+    fn with_network(
+        config: MuscallConfig,
+        network: Network,
+        text_frontend: TextFrontend,
+        device: Device,
+    ) -> Result<Self, ModelError> {
+        config.validate()?;
+        let frontend = config.log_mel.init()?.into();
+        let (network, packed, kernels) = (Arc::new(network), Arc::default(), true);
+        Ok(Self { config, network, text_frontend, frontend, device, packed, kernels })
+    }
+
+    /// Opens a bundle. Weights are read, and compared with what was saved, when something is first embedded; those of
+    /// encoders that never embed anything are not.
+    ///
+    /// The file of weights must not be written into while it is open. [`save`](Self::save) and training put a new file in
+    /// the place of an old one, which this model keeps.
     ///
     /// # Errors
     /// [`ModelError::Bundle`] and others with the name of the file that is missing, damaged or does
@@ -84,17 +98,39 @@ impl Muscall {
     /// tokenizer, sentence encoder or word vectors are not those that it was saved with.
     pub fn load(dir: impl AsRef<Path>, device: &Device) -> Result<Self, ModelError> {
         let device = device.clone().without_autodiff();
-        let (config, model, text_frontend) = bundle::read(dir.as_ref(), &device).map_err(ModelError::in_bundle)?;
-        Self::new(config, &model, text_frontend, &device).map_err(ModelError::in_bundle)
+        let (config, weights, text_frontend) = bundle::read(dir.as_ref(), &device).map_err(ModelError::in_bundle)?;
+        Self::with_network(config, weights.into(), text_frontend, device).map_err(ModelError::in_bundle)
     }
 
     /// Writes a bundle over one that stands there. If this ends half-way, the directory holds the old one, the new
     /// one, or none that can be loaded: never the weights of one with the configuration of another.
     ///
+    /// What was loaded from a bundle with weights of 16 bits is saved as such.
+    ///
     /// # Errors
     /// [`ModelError::Io`] with the file that cannot be written.
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        bundle::write(dir.as_ref(), &self.config, &state_of(&self.model), &self.text_frontend)
+        let half = self.network.bundle().is_some_and(|bundle| bundle.file.is_half());
+        bundle::write(dir.as_ref(), &self.config, &self.state()?, half, &self.text_frontend)
+    }
+
+    /// The same with weights of 16 bits: half the size, and vectors that differ from this model's in about the third
+    /// digit, so that they are of another space. Norms, biases and statistics stay in 32.
+    ///
+    /// # Errors
+    /// [`ModelError::Half`] if there are weights too large for that; otherwise as [`save`](Self::save).
+    pub fn save_half(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
+        let mut state = self.state()?;
+        round_to_half(&mut state)?;
+        bundle::write(dir.as_ref(), &self.config, &state, true, &self.text_frontend)
+    }
+
+    /// All weights by name.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file of the bundle that cannot be read.
+    pub fn state(&self) -> Result<StateDict, ModelError> {
+        self.network.state()
     }
 
     /// The same model, taking audio that is not `clip_s` long in windows, one every
@@ -118,14 +154,14 @@ impl Muscall {
     /// The same model, computing in other numbers. Those of 16 bits are for GPUs; our own kernels are for 32.
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
-        self.model = self.model.with_precision(precision);
+        self.network = Arc::new(self.network.with_precision(precision));
         self.kernels &= precision == Precision::F32;
         self
     }
 
-    /// The encoders on slices, unless burn's operators are wanted.
-    fn packed(&self) -> Option<&PackedEncoders> {
-        self.kernels.then_some(&*self.packed)
+    /// What the encoders on slices are packed from, unless burn's operators are wanted.
+    fn source(&self) -> Option<Source<'_>> {
+        self.kernels.then_some(Source { config: &self.config, network: &self.network, device: &self.device })
     }
 
     /// The configuration.
@@ -133,9 +169,12 @@ impl Muscall {
         &self.config
     }
 
-    /// The network.
-    pub fn model(&self) -> &DualEncoder {
-        &self.model
+    /// The network in burn's operators, read from the bundle if nobody has asked for it before.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file of the bundle that cannot be read.
+    pub fn model(&self) -> Result<&DualEncoder, ModelError> {
+        self.network.model(&self.config, &self.device)
     }
 
     /// Captions to what the text encoder reads.
@@ -158,8 +197,19 @@ impl Muscall {
     /// In it is what changes a vector: weights, frontend, the sizes of both encoders, windows, and the content of
     /// tokenizer, frozen encoder or word vectors. Dropout, temperature, what is frozen and other matters of training
     /// are not. What was kept under a name that an earlier version gave the same model is accepted.
-    pub fn fingerprint(&self) -> Fingerprint {
-        name_of(&self.config, &state_of(&self.model), &self.text_frontend.fingerprint())
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file of the bundle that cannot be read.
+    pub fn fingerprint(&self) -> Result<Fingerprint, ModelError> {
+        let words = self.text_frontend.fingerprint();
+        match self.network.bundle() {
+            Some(bundle) if bundle.config == self.config => Ok(bundle.space.clone()),
+            Some(bundle) => name_of(&self.config, &bundle.file, words.name()),
+            None => {
+                let Ok(name) = name_of(&self.config, &self.state()?, words.name());
+                Ok(name)
+            }
+        }
     }
 
     /// Embeds the middle `clip_s` seconds of each file.
@@ -288,13 +338,13 @@ impl Muscall {
         let most = self.config().audio.max_frames().unwrap_or(usize::MAX);
         let found = format!("{frames} frames of log-mel");
         ModelError::check(frames <= most, "clip_s", found, "within the longest input of the audio encoder")?;
-        let packed = self.packed().and_then(|packed| packed.audio(&self.config, &self.model, &self.device));
+        let packed = self.source().map(|source| self.packed.audio(source)).transpose()?.flatten();
         if let Some(audio) = packed {
             return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
         }
         let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
         let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
-        append_tensor(rows, self.model().embed_audio(batch), "audio")
+        append_tensor(rows, self.model()?.embed_audio(batch), "audio")
     }
 
     /// A whole file as the windows that an index keeps of it: `clip_s` long, one every
@@ -346,14 +396,14 @@ impl Muscall {
         let mut values = Vec::new();
         for texts in texts.chunks(TEXT_BATCH) {
             let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-            let packed = self.packed().and_then(|packed| packed.text(&self.config, &self.model, &self.device));
+            let packed = self.source().map(|source| self.packed.text(source)).transpose()?.flatten();
             match packed.and_then(|encoder| Some((encoder, self.text_frontend().tokens(&texts)?))) {
                 Some((encoder, tokens)) => {
                     append(&mut values, &encoder.embed(&tokens), self.config().projection_dim, "text")?;
                 }
                 None => {
                     let text = self.text_frontend().batch(&texts, self.device());
-                    append_tensor(&mut values, self.model().embed_text(text), "text")?;
+                    append_tensor(&mut values, self.model()?.embed_text(text), "text")?;
                 }
             }
         }

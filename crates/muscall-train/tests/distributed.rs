@@ -17,7 +17,6 @@ use burn::tensor::Device;
 use muscall_model::MuscallConfig;
 use muscall_model::audio::ResNetConfig;
 use muscall_model::text::TransformerConfig;
-use muscall_model::weights::state_of;
 use muscall_train::batcher::OnBadFile;
 use muscall_train::distributed::Threads;
 use muscall_train::loss::{ContrastiveLoss, Loss, SigmoidLoss, Weighting};
@@ -141,7 +140,7 @@ fn without_a_micro_batch_each_rank_takes_a_part() {
     assert!(apart(&alone, &two) < 1e-5);
     // The averages of running statistics make a model that embeds as well as any.
     let bundle = muscall_model::Muscall::load(data.run("two"), &Device::flex()).unwrap();
-    assert_eq!(bundle.fingerprint(), outcome.model.fingerprint());
+    assert_eq!(bundle.fingerprint().unwrap(), outcome.model.fingerprint().unwrap());
 }
 
 #[test]
@@ -164,7 +163,7 @@ fn batch_norms_over_all_ranks_are_those_of_one_device_with_the_whole_batch() {
         let each = apart(&alone, &apart_from_each);
         println!("{ranks} ranks: largest difference of a loss {worst:.1e}, without {each:.1e}");
         assert!(worst < 1e-5 && each > 1e-2, "{worst} {each}");
-        let state = |outcome: &Outcome| state_of(outcome.model.model());
+        let state = |outcome: &Outcome| outcome.model.state().unwrap();
         for ((name, right), found) in state(&model).iter().zip(state(&found).values()) {
             if name.contains("running") {
                 let pairs = right.as_slice::<f32>().unwrap().iter().zip(found.as_slice::<f32>().unwrap());
@@ -183,7 +182,7 @@ fn ranks_with_fewer_parts_keep_the_others_company() {
     let (once, first) = fit(&recipe, &data, &data.run("once"), 2, u64::MAX).unwrap();
     let (again, second) = fit(&recipe, &data, &data.run("again"), 2, u64::MAX).unwrap();
     assert_eq!((once.len(), &once), (5, &again));
-    assert_eq!(first.model.fingerprint(), second.model.fingerprint());
+    assert_eq!(first.model.fingerprint().unwrap(), second.model.fingerprint().unwrap());
 }
 
 #[test]
@@ -355,7 +354,7 @@ fn only_rank_0_speaks_and_all_end_with_its_model() {
             ControlFlow::Continue(())
         })
     });
-    let states: Vec<_> = outcomes.into_iter().map(|outcome| state_of(outcome.unwrap().model.model())).collect();
+    let states: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap().model.state().unwrap()).collect();
     assert!(states[0] == states[1]);
     // One line a step, and a checkpoint that any number of ranks can go on from.
     let log = fs::read_to_string(data.run("run").join("steps.csv")).unwrap();

@@ -8,7 +8,7 @@ mod fixture;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use fixture::{Golden, Tensors, read_tensors, tensor};
-use muscall_model::weights::{import_released, read_released_config, state_of, to_released, with_state};
+use muscall_model::weights::{import_released, read_released_config, to_released, with_state};
 use muscall_model::{DualEncoder, TokenBatch};
 use muscall_train::gradient::GradientDict;
 use muscall_train::loss::{
@@ -240,7 +240,7 @@ fn a_checkpoint_goes_on_as_the_released_trainer_would() {
     let config = read_released_config(&fixture::root().join("attention/config.json")).unwrap();
     let imported = import_released(&path, &config, &Device::flex()).unwrap();
     // It holds the weights before the steps, and the optimizer after them.
-    let mut model = with_state(config.init(&golden.device).unwrap(), state_of(imported.model.model()), "it").unwrap();
+    let mut model = with_state(config.init(&golden.device).unwrap(), imported.model.state().unwrap(), "it").unwrap();
     // See `steps_match`.
     model.audio = model.audio.with_kernels(false);
     let mut optimizer = AdamWConfig { decay_everything: true, ..AdamWConfig::default() }.init();

@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use burn::tensor::Device;
-use muscall_model::weights::state_of;
 use muscall_train::recipe::EmaRecipe;
 use muscall_train::{Event, InitialWeights, Learner, OnExisting, Recipe, TrainError};
 use small_run::{assert_same, checkpoint, finish, fit, learner, recipe, write_data};
@@ -61,7 +60,7 @@ fn what_a_run_starts_from_need_not_be_named_again() {
     let first = finish(&learner(&Recipe { epochs: 1, ..recipe() }, &at("first")), dir.path(), 1);
     let moments = muscall_model::weights::read_safetensors(&checkpoint(&at("first")).join("optimizer.safetensors"));
     let initial = InitialWeights {
-        model: state_of(first.model.model()),
+        model: first.model.state().unwrap(),
         optimizer: Some((moments.unwrap(), first.steps)),
         origin: "the first run".to_owned(),
     };

@@ -309,7 +309,7 @@ fn a_run_that_cannot_start_leaves_the_directory_as_it_was() {
     // A run that can start does replace it.
     let other = Recipe { seed: 5, ..recipe(1) };
     let second = fit(other.clone(), None, OnExisting::Replace).unwrap();
-    assert_ne!(first.model.fingerprint(), second.model.fingerprint());
+    assert_ne!(first.model.fingerprint().unwrap(), second.model.fingerprint().unwrap());
     assert_eq!(Recipe::read(&run.join("recipe.toml")).unwrap(), other);
     assert_eq!(steps(&run).len(), 1 + second.steps as usize);
 }

@@ -47,6 +47,13 @@ impl Fingerprint {
         Self::new(format!("{VERSION}{audio:016x}-{text:016x}"))
     }
 
+    /// The hashes of both sides of a model.
+    pub fn towers(&self) -> Option<(u64, u64)> {
+        let (audio, text) = self.name.strip_prefix(VERSION)?.split_once('-')?;
+        let hash = |side| u64::from_str_radix(side, 16).ok();
+        Some((hash(audio)?, hash(text)?))
+    }
+
     /// Adds a name that an earlier version gave to the same space.
     #[must_use]
     pub fn with_former(mut self, name: impl Into<String>) -> Self {

@@ -11,7 +11,6 @@ use muscall::audio::{ClipConfig, CropPosition, load_clip};
 use muscall::data::batcher::LoadedItem;
 use muscall::indexing::{Indexer, Item, Scope, index_config};
 use muscall::model::text::TransformerConfig;
-use muscall::model::weights::state_of;
 use muscall::model::{ClipTokenizer, MuscallConfig, TextFrontend};
 use muscall::retrieval::{Index, IndexWriter, Search};
 use muscall::train::device_check::DeviceCheck;
@@ -88,7 +87,7 @@ fn it_is_trained_saved_loaded_and_resumed() {
     let bytes = |run: &str| fs::read(dir.path().join(run).join("weights.safetensors")).unwrap();
     assert_eq!(bytes("whole"), bytes("stopped"));
 
-    let state = state_of(model.model());
+    let state = model.state().unwrap();
     let values = |name: &str| state[name].as_slice::<f32>().unwrap().to_vec();
     assert!(values("audio.offset").iter().all(|&x| x == -20.0), "what is frozen stays");
     let moved = |name: &str, from: f32| values(name).iter().map(|x| (x - from).abs()).fold(0.0, f32::max);
@@ -101,7 +100,7 @@ fn it_is_trained_saved_loaded_and_resumed() {
         loaded.config().audio.downcast_ref(),
         Some(&MeanSpectrumConfig { width: 12, dropout: 0.2, slope: None })
     );
-    assert_eq!(loaded.fingerprint(), model.fingerprint());
+    assert_eq!(loaded.fingerprint().unwrap(), model.fingerprint().unwrap());
     let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.audio.clone()).collect();
     assert_eq!(loaded.embed_audio(&files).unwrap(), stopped.embed_audio(&files).unwrap());
 }
@@ -112,11 +111,11 @@ fn it_is_indexed_and_searched() {
     let manifest = write_tones(dir.path());
     let model = train(&recipe(dir.path()), &dir.path().join("run"), &manifest, None);
     let path = dir.path().join("music.index");
-    let mut writer = IndexWriter::create(&path, &index_config(&model)).unwrap();
+    let mut writer = IndexWriter::create(&path, &index_config(&model).unwrap()).unwrap();
     let items = manifest.rows.iter().map(|row| Item::file(&row.audio).unwrap()).collect();
     Indexer::default().run(&model, &mut writer, items, &Scope::Items, |_| ControlFlow::Continue(())).unwrap();
     drop(writer);
-    let index = Index::open_for(&path, model.fingerprint()).unwrap();
+    let index = Index::open_for(&path, model.fingerprint().unwrap()).unwrap();
     assert_eq!(index.len(), 8);
     let query = model.embed_text(["a tone of 440 hertz"]).unwrap();
     assert_eq!(index.search(query.row(0), &Search::new(3)).unwrap().len(), 3);
@@ -175,7 +174,7 @@ fn a_field_that_is_added_moves_no_name_at_its_default() {
         let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
         Device::default().seed(7);
         let model = config.init(&Device::default()).unwrap();
-        Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &Device::default()).unwrap().fingerprint()
+        Muscall::new(config, &model, ClipTokenizer::new().unwrap(), &Device::default()).unwrap().fingerprint().unwrap()
     };
     assert_eq!(name(None, 0.0), name(Some(0.0), 0.5));
     assert_ne!(name(None, 0.0), name(Some(0.5), 0.0));

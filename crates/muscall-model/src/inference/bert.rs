@@ -1,64 +1,73 @@
 //! A BERT-like encoder over captions without padding.
 
-use muscall_kernels::{Level, Linear, attention};
+use muscall_kernels::{Level, RowLinear, Rows, attention};
 use rayon::prelude::*;
 
 use super::rows::{Norm, gelu};
 use super::weights::Weights;
+use crate::ModelError;
 use crate::text::bert::{BertConfig, BertPooling};
 
 /// See [`Bert`](crate::text::bert::Bert). Captions lie one after the other: linear layers see all tokens of a batch and
 /// no padding, attention stays within a caption.
 #[derive(Debug)]
 pub(super) struct PackedBert {
-    words: Vec<f32>,
+    /// Of which a few rows are read.
+    words: Rows,
     /// With the one token type added, from the first token's on.
     positions: Vec<f32>,
     norm: Norm,
     layers: Vec<PackedLayer>,
-    pooler: Option<Linear>,
+    pooler: Option<RowLinear>,
     config: BertConfig,
     level: Level,
 }
 
 #[derive(Debug)]
 struct PackedLayer {
-    qkv: Linear,
-    attention_out: Linear,
+    qkv: RowLinear,
+    attention_out: RowLinear,
     attention_norm: Norm,
-    mlp_in: Linear,
-    mlp_out: Linear,
+    mlp_in: RowLinear,
+    mlp_out: RowLinear,
     mlp_norm: Norm,
 }
 
 impl PackedBert {
-    pub(super) fn new(weights: &Weights<'_>, name: &str, config: &BertConfig) -> Self {
+    /// # Errors
+    /// [`ModelError`] with the file of weights that cannot be read.
+    pub(super) fn new(weights: &Weights<'_>, name: &str, config: &BertConfig) -> Result<Self, ModelError> {
         let epsilon = config.norm_epsilon as f32;
         let layer = |i: usize| {
             let part = |part: &str| format!("{name}.layers.{i}.{part}");
-            PackedLayer {
-                qkv: weights.side_by_side(["query", "key", "value"].map(part)),
-                attention_out: weights.linear(&part("attention_out")),
+            Ok(PackedLayer {
+                qkv: weights.row_linear(["query", "key", "value"].map(part))?,
+                attention_out: weights.row_linear([part("attention_out")])?,
                 attention_norm: Norm::new(weights, &part("attention_norm"), epsilon),
-                mlp_in: weights.linear(&part("mlp_in")),
-                mlp_out: weights.linear(&part("mlp_out")),
+                mlp_in: weights.row_linear([part("mlp_in")])?,
+                mlp_out: weights.row_linear([part("mlp_out")])?,
                 mlp_norm: Norm::new(weights, &part("mlp_norm"), epsilon),
-            }
+            })
         };
-        let kind = &weights.values(&format!("{name}.type_embedding"))[..config.width];
-        let positions = &weights.values(&format!("{name}.position_embedding"))[config.position_offset * config.width..];
-        Self {
-            words: weights.values(&format!("{name}.word_embedding")).to_vec(),
+        let table = |part: &str| weights.rows(&format!("{name}.{part}"));
+        let (kinds, positions) = (table("type_embedding")?, table("position_embedding")?);
+        let (mut room, mut other) = (Vec::new(), Vec::new());
+        let kind = kinds.get(0..1, &mut room);
+        let positions = positions.get(config.position_offset..positions.rows(), &mut other);
+        let layers: Result<_, ModelError> = (0..config.depth).map(layer).collect();
+        let pooler = || weights.row_linear([format!("{name}.pooler")]);
+        Ok(Self {
+            words: table("word_embedding")?,
             positions: positions
                 .chunks_exact(config.width)
                 .flat_map(|row| row.iter().zip(kind).map(|(a, b)| a + b))
                 .collect(),
             norm: Norm::new(weights, &format!("{name}.norm"), epsilon),
-            layers: (0..config.depth).map(layer).collect(),
-            pooler: (config.pooling == BertPooling::Pooler).then(|| weights.linear(&format!("{name}.pooler"))),
+            layers: layers?,
+            pooler: (config.pooling == BertPooling::Pooler).then(pooler).transpose()?,
             config: config.clone(),
             level: weights.level,
-        }
+        })
     }
 
     pub(super) fn width(&self) -> usize {
@@ -70,9 +79,11 @@ impl PackedBert {
     pub(super) fn run(&self, captions: &[Vec<u32>]) -> Vec<f32> {
         let width = self.config.width;
         let mut x = Vec::with_capacity(captions.iter().map(Vec::len).sum::<usize>() * width);
+        let mut room = Vec::new();
         for caption in captions {
             for (&token, position) in caption.iter().zip(self.positions.chunks_exact(width)) {
-                let word = &self.words[token as usize * width..][..width];
+                let token = token as usize;
+                let word = self.words.get(token..token + 1, &mut room);
                 x.extend(word.iter().zip(position).map(|(a, b)| a + b));
             }
         }

@@ -15,8 +15,6 @@ mod rows;
 mod transformer;
 mod weights;
 
-use std::sync::OnceLock;
-
 use burn::tensor::Device;
 use muscall_kernels::Level;
 use rayon::prelude::*;
@@ -29,43 +27,80 @@ use self::pooled_resnet::PooledResNet;
 use self::transformer::PackedTransformer;
 use self::weights::Weights;
 use crate::audio::ResNetConfig;
+use crate::network::{Lazy, Network};
+use crate::space::Tower;
 #[cfg(feature = "sentence")]
 use crate::text::SentenceTowerConfig;
 use crate::text::TransformerConfig;
-use crate::weights::state_where;
-use crate::{DualEncoder, MuscallConfig};
+use crate::{ModelError, MuscallConfig};
 
 /// What there are kernels for. Each encoder is packed when it first embeds something: who only searches needs no room
 /// for the audio side.
 #[derive(Debug, Default)]
 pub(crate) struct PackedEncoders {
-    audio: OnceLock<Option<PackedAudio>>,
-    text: OnceLock<Option<PackedText>>,
+    audio: Lazy<Option<PackedAudio>>,
+    text: Lazy<Option<PackedText>>,
 }
 
 impl PackedEncoders {
     /// Nothing on devices other than the CPU, and for encoders without kernels.
-    pub(crate) fn audio(&self, config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Option<&PackedAudio> {
-        let pack = || with_weights(model, "audio", device, |weights| PackedAudio::new(config, weights));
-        self.audio.get_or_init(pack).as_ref()
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file of weights that cannot be read.
+    pub(crate) fn audio(&self, source: Source<'_>) -> Result<Option<&PackedAudio>, ModelError> {
+        let pack = || source.pack(Tower::Audio, |weights| Ok(PackedAudio::new(source.config, weights)));
+        Ok(self.audio.get_or_try(pack)?.as_ref())
     }
 
     /// The same.
-    pub(crate) fn text(&self, config: &MuscallConfig, model: &DualEncoder, device: &Device) -> Option<&PackedText> {
-        let pack = || with_weights(model, "text", device, |weights| PackedText::new(config, weights));
-        self.text.get_or_init(pack).as_ref()
+    pub(crate) fn text(&self, source: Source<'_>) -> Result<Option<&PackedText>, ModelError> {
+        let pack = || source.pack(Tower::Text, |weights| PackedText::new(source.config, weights));
+        Ok(self.text.get_or_try(pack)?.as_ref())
     }
 }
 
-/// Packs the tensors of one tower, whose names begin with its own.
-fn with_weights<T>(
-    model: &DualEncoder,
-    tower: &str,
-    device: &Device,
-    pack: impl FnOnce(&Weights<'_>) -> Option<T>,
-) -> Option<T> {
-    let state = crate::is_cpu(device).then(|| state_where(model, |name| name.starts_with(tower)))?;
-    pack(&Weights::new(&state, Level::best()))
+/// What encoders are packed from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) config: &'a MuscallConfig,
+    pub(crate) network: &'a Network,
+    pub(crate) device: &'a Device,
+}
+
+impl Source<'_> {
+    /// Packs the tensors of one tower.
+    fn pack<T>(
+        self,
+        tower: Tower,
+        pack: impl FnOnce(&Weights<'_>) -> Result<Option<T>, ModelError>,
+    ) -> Result<Option<T>, ModelError> {
+        if !crate::is_cpu(self.device) {
+            return Ok(None);
+        }
+        let state = self.network.tower(tower, |name| reads_by_row(self.config, name))?;
+        pack(&Weights::new(&state, self.network, Level::best()))
+    }
+}
+
+/// Whether a matrix is read where it lies.
+fn reads_by_row(config: &MuscallConfig, name: &str) -> bool {
+    #[cfg(feature = "sentence")]
+    return fine_tuned(config).is_some() && name.starts_with(SENTENCE);
+    #[cfg(not(feature = "sentence"))]
+    {
+        let _ = (config, name);
+        false
+    }
+}
+
+/// Where the names of a sentence encoder begin that is a tower.
+#[cfg(feature = "sentence")]
+const SENTENCE: &str = "text.encoder";
+
+#[cfg(feature = "sentence")]
+fn fine_tuned(config: &MuscallConfig) -> Option<&SentenceTowerConfig> {
+    let text = config.text.downcast_ref::<SentenceTowerConfig>()?;
+    (text.fine_tune && text.hidden.is_none()).then_some(text)
 }
 
 /// An audio encoder and its head.
@@ -129,21 +164,18 @@ enum TextNetwork {
 }
 
 impl PackedText {
-    fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
+    fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Result<Option<Self>, ModelError> {
         let head = config.project.then(|| PackedHead::new(config.head, weights, "text_projection"));
         if let Some(text) = config.text.downcast_ref::<TransformerConfig>() {
             let encoder = TextNetwork::Transformer(PackedTransformer::new(weights, "text", text));
-            return Some(Self { encoder, head });
+            return Ok(Some(Self { encoder, head }));
         }
         #[cfg(feature = "sentence")]
-        if let Some(text) = config.text.downcast_ref::<SentenceTowerConfig>()
-            && text.fine_tune
-            && text.hidden.is_none()
-        {
-            let encoder = TextNetwork::Bert(PackedBert::new(weights, "text.encoder", &text.encoder));
-            return Some(Self { encoder, head });
+        if let Some(text) = fine_tuned(config) {
+            let encoder = TextNetwork::Bert(PackedBert::new(weights, SENTENCE, &text.encoder)?);
+            return Ok(Some(Self { encoder, head }));
         }
-        None
+        Ok(None)
     }
 
     /// # Shapes

@@ -1,7 +1,9 @@
 //! Named tensors as kernels.
 
-use muscall_kernels::{Conv, Level, Linear};
+use muscall_kernels::{Conv, Level, Linear, RowLinear, Rows};
 
+use crate::ModelError;
+use crate::network::Network;
 use crate::weights::StateDict;
 
 /// Of batch norms.
@@ -11,12 +13,14 @@ const EPSILON: f32 = 1e-5;
 #[derive(Clone, Copy)]
 pub(super) struct Weights<'a> {
     state: &'a StateDict,
+    /// Matrices that are read where they lie are not in `state`.
+    network: &'a Network,
     pub(super) level: Level,
 }
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(state: &'a StateDict, level: Level) -> Self {
-        Self { state, level }
+    pub(super) fn new(state: &'a StateDict, network: &'a Network, level: Level) -> Self {
+        Self { state, network, level }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -39,6 +43,30 @@ impl<'a> Weights<'a> {
         let bias = format!("{name}.bias");
         let bias = if self.has(&bias) { self.values(&bias) } else { &[] };
         Linear::new(weight, [shape[0], shape[1]], bias, self.level)
+    }
+
+    /// A matrix where it lies.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file that cannot be read.
+    pub(super) fn rows(&self, name: &str) -> Result<Rows, ModelError> {
+        match self.network.rows(name)? {
+            Some(rows) => Ok(rows),
+            None => {
+                let (values, shape) = self.get(name);
+                Ok(Rows::new(values, shape[1]))
+            }
+        }
+    }
+
+    /// Linear layers of one input, with their biases, as one that reads its weights where they lie.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file that cannot be read.
+    pub(super) fn row_linear<const N: usize>(&self, names: [String; N]) -> Result<RowLinear, ModelError> {
+        let weights: Result<Vec<Rows>, _> = names.iter().map(|name| self.rows(&format!("{name}.weight"))).collect();
+        let bias = names.iter().flat_map(|name| self.values(&format!("{name}.bias"))).copied().collect();
+        Ok(RowLinear::new(weights?, bias, self.level))
     }
 
     /// Several linear layers of one input as one, their outputs one after the other.

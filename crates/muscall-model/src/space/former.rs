@@ -14,12 +14,12 @@ use crate::audio::{CrnnConfig, Pooling, ResNetConfig};
 use crate::text::SentenceTowerConfig;
 use crate::text::{TransformerConfig, WordVectorsConfig};
 use crate::tower::{AudioEncoderConfig, TextEncoderConfig};
-use crate::weights::StateDict;
+use crate::weights::Tensors;
 use crate::{MuscallConfig, OtherLengths, Temperature, WindowPooling};
 
 /// Of a model. Neither tokenizer nor frozen encoder nor word vectors were in it.
-pub(crate) fn model(config: &MuscallConfig, state: &StateDict) -> Option<String> {
-    Some(hash(&model_text(config)?, state))
+pub(crate) fn model<T: Tensors>(config: &MuscallConfig, tensors: &T) -> Result<Option<String>, T::Error> {
+    model_text(config).map(|text| hash(&text, tensors)).transpose()
 }
 
 fn model_text(config: &MuscallConfig) -> Option<String> {

@@ -1,25 +1,29 @@
 //! The names that sentence encoders had before names had versions: see [`former`](super::former).
 
+use bytemuck::cast_slice;
 use xxhash_rust::xxh3::Xxh3;
 
 #[cfg(feature = "sentence")]
 use crate::text::bert::BertConfig;
+#[cfg(feature = "sentence")]
 use crate::weights::StateDict;
+use crate::weights::Tensors;
 
 /// Of a sentence encoder. Its tokenizer was not in it.
 #[cfg(feature = "sentence")]
 pub(crate) fn sentence_encoder(config: &BertConfig, state: &StateDict) -> String {
-    hash(&minilm(config), state)
+    let Ok(name) = hash(&minilm(config), state);
+    name
 }
 
-pub(super) fn hash(text: &str, state: &StateDict) -> String {
+pub(super) fn hash<T: Tensors>(text: &str, tensors: &T) -> Result<String, T::Error> {
     let mut hash = Xxh3::new();
     hash.update(text.as_bytes());
-    for (name, data) in state {
+    for name in tensors.names() {
         hash.update(name.as_bytes());
-        hash.update(data.as_bytes());
+        tensors.visit(name, &mut |values| hash.update(cast_slice(values)))?;
     }
-    format!("{:016x}", hash.digest())
+    Ok(format!("{:016x}", hash.digest()))
 }
 
 #[cfg(feature = "sentence")]

@@ -11,4 +11,4 @@ mod name;
 pub use description::Description;
 #[cfg(feature = "sentence")]
 pub(crate) use former_sentence::sentence_encoder as former_name_of_sentence_encoder;
-pub(crate) use name::name_of;
+pub(crate) use name::{Tower, described, name_of, tower_hash};

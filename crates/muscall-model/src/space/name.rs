@@ -4,26 +4,64 @@ use muscall_audio::Padding;
 use muscall_vectors::Fingerprint;
 
 use super::{Description, former};
-use crate::weights::StateDict;
+use crate::weights::Tensors;
 use crate::{MuscallConfig, OtherLengths, WindowPooling};
 
-/// Tensors of the audio tower; the others are the text tower's, but for the temperature.
-const AUDIO: [&str; 2] = ["audio", "audio_projection"];
-const TEXT: [&str; 2] = ["text", "text_projection"];
+/// One side of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tower {
+    Audio,
+    Text,
+}
+
+impl Tower {
+    /// Whether a tensor is of this side: the temperature is of neither.
+    pub(crate) fn has(self, name: &str) -> bool {
+        let part = name.split('.').next().unwrap_or_default();
+        match self {
+            Self::Audio => part == "audio" || part == "audio_projection",
+            Self::Text => part == "text" || part == "text_projection",
+        }
+    }
+}
 
 /// The name of a model's space, and the one that it had before names had versions.
 ///
 /// `words` identifies what of the text side is not trained: tokenizer, frozen encoder or word vectors.
-pub(crate) fn name_of(config: &MuscallConfig, state: &StateDict, words: &str) -> Fingerprint {
-    let (audio, text) = describe(config, words);
-    let of = |tower: [&'static str; 2]| {
-        state.iter().filter(move |(name, _)| tower.contains(&name.split('.').next().unwrap_or_default()))
-    };
-    let name = Fingerprint::of_towers(audio.hash(of(AUDIO)), text.hash(of(TEXT)));
-    match former::model(config, state) {
+///
+/// # Errors
+/// That of tensors which cannot be read.
+pub(crate) fn name_of<T: Tensors>(config: &MuscallConfig, tensors: &T, words: &str) -> Result<Fingerprint, T::Error> {
+    let of = |tower| tower_hash(config, tensors, words, tower);
+    let name = Fingerprint::of_towers(of(Tower::Audio)?, of(Tower::Text)?);
+    Ok(match former::model(config, tensors)? {
         Some(former) => name.with_former(former),
         None => name,
-    }
+    })
+}
+
+/// What names one side.
+///
+/// # Errors
+/// The same.
+pub(crate) fn tower_hash<T: Tensors>(
+    config: &MuscallConfig,
+    tensors: &T,
+    words: &str,
+    tower: Tower,
+) -> Result<u64, T::Error> {
+    let (audio, text) = describe(config, words);
+    let description = match tower {
+        Tower::Audio => audio,
+        Tower::Text => text,
+    };
+    description.hash(tensors, |name| tower.has(name))
+}
+
+/// A hash of what decides vectors besides the weights.
+pub(crate) fn described(config: &MuscallConfig, words: &str) -> String {
+    let (audio, text) = describe(config, words);
+    format!("{:016x}{:016x}", audio.text_hash(), text.text_hash())
 }
 
 /// What decides the vectors of each tower besides its weights.
@@ -151,7 +189,7 @@ mod tests {
     fn hashes(config: &Value) -> (u64, u64) {
         let config: MuscallConfig = serde_json::from_value(config.clone()).unwrap();
         let (audio, text) = describe(&config, "words");
-        (audio.hash(std::iter::empty()), text.hash(std::iter::empty()))
+        (audio.text_hash(), text.text_hash())
     }
 
     #[test]

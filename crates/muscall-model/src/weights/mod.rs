@@ -2,6 +2,7 @@
 
 #[cfg(feature = "sentence")]
 pub mod clap;
+mod file;
 mod import;
 mod named;
 pub mod pytorch;
@@ -10,12 +11,17 @@ mod released_config;
 mod running;
 mod safetensors;
 mod state;
+mod tensors;
 
+pub(crate) use self::file::WeightsFile;
+pub use self::file::read_safetensors;
 pub use self::import::{Import, import_released};
 pub use self::named::{ParameterMapper, ParameterVisitor, map_parameters, visit_parameters};
 pub use self::released::{from_released, to_released};
 pub use self::released_config::read_released_config;
 pub use self::running::{RunningStatistics, running_statistics, with_running_statistics};
-pub use self::safetensors::{read_safetensors, write_safetensors};
+pub use self::safetensors::write_safetensors;
+pub(crate) use self::safetensors::{round_to_half, write};
 pub use self::state::{StateDict, state_of, with_state};
-pub(crate) use self::state::{draw_all, shapes_of, state_where};
+pub(crate) use self::state::{check_shapes, draw_all, shapes_of, state_where};
+pub(crate) use self::tensors::Tensors;

@@ -1,69 +1,90 @@
-//! State dicts as safetensors files.
+//! State dicts to safetensors files.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::{DType, TensorData};
+use burn::tensor::TensorData;
+use half::f16;
 use muscall_files::FileError;
 use safetensors::SafeTensorError;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, View};
 
 use super::StateDict;
-use crate::{Differences, ModelError};
-
-/// Reads a file of float tensors; f16, bf16 and f64 become f32. Integer tensors, such as
-/// PyTorch's `num_batches_tracked`, are left out.
-///
-/// # Errors
-/// [`ModelError::Io`] or [`ModelError::Weights`], with the file's name.
-pub fn read_safetensors(path: &Path) -> Result<StateDict, ModelError> {
-    let bytes = fs::read(path).map_err(FileError::reading(path))?;
-    let weights = |source| ModelError::Weights { path: path.to_owned(), source };
-    let file = SafeTensors::deserialize(&bytes).map_err(weights)?;
-    let mut state = StateDict::new();
-    let mut differences = Differences::default();
-    for (name, view) in file.iter() {
-        let dtype = match view.dtype() {
-            Dtype::F32 => DType::F32,
-            Dtype::F64 => DType::F64,
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            Dtype::I64 | Dtype::I32 => continue,
-            other => {
-                let found = format!("{other:?}");
-                differences.misshapen.push((name.to_owned(), "a float tensor".to_owned(), found));
-                continue;
-            }
-        };
-        let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype);
-        state.insert(name.to_owned(), data.convert::<f32>());
-    }
-    if !differences.is_empty() {
-        let origin = path.display().to_string();
-        return Err(ModelError::Mismatch { origin, differences });
-    }
-    Ok(state)
-}
+use crate::ModelError;
 
 /// Writes f32 tensors and flushes them to the disk.
 ///
 /// # Errors
 /// [`ModelError::Io`] or [`ModelError::Weights`], with the file's name.
 pub fn write_safetensors(path: &Path, state: &StateDict) -> Result<(), ModelError> {
-    let weights = |source| ModelError::Weights { path: path.to_owned(), source };
-    let views: Result<Vec<_>, _> = state
-        .iter()
-        .map(|(name, data)| {
-            let shape = data.shape().as_slice().to_vec();
-            TensorView::new(Dtype::F32, shape, data.as_bytes()).map(|view| (name, view))
-        })
-        .collect();
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(views.map_err(weights)?, Some(metadata), path).map_err(|error| match error {
+    write(path, state, false, ("format", "pt"))
+}
+
+/// The same with one word of the header's own. If `half`, tensors of more than one dimension are [rounded](round_to_half)
+/// already, and written in 16 bits.
+///
+/// # Errors
+/// The same.
+pub(crate) fn write(path: &Path, state: &StateDict, half: bool, (key, value): (&str, &str)) -> Result<(), ModelError> {
+    let tensors = state.iter().map(|(name, data)| (name, Stored { data, half: half && is_matrix(data) }));
+    // One word alone: the library writes several in any order.
+    let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
+    safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
         SafeTensorError::IoError(source) => FileError::writing(path)(source).into(),
-        source => weights(source),
+        source => ModelError::Weights { path: path.to_owned(), source },
     })?;
-    let write = || fs::OpenOptions::new().write(true).open(path)?.sync_all();
-    Ok(write().map_err(FileError::writing(path))?)
+    let flush = || fs::OpenOptions::new().write(true).open(path)?.sync_all();
+    Ok(flush().map_err(FileError::writing(path))?)
+}
+
+/// Rounds the tensors that a file of 16 bits holds in 16 bits. Vectors (norms, biases, statistics) take little room and
+/// stay as they are.
+///
+/// # Errors
+/// [`ModelError::Half`] for a value that 16 bits cannot hold.
+pub(crate) fn round_to_half(state: &mut StateDict) -> Result<(), ModelError> {
+    for (name, data) in state.iter_mut().filter(|(_, data)| is_matrix(data)) {
+        for value in data.as_mut_slice::<f32>().expect("a state is of f32") {
+            let rounded = f16::from_f32(*value).to_f32();
+            if value.is_finite() && !rounded.is_finite() {
+                return Err(ModelError::Half { tensor: name.clone(), value: *value });
+            }
+            *value = rounded;
+        }
+    }
+    Ok(())
+}
+
+fn is_matrix(data: &TensorData) -> bool {
+    data.shape().as_slice().len() > 1
+}
+
+/// A tensor as it is written.
+struct Stored<'a> {
+    data: &'a TensorData,
+    half: bool,
+}
+
+impl View for Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        if self.half { Dtype::F16 } else { Dtype::F32 }
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.data.shape().as_slice()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        if !self.half {
+            return self.data.as_bytes().into();
+        }
+        let values = self.data.as_slice::<f32>().expect("a state is of f32");
+        values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect()
+    }
+
+    fn data_len(&self) -> usize {
+        self.data.shape().as_slice().iter().product::<usize>() * if self.half { 2 } else { 4 }
+    }
 }

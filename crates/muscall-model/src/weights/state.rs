@@ -41,25 +41,37 @@ pub(crate) fn draw_all<M: Module>(module: &M) {
 /// [`ModelError::Mismatch`] with every missing, surplus and misshapen tensor; `origin` is the
 /// file that the message names.
 pub fn with_state<M: Module>(module: M, state: StateDict, origin: &str) -> Result<M, ModelError> {
+    let found = state.iter().map(|(name, data)| (name, data.shape().as_slice()));
+    check_shapes(&shapes_of(&module), found, origin)?;
+    Ok(map_parameters(module, &mut Loader(state)))
+}
+
+/// Whether the tensors that were found are those of a module, none missing and none left over.
+///
+/// # Errors
+/// As [`with_state`].
+pub(crate) fn check_shapes<'a>(
+    expected: &BTreeMap<String, Vec<usize>>,
+    found: impl Iterator<Item = (&'a String, &'a [usize])>,
+    origin: &str,
+) -> Result<(), ModelError> {
+    let found: BTreeMap<_, _> = found.collect();
     let mut differences = Differences::default();
-    let expected = shapes_of(&module);
-    for (name, shape) in &expected {
-        match state.get(name) {
+    for (name, expected) in expected {
+        match found.get(name) {
             None => differences.missing.push(name.clone()),
-            Some(data) if data.shape().as_slice() != shape.as_slice() => {
-                let (expected, found) = (format!("{shape:?}"), format!("{:?}", data.shape().as_slice()));
-                differences.misshapen.push((name.clone(), expected, found));
+            Some(found) if found != expected => {
+                differences.misshapen.push((name.clone(), format!("{expected:?}"), format!("{found:?}")));
             }
             Some(_) => {}
         }
     }
-    let surplus = state.keys().filter(|name| !expected.contains_key(*name));
+    let surplus = found.into_keys().filter(|name| !expected.contains_key(*name));
     differences.surplus.extend(surplus.cloned());
-    if !differences.is_empty() {
-        let origin = origin.to_owned();
-        return Err(ModelError::Mismatch { origin, differences });
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(ModelError::Mismatch { origin: origin.to_owned(), differences }),
     }
-    Ok(map_parameters(module, &mut Loader(state)))
 }
 
 /// The shapes of all float tensors: nothing is drawn or allocated for them.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use muscall_model::weights::{state_of, with_state};
+use muscall_model::weights::with_state;
 use muscall_model::{DualEncoder, Muscall, TextFrontend};
 
 use super::data::TrainingData;
@@ -99,7 +99,7 @@ impl Bundles<'_> {
 
     /// The model of rank 0. Other machines may not see its directory.
     fn on_all_ranks(&self, own: Option<Muscall>, state: &TrainingState, ranks: &Ranks) -> Result<Muscall, TrainError> {
-        let weights = own.as_ref().filter(|_| ranks.size() > 1).map(|own| state_of(own.model()));
+        let weights = own.as_ref().filter(|_| ranks.size() > 1).map(Muscall::state).transpose()?;
         let weights = ranks.share_state(weights)?;
         match own {
             Some(model) => Ok(model),

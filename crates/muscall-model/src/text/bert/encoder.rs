@@ -173,7 +173,8 @@ fn fingerprint(config: &BertConfig, tokenizer: &SentenceTokenizer, state: &State
     let mut space = Description::new("sentence encoder 1");
     config.describe(&mut space);
     space.field("tokenizer", format!("{:016x}", tokenizer.content()).as_str());
-    let fingerprint = Fingerprint::of(space.hash(state.iter())).with_former(former_name(config, state));
+    let Ok(hash) = space.hash(state, |_| true);
+    let fingerprint = Fingerprint::of(hash).with_former(former_name(config, state));
     // The dropout was a part of former names, and a frozen encoder may have been given the usual one.
     let usual = BertConfig { dropout: BertConfig::default().dropout, ..config.clone() };
     if usual == *config { fingerprint } else { fingerprint.with_former(former_name(&usual, state)) }

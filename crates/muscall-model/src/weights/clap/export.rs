@@ -10,7 +10,7 @@ use super::names::hub_name;
 use crate::audio::HtsatConfig;
 use crate::text::SentenceTowerConfig;
 use crate::text::bert::{BertConfig, BertPooling};
-use crate::weights::{StateDict, state_of, write_safetensors};
+use crate::weights::{StateDict, write_safetensors};
 use crate::{Activation, HeadConfig, LOGIT_SCALE, ModelError, Muscall, MuscallConfig};
 
 /// The hub has a temperature for each direction; ours is both.
@@ -24,8 +24,7 @@ const OTHER_SCALE: &str = "logit_scale_t";
 pub fn export_clap(model: &Muscall, dir: &Path) -> Result<(), ModelError> {
     let [config, preprocessor] = describe(model.config())?;
     std::fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
-    let mut state: StateDict =
-        state_of(model.model()).into_iter().map(|(name, data)| (hub_name(&name), data)).collect();
+    let mut state: StateDict = model.state()?.into_iter().map(|(name, data)| (hub_name(&name), data)).collect();
     // The hub has kernels of patches where we have rows, and scalars where we have vectors of one.
     for (name, data) in &mut state {
         let shape = match name.as_str() {

@@ -1,0 +1,154 @@
+//! The network of a model: in memory, or in the file of its bundle until it is needed.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use muscall_kernels::Rows;
+use muscall_vectors::Fingerprint;
+
+use crate::dual_encoder::{DualEncoder, MuscallConfig};
+use crate::space::{Tower, tower_hash};
+use crate::weights::{StateDict, WeightsFile, state_of, state_where, with_state};
+use crate::{ModelError, Precision};
+
+/// A value that is made when it is first asked for, by one thread, while others wait. If that fails, the next one
+/// tries again.
+#[derive(Debug)]
+pub(crate) struct Lazy<T> {
+    value: OnceLock<T>,
+    making: Mutex<()>,
+}
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Self {
+        Self { value: OnceLock::new(), making: Mutex::new(()) }
+    }
+}
+
+impl<T> Lazy<T> {
+    fn get(&self) -> Option<&T> {
+        self.value.get()
+    }
+
+    pub(crate) fn get_or_try<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.value.get() {
+            return Ok(value);
+        }
+        let value = make()?;
+        Ok(self.value.get_or_init(|| value))
+    }
+}
+
+/// The weights of a bundle, of which nothing has been read but names and shapes.
+#[derive(Debug)]
+pub(crate) struct BundleWeights {
+    pub(crate) file: WeightsFile,
+    /// The space that they make with the bundle's configuration.
+    pub(crate) space: Fingerprint,
+    /// What identifies the text frontend.
+    pub(crate) words: String,
+    /// That configuration.
+    pub(crate) config: MuscallConfig,
+    pub(crate) checked: [Lazy<()>; 2],
+}
+
+impl BundleWeights {
+    /// Whether a tower's weights are those that were saved: a damaged file is found out when its weights are first needed.
+    fn check(&self, tower: Tower) -> Result<(), ModelError> {
+        let check = || {
+            let (audio, text) = self.space.towers().unwrap_or_default();
+            let (index, expected) = match tower {
+                Tower::Audio => ("audio", audio),
+                Tower::Text => ("text", text),
+            };
+            let found = tower_hash(&self.config, &self.file, &self.words, tower)?;
+            match found == expected {
+                true => Ok(()),
+                false => Err(ModelError::Damaged { path: self.file.path().to_owned(), tower: index, found, expected }),
+            }
+        };
+        self.checked[tower as usize].get_or_try(check).copied()
+    }
+}
+
+/// Where the weights of a model are.
+#[derive(Debug)]
+pub(crate) struct Network {
+    bundle: Option<Arc<BundleWeights>>,
+    model: Lazy<DualEncoder>,
+    precision: Precision,
+}
+
+impl From<DualEncoder> for Network {
+    fn from(model: DualEncoder) -> Self {
+        let network = Self { bundle: None, model: Lazy::default(), precision: Precision::F32 };
+        let _ = network.model.value.set(model);
+        network
+    }
+}
+
+impl From<BundleWeights> for Network {
+    fn from(bundle: BundleWeights) -> Self {
+        Self { bundle: Some(Arc::new(bundle)), model: Lazy::default(), precision: Precision::F32 }
+    }
+}
+
+impl Network {
+    /// The bundle that it is read from, if it is.
+    pub(crate) fn bundle(&self) -> Option<&BundleWeights> {
+        self.bundle.as_deref()
+    }
+
+    /// The network in burn's operators.
+    pub(crate) fn model(&self, config: &MuscallConfig, device: &Device) -> Result<&DualEncoder, ModelError> {
+        self.model.get_or_try(|| {
+            let origin = self.bundle().map(|bundle| bundle.file.path().display().to_string()).unwrap_or_default();
+            let model = with_state(config.init(device)?, self.state()?, &origin)?;
+            Ok(model.valid().with_precision(self.precision))
+        })
+    }
+
+    /// The same network, computing in other numbers.
+    pub(crate) fn with_precision(&self, precision: Precision) -> Self {
+        let network = Self { bundle: self.bundle.clone(), model: Lazy::default(), precision };
+        if let Some(model) = self.model.get() {
+            let _ = network.model.value.set(model.clone().with_precision(precision));
+        }
+        network
+    }
+
+    /// All tensors.
+    pub(crate) fn state(&self) -> Result<StateDict, ModelError> {
+        match (self.bundle(), self.model.get()) {
+            (Some(bundle), _) => {
+                bundle.check(Tower::Audio)?;
+                bundle.check(Tower::Text)?;
+                bundle.file.read(|_, _| true)
+            }
+            (None, Some(model)) => Ok(state_of(model)),
+            (None, None) => Ok(StateDict::new()),
+        }
+    }
+
+    /// The tensors of a tower, but for matrices that are read [by row](Self::rows) if they lie in a file.
+    pub(crate) fn tower(&self, tower: Tower, is_by_row: impl Fn(&str) -> bool) -> Result<StateDict, ModelError> {
+        match (self.bundle(), self.model.get()) {
+            (Some(bundle), _) => {
+                bundle.check(tower)?;
+                bundle.file.read(|name, shape| tower.has(name) && !(shape.len() == 2 && is_by_row(name)))
+            }
+            (None, Some(model)) => Ok(state_where(model, |name| tower.has(name))),
+            (None, None) => Ok(StateDict::new()),
+        }
+    }
+
+    /// A matrix where it lies in the bundle, if there is one.
+    pub(crate) fn rows(&self, name: &str) -> Result<Option<Rows>, ModelError> {
+        self.bundle().map(|bundle| bundle.file.rows(name)).transpose()
+    }
+}

@@ -1,0 +1,238 @@
+//! A safetensors file whose tensors are read one by one, or where they lie.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use burn::tensor::TensorData;
+use bytemuck::cast_slice_mut;
+use half::{bf16, f16};
+use muscall_files::FileError;
+use muscall_kernels::{MappedFile, Rows, StoredAs};
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+
+use super::StateDict;
+use super::tensors::Tensors;
+use crate::{Differences, ModelError};
+
+/// Longest header: what the library takes.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+/// Values that are read together, where a tensor need not be there as a whole.
+const PIECE: usize = 1 << 18;
+
+/// An open file of float tensors. Opening it reads names and shapes alone.
+#[derive(Debug)]
+pub(crate) struct WeightsFile {
+    path: PathBuf,
+    /// Where to read from next is no state that anybody relies on.
+    file: Mutex<File>,
+    bytes: usize,
+    /// Where the first tensor begins.
+    start: u64,
+    map: OnceLock<Arc<MappedFile>>,
+    tensors: BTreeMap<String, TensorInfo>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl WeightsFile {
+    /// # Errors
+    /// [`ModelError::Io`], [`ModelError::Weights`] if it is not a whole safetensors file, or [`ModelError::Mismatch`] with
+    /// the tensors that are neither floats nor integers. Integer tensors, such as PyTorch's `num_batches_tracked`, are left
+    /// out.
+    pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
+        let reading = FileError::reading(path);
+        let weights = |source| ModelError::Weights { path: path.to_owned(), source };
+        let mut file = File::open(path).map_err(&reading)?;
+        let bytes = file.metadata().map_err(&reading)?.len();
+        let mut length = [0; 8];
+        if bytes < 8 {
+            return Err(weights(SafeTensorError::HeaderTooSmall));
+        }
+        file.read_exact(&mut length).map_err(&reading)?;
+        let length = u64::from_le_bytes(length);
+        if length > MAX_HEADER_BYTES {
+            return Err(weights(SafeTensorError::HeaderTooLarge));
+        }
+        if length > bytes - 8 {
+            return Err(weights(SafeTensorError::InvalidHeaderLength));
+        }
+        let mut header = vec![0; length as usize];
+        file.read_exact(&mut header).map_err(&reading)?;
+        let header = std::str::from_utf8(&header).map_err(|error| weights(SafeTensorError::InvalidHeader(error)))?;
+        let parsed: Metadata = serde_json::from_str(header)
+            .map_err(|error| weights(SafeTensorError::InvalidHeaderDeserialization(error)))?;
+        let start = 8 + length;
+        if start + parsed.data_len() as u64 != bytes {
+            return Err(weights(SafeTensorError::MetadataIncompleteBuffer));
+        }
+        let mut tensors = BTreeMap::new();
+        let mut differences = Differences::default();
+        for (name, info) in parsed.tensors() {
+            match info.dtype {
+                Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => {
+                    tensors.insert(name, info.clone());
+                }
+                Dtype::I64 | Dtype::I32 => {}
+                other => differences.misshapen.push((name, "a float tensor".to_owned(), format!("{other:?}"))),
+            }
+        }
+        if !differences.is_empty() {
+            differences.misshapen.sort();
+            return Err(ModelError::Mismatch { origin: path.display().to_string(), differences });
+        }
+        let metadata = parsed.metadata().clone().unwrap_or_default().into_iter().collect();
+        let (path, bytes) =
+            (path.to_owned(), usize::try_from(bytes).map_err(|_| weights(SafeTensorError::ValidationOverflow))?);
+        Ok(Self { path, file: Mutex::new(file), bytes, start, map: OnceLock::new(), tensors, metadata })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the header says of the file as a whole.
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// Whether matrices take 16 bits.
+    pub(crate) fn is_half(&self) -> bool {
+        self.tensors.values().any(|info| info.dtype == Dtype::F16)
+    }
+
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (&String, &[usize])> {
+        self.tensors.iter().map(|(name, info)| (name, info.shape.as_slice()))
+    }
+
+    /// The tensors whose names and shapes are wanted, in 32 bits.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`].
+    pub(crate) fn read(&self, is_wanted: impl Fn(&str, &[usize]) -> bool) -> Result<StateDict, ModelError> {
+        let wanted = self.tensors.iter().filter(|(name, info)| is_wanted(name, &info.shape));
+        wanted.map(|(name, info)| Ok((name.clone(), self.tensor(info)?))).collect()
+    }
+
+    fn tensor(&self, info: &TensorInfo) -> Result<TensorData, ModelError> {
+        let mut values = Vec::new();
+        self.for_each_piece(info, usize::MAX, &mut |piece| match values.is_empty() {
+            true => values = std::mem::take(piece),
+            false => values.extend_from_slice(piece),
+        })?;
+        Ok(TensorData::new(values, info.shape.clone()))
+    }
+
+    /// Reads a tensor, so many values at a time, and shows them in 32 bits.
+    fn for_each_piece(
+        &self,
+        info: &TensorInfo,
+        most: usize,
+        see: &mut dyn FnMut(&mut Vec<f32>),
+    ) -> Result<(), ModelError> {
+        let reading = FileError::reading(&self.path);
+        let size = info.dtype.bitsize() / 8;
+        let (begin, end) = info.data_offsets;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(&reading)?;
+        let mut left = (end - begin) / size;
+        let (mut values, mut bytes) = (Vec::<f32>::new(), Vec::new());
+        while left > 0 {
+            let count = left.min(most);
+            values.resize(count, 0.0);
+            if info.dtype == Dtype::F32 {
+                file.read_exact(cast_slice_mut(&mut values)).map_err(&reading)?;
+                if cfg!(target_endian = "big") {
+                    values.iter_mut().for_each(|x| *x = f32::from_bits(x.to_bits().swap_bytes()));
+                }
+            } else {
+                bytes.resize(count * size, 0);
+                file.read_exact(&mut bytes).map_err(&reading)?;
+                widen(&bytes, info.dtype, &mut values);
+            }
+            left -= count;
+            see(&mut values);
+        }
+        Ok(())
+    }
+
+    /// A matrix, where it lies. Where that cannot be, it is read.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`].
+    ///
+    /// # Panics
+    /// If there is no matrix of that name.
+    pub(crate) fn rows(&self, name: &str) -> Result<Rows, ModelError> {
+        let info = self.tensors.get(name).filter(|info| info.shape.len() == 2);
+        let info = info.unwrap_or_else(|| panic!("the network has a matrix {name}"));
+        let stored_as = match info.dtype {
+            Dtype::F32 => Some(StoredAs::F32),
+            Dtype::F16 => Some(StoredAs::F16),
+            _ => None,
+        };
+        let place = self.start as usize + info.data_offsets.0;
+        let map = self.map()?;
+        let mapped =
+            stored_as.and_then(|stored_as| Rows::mapped(map.clone(), place, [info.shape[0], info.shape[1]], stored_as));
+        match mapped {
+            Some(rows) => Ok(rows),
+            None => {
+                let values = self.tensor(info)?.try_into_vec::<f32>().expect("read as f32");
+                Ok(Rows::new(values, info.shape[1]))
+            }
+        }
+    }
+
+    fn map(&self) -> Result<&Arc<MappedFile>, ModelError> {
+        if let Some(map) = self.map.get() {
+            return Ok(map);
+        }
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = MappedFile::open(&file, self.bytes).map_err(FileError::reading(&self.path))?;
+        Ok(self.map.get_or_init(|| Arc::new(map)))
+    }
+}
+
+impl Tensors for WeightsFile {
+    type Error = ModelError;
+
+    fn names(&self) -> Vec<&str> {
+        self.tensors.keys().map(String::as_str).collect()
+    }
+
+    fn visit(&self, name: &str, see: &mut dyn FnMut(&[f32])) -> Result<(), ModelError> {
+        match self.tensors.get(name) {
+            Some(info) => self.for_each_piece(info, PIECE, &mut |piece| see(piece)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Numbers of another size as 32 bits.
+fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) {
+    fn each<const N: usize>(bytes: &[u8], values: &mut [f32], value: impl Fn([u8; N]) -> f32) {
+        let (bytes, _) = bytes.as_chunks::<N>();
+        values.iter_mut().zip(bytes).for_each(|(x, bytes)| *x = value(*bytes));
+    }
+    match dtype {
+        Dtype::F16 => {
+            let halves: Vec<f16> = bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes)).collect();
+            half::slice::HalfFloatSliceExt::convert_to_f32_slice(halves.as_slice(), values);
+        }
+        Dtype::BF16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Dtype::F64 => each(bytes, values, |bytes| f64::from_le_bytes(bytes) as f32),
+        other => unreachable!("{other:?} is no float that was let in"),
+    }
+}
+
+/// Reads a file of float tensors; f16, bf16 and f64 become f32. Integer tensors, such as
+/// PyTorch's `num_batches_tracked`, are left out.
+///
+/// # Errors
+/// [`ModelError::Io`] or [`ModelError::Weights`], with the file's name.
+pub fn read_safetensors(path: &Path) -> Result<StateDict, ModelError> {
+    WeightsFile::open(path)?.read(|_, _| true)
+}
