@@ -58,10 +58,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err("give a checkpoint and --out".into());
     };
     let model = import_clap(source, tokenizer.as_deref(), &device.open()?)?;
-    match half {
-        true => model.save_half(out)?,
-        false => model.save(out)?,
+    let mut model = model;
+    if *half {
+        model.save_half(out)?;
+        model = Muscall::load(out, model.device())?;
     }
+    // So that no search has to find out.
+    model.text_centre()?;
+    model.save(out)?;
     let config = model.config();
     println!("{}: windows of {} s in {} dimensions", out.display(), config.clip_s, config.projection_dim);
     tell_health(&model)

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Wanted};
+use muscall_kernels::{Conv, ConvNorm, Epilogue, FeatureMap, Level, Linear, RowLinear, Rows, Wanted};
 use pulp::{Simd, WithSimd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -40,6 +40,28 @@ fn convolution(c: &mut Criterion) {
         group.bench_function(format!("{inputs} to {outputs}, {kernel}x{kernel}, {height}x{width}"), |b| {
             b.iter(|| conv.run(black_box(&x), Epilogue { residual: None, relu: true }, &mut out, 0));
         });
+    }
+    group.finish();
+}
+
+/// Products of a text tower (inputs, outputs), of so many tokens: with packed weights, and with weights where they lie.
+fn words(c: &mut Criterion) {
+    let mut group = c.benchmark_group("words");
+    group.sample_size(20);
+    for [inputs, outputs] in [[768, 768], [768, 3072], [3072, 768]] {
+        let (weight, bias) = (values(outputs * inputs), values(outputs));
+        let packed = Linear::new(&weight, [outputs, inputs], &bias, Level::best());
+        let in_rows = RowLinear::new(vec![Rows::new(weight, inputs)], bias, Level::best());
+        for tokens in [3, 10, 40, 320] {
+            let x = values(tokens * inputs);
+            group.throughput(Throughput::Elements(2 * (inputs * outputs * tokens) as u64));
+            group.bench_function(format!("{inputs} to {outputs}, {tokens} tokens, packed"), |b| {
+                b.iter(|| packed.run(black_box(&x), None));
+            });
+            group.bench_function(format!("{inputs} to {outputs}, {tokens} tokens, in rows"), |b| {
+                b.iter(|| in_rows.run(black_box(&x), None));
+            });
+        }
     }
     group.finish();
 }
@@ -170,5 +192,5 @@ fn inner_loop(c: &mut Criterion) {
     }
 }
 
-criterion_group!(layers, inner_loop, convolution, training);
+criterion_group!(layers, inner_loop, convolution, words, training);
 criterion_main!(layers);

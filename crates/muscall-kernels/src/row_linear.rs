@@ -140,14 +140,22 @@ impl WithSimd for Products<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let outputs = self.weights.len() / self.inputs;
         // As many sums as registers hold, besides what is multiplied: 24 of 32, or 12 of 16.
+        // Loops, not iterators: what a closure does is compiled for other instructions unless all of it is inlined.
+        let mut output = 0;
         if S::F32_LANES == 16 {
-            let whole = outputs - outputs % 6;
-            (0..whole).step_by(6).for_each(|output| self.rows::<S, 4, 6>(simd, output));
-            (whole..outputs).for_each(|output| self.rows::<S, 4, 1>(simd, output));
+            while output + 6 <= outputs {
+                self.rows::<S, 4, 6>(simd, output);
+                output += 6;
+            }
         } else {
-            let whole = outputs - outputs % 3;
-            (0..whole).step_by(3).for_each(|output| self.rows::<S, 4, 3>(simd, output));
-            (whole..outputs).for_each(|output| self.rows::<S, 4, 1>(simd, output));
+            while output + 3 <= outputs {
+                self.rows::<S, 4, 3>(simd, output);
+                output += 3;
+            }
+        }
+        while output < outputs {
+            self.rows::<S, 4, 1>(simd, output);
+            output += 1;
         }
     }
 }
@@ -158,7 +166,9 @@ impl Products<'_> {
     fn rows<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, output: usize) {
         let rows = self.x.len() / self.inputs;
         let whole = rows - rows % M;
-        (0..whole).step_by(M).for_each(|row| self.tile::<S, M, N>(simd, row, output));
+        for tile in 0..whole / M {
+            self.tile::<S, M, N>(simd, tile * M, output);
+        }
         match rows - whole {
             1 => self.tile::<S, 1, N>(simd, whole, output),
             2 => self.tile::<S, 2, N>(simd, whole, output),

@@ -21,7 +21,6 @@ const CANDIDATES: usize = 5;
 pub struct Library {
     model: Arc<Muscall>,
     fingerprint: Arc<Fingerprint>,
-    text_centre: Arc<[f32]>,
     index: Arc<Index>,
     /// How this state of the index and later ones are searched.
     method: Arc<dyn SearchMethod>,
@@ -43,11 +42,9 @@ impl Library {
     pub fn new(model: Muscall, index: &Path) -> Result<Self, LibraryError> {
         let fingerprint = model.fingerprint()?;
         let index = Index::open_for(index, &fingerprint)?;
-        let text_centre = model.text_centre()?.into();
         Ok(Self {
             model: model.into(),
             fingerprint: fingerprint.into(),
-            text_centre,
             index: index.into(),
             method: Arc::new(ExactSearch),
         })
@@ -128,7 +125,9 @@ impl Library {
                 Like::Track { track, stretch } => query.audio(&self.recall(*track, *stretch)?, term.weight),
             };
         }
-        Ok(query.vector(&self.centres()?)?)
+        // To know where words lie in the joint space takes a model a hundred captions.
+        let centres = if query.is_centred() { self.centres()? } else { Centres::default() };
+        Ok(query.vector(&centres)?)
     }
 
     /// The tracks that fit best, best first; with [`diversity`](Request::diversity), in an order that
@@ -192,7 +191,7 @@ impl Library {
     }
 
     fn centres(&self) -> Result<Centres, LibraryError> {
-        Ok(Centres { text: self.text_centre.to_vec(), audio: self.index.audio_centre()? })
+        Ok(Centres { text: self.model.text_centre()?.to_vec(), audio: self.index.audio_centre()? })
     }
 
     /// A track or a part of it, as the index remembers it.

@@ -49,16 +49,23 @@ struct RecordedSpace {
     names: Vec<String>,
     /// What else was in those names: they say nothing of another configuration or tokenizer.
     described: String,
+    /// Where text lies in it, if that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text_centre: Option<Vec<f32>>,
 }
 
 impl RecordedSpace {
-    /// The names, if they are those of this configuration.
-    fn of(file: &WeightsFile, config: &MuscallConfig, words: &str) -> Option<Fingerprint> {
+    /// What the file says, if it is of this configuration.
+    fn of(file: &WeightsFile, config: &MuscallConfig, words: &str) -> Option<Self> {
         let recorded: Self = serde_json::from_str(file.metadata(SPACE)?).ok()?;
-        let mut names = recorded.names.into_iter();
-        let name = Fingerprint::new(names.next()?);
-        let is_current = recorded.described == described(config, words) && name.towers().is_some();
-        is_current.then(|| names.fold(name, Fingerprint::with_former))
+        let centre = recorded.text_centre.as_ref().is_none_or(|centre| centre.len() == config.projection_dim);
+        let is_current = recorded.described == described(config, words) && centre;
+        (is_current && recorded.name()?.towers().is_some()).then_some(recorded)
+    }
+
+    fn name(&self) -> Option<Fingerprint> {
+        let (name, former) = self.names.split_first()?;
+        Some(former.iter().fold(Fingerprint::new(name), Fingerprint::with_former))
     }
 }
 
@@ -72,9 +79,13 @@ pub(crate) fn read(dir: &Path, device: &Device) -> Result<(MuscallConfig, Bundle
     let text_frontend = read_text_frontend(dir, &config.text, words.as_deref(), device)?;
     let words = text_frontend.fingerprint().name().to_owned();
     let recorded = RecordedSpace::of(&file, &config, &words);
-    let space = recorded.map_or_else(|| name_of(&config, &file, &words), Ok)?;
-    let weights =
-        BundleWeights { file, space, words, config: config.clone(), checked: [Lazy::default(), Lazy::default()] };
+    let space = match recorded.as_ref().and_then(RecordedSpace::name) {
+        Some(name) => name,
+        None => name_of(&config, &file, &words)?,
+    };
+    let text_centre = recorded.and_then(|recorded| recorded.text_centre);
+    let checked = [Lazy::default(), Lazy::default()];
+    let weights = BundleWeights { file, space, words, config: config.clone(), text_centre, checked };
     Ok((config, weights, text_frontend))
 }
 
@@ -124,9 +135,9 @@ fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
 pub(crate) fn write(
     dir: &Path,
     config: &MuscallConfig,
-    state: &StateDict,
-    half: bool,
+    (state, half): (&StateDict, bool),
     text_frontend: &TextFrontend,
+    text_centre: Option<&[f32]>,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
     let bundle = BundleConfig {
@@ -144,7 +155,8 @@ pub(crate) fn write(
     let words = text_frontend.fingerprint();
     let Ok(space) = name_of(config, state, words.name());
     let names = space.names().map(str::to_owned).collect();
-    let recorded = RecordedSpace { names, described: described(config, words.name()) };
+    let text_centre = text_centre.map(<[f32]>::to_vec);
+    let recorded = RecordedSpace { names, described: described(config, words.name()), text_centre };
     let recorded = serde_json::to_string(&recorded).map_err(parse)?;
     replace(&dir.join(WEIGHTS), |path| weights::write(path, state, half, (SPACE, &recorded)))?;
     text_frontend.save(dir)?;

@@ -14,7 +14,7 @@ use crate::bundle;
 use crate::dual_encoder::{DualEncoder, MuscallConfig, OtherLengths, WindowPooling};
 use crate::finite::{append, append_tensor};
 use crate::inference::{PackedEncoders, Source};
-use crate::network::Network;
+use crate::network::{Lazy, Network};
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, draw_all, round_to_half};
@@ -52,6 +52,8 @@ pub struct Muscall {
     device: Device,
     /// Packed when it is first needed, and shared by clones.
     packed: Arc<PackedEncoders>,
+    /// Computed when it is first asked for, if the bundle does not have it.
+    text_centre: Arc<Lazy<Vec<f32>>>,
     /// Whether the kernels may be used.
     kernels: bool,
 }
@@ -82,8 +84,10 @@ impl Muscall {
     ) -> Result<Self, ModelError> {
         config.validate()?;
         let frontend = config.log_mel.init()?.into();
+        let text_centre = network.bundle().and_then(|bundle| bundle.text_centre.clone());
+        let text_centre = Arc::new(text_centre.map_or_else(Lazy::default, Lazy::from));
         let (network, packed, kernels) = (Arc::new(network), Arc::default(), true);
-        Ok(Self { config, network, text_frontend, frontend, device, packed, kernels })
+        Ok(Self { config, network, text_frontend, frontend, device, packed, text_centre, kernels })
     }
 
     /// Opens a bundle. Weights are read, and compared with what was saved, when something is first embedded; those of
@@ -111,7 +115,8 @@ impl Muscall {
     /// [`ModelError::Io`] with the file that cannot be written.
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
         let half = self.network.bundle().is_some_and(|bundle| bundle.file.is_half());
-        bundle::write(dir.as_ref(), &self.config, &self.state()?, half, &self.text_frontend)
+        let centre = self.text_centre.get().map(Vec::as_slice);
+        bundle::write(dir.as_ref(), &self.config, (&self.state()?, half), &self.text_frontend, centre)
     }
 
     /// The same with weights of 16 bits: half the size, and vectors that differ from this model's in about the third
@@ -122,7 +127,8 @@ impl Muscall {
     pub fn save_half(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
         let mut state = self.state()?;
         round_to_half(&mut state)?;
-        bundle::write(dir.as_ref(), &self.config, &state, true, &self.text_frontend)
+        // Its words lie elsewhere.
+        bundle::write(dir.as_ref(), &self.config, (&state, true), &self.text_frontend, None)
     }
 
     /// All weights by name.
@@ -155,6 +161,7 @@ impl Muscall {
     #[must_use]
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.network = Arc::new(self.network.with_precision(precision));
+        self.text_centre = Arc::default();
         self.kernels &= precision == Precision::F32;
         self
     }
@@ -366,19 +373,22 @@ impl Muscall {
     }
 
     /// Mean of the embeddings of many short descriptions: where text lies in the joint space. Queries of
-    /// words and music are centred by it.
+    /// words and music are centred by it. It is computed once; a bundle that is saved after that has it.
     ///
     /// # Shapes
     /// - returns `[projection_dim]`
     /// # Errors
     /// As [`embed_text`](Self::embed_text).
-    pub fn text_centre(&self) -> Result<Vec<f32>, ModelError> {
-        let texts = self.embed_text(crate::text::descriptions())?;
-        let mut sum = vec![0.0_f64; self.config().projection_dim];
-        for row in 0..texts.len() {
-            sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
-        }
-        Ok(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
+    pub fn text_centre(&self) -> Result<&[f32], ModelError> {
+        let mean = || {
+            let texts = self.embed_text(crate::text::descriptions())?;
+            let mut sum = vec![0.0_f64; self.config().projection_dim];
+            for row in 0..texts.len() {
+                sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+            Ok::<_, ModelError>(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
+        };
+        Ok(self.text_centre.get_or_try(mean)?)
     }
 
     /// Embeds captions or queries.

@@ -26,8 +26,14 @@ impl<T> Default for Lazy<T> {
     }
 }
 
+impl<T> From<T> for Lazy<T> {
+    fn from(value: T) -> Self {
+        Self { value: OnceLock::from(value), making: Mutex::new(()) }
+    }
+}
+
 impl<T> Lazy<T> {
-    fn get(&self) -> Option<&T> {
+    pub(crate) fn get(&self) -> Option<&T> {
         self.value.get()
     }
 
@@ -54,6 +60,9 @@ pub(crate) struct BundleWeights {
     pub(crate) words: String,
     /// That configuration.
     pub(crate) config: MuscallConfig,
+    /// Where text lies in that space, if it was known.
+    pub(crate) text_centre: Option<Vec<f32>>,
+    /// Which towers are what was saved.
     pub(crate) checked: [Lazy<()>; 2],
 }
 
@@ -86,9 +95,7 @@ pub(crate) struct Network {
 
 impl From<DualEncoder> for Network {
     fn from(model: DualEncoder) -> Self {
-        let network = Self { bundle: None, model: Lazy::default(), precision: Precision::F32 };
-        let _ = network.model.value.set(model);
-        network
+        Self { bundle: None, model: model.into(), precision: Precision::F32 }
     }
 }
 
@@ -115,11 +122,8 @@ impl Network {
 
     /// The same network, computing in other numbers.
     pub(crate) fn with_precision(&self, precision: Precision) -> Self {
-        let network = Self { bundle: self.bundle.clone(), model: Lazy::default(), precision };
-        if let Some(model) = self.model.get() {
-            let _ = network.model.value.set(model.clone().with_precision(precision));
-        }
-        network
+        let model = self.model.get().map(|model| model.clone().with_precision(precision));
+        Self { bundle: self.bundle.clone(), model: model.map_or_else(Lazy::default, Lazy::from), precision }
     }
 
     /// All tensors.

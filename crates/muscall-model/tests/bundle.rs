@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use muscall_audio::{CropPosition, load_clip};
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
+use muscall_model::weights::with_state;
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, OtherLengths, WindowPooling};
 
 fn model(pooling: Pooling) -> Muscall {
@@ -85,6 +86,49 @@ fn a_damaged_bundle_is_named() {
     fs::write(&weights, bytes).unwrap();
     fs::remove_file(path.join("tokenizer.json")).unwrap();
     assert!(load().to_string().contains("tokenizer.json"));
+}
+
+#[test]
+fn a_flipped_bit_of_a_weight_is_found_when_its_tower_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let saved = model(Pooling::Average);
+    saved.save(dir.path()).unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let names: serde_json::Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+    for (tensor, tower) in [("audio_projection.weight", "audio"), ("text.token_embedding", "text")] {
+        let at = header + names[tensor]["data_offsets"][0].as_u64().unwrap() as usize + 5;
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1;
+        // As any program that replaces a file that may be open.
+        fs::write(dir.path().join("new"), damaged).unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        let loaded = Muscall::load(dir.path(), &Device::flex()).unwrap();
+        assert_eq!(loaded.fingerprint().unwrap(), saved.fingerprint().unwrap());
+        let audio = loaded.embed_clips(&[vec![0.1; 32_000]]).map(|_| ());
+        let text = loaded.embed_text(["calm"]).map(|_| ());
+        let (error, other) = if tower == "audio" { (audio, text) } else { (text, audio) };
+        let error = error.unwrap_err();
+        assert!(matches!(&error, ModelError::Damaged { tower: found, .. } if *found == tower), "{error}");
+        assert!(error.to_string().contains("weights.safetensors"), "{error}");
+        other.unwrap();
+        assert!(matches!(loaded.model().map(|_| ()), Err(ModelError::Damaged { .. })));
+        assert!(matches!(loaded.save(dir.path().join("copy")), Err(ModelError::Damaged { .. })));
+    }
+}
+
+#[test]
+fn a_weight_beyond_sixteen_bits_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (device, config) = (Device::flex(), model(Pooling::Average).config().clone());
+    let mut state = model(Pooling::Average).state().unwrap();
+    state.get_mut("audio_projection.weight").unwrap().as_mut_slice::<f32>().unwrap()[3] = 1e5;
+    let network = with_state(config.init(&device).unwrap(), state, "a large weight").unwrap();
+    let large = Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &device).unwrap();
+    let error = large.save_half(dir.path()).unwrap_err();
+    assert!(error.to_string().contains("audio_projection.weight has the value 1e5"), "{error}");
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is written");
 }
 
 #[test]
@@ -212,6 +256,23 @@ fn segments_are_the_windows_of_a_whole_file() {
         let windowed = model.in_windows().embed_loaded(&[short]).unwrap();
         assert_eq!(model.embed_loaded(&segments).unwrap(), windowed);
     }
-    let centre = model.text_centre().unwrap();
+}
+
+#[test]
+fn where_text_lies_is_saved_once_it_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let header = || {
+        let bytes = fs::read(dir.path().join("weights.safetensors")).unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        String::from_utf8(bytes[8..8 + length].to_vec()).unwrap()
+    };
+    let model = model(Pooling::Attention);
+    model.save(dir.path()).unwrap();
+    assert!(!header().contains("text_centre"));
+    let centre = model.text_centre().unwrap().to_vec();
     assert!(centre.iter().map(|x| x * x).sum::<f32>() <= 1.0);
+    assert_eq!(Muscall::load(dir.path(), &Device::flex()).unwrap().text_centre().unwrap(), centre);
+    model.save(dir.path()).unwrap();
+    assert!(header().contains("text_centre"));
+    assert_eq!(Muscall::load(dir.path(), &Device::flex()).unwrap().text_centre().unwrap(), centre);
 }

@@ -180,6 +180,50 @@ fn a_bundle_gives_the_same_vectors() {
 }
 
 #[test]
+fn sixteen_bits_are_half_the_size_and_close() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = import(&hub());
+    let (whole, half) = (dir.path().join("whole"), dir.path().join("half"));
+    model.save(&whole).unwrap();
+    model.save_half(&half).unwrap();
+    let bytes = |bundle: &Path| fs::metadata(bundle.join("weights.safetensors")).unwrap().len();
+    assert!(
+        bytes(&half) * 10 < bytes(&whole) * 7,
+        "vectors and the header stay: {} of {}",
+        bytes(&half),
+        bytes(&whole)
+    );
+    let loaded = Muscall::load(&half, &Device::flex()).unwrap();
+    let clips: Vec<_> = ["ten", "three", "six", "silence", "loud"].map(clip).to_vec();
+    let pairs = [
+        (loaded.embed_clips(&clips).unwrap().values().to_vec(), model.embed_clips(&clips).unwrap().values().to_vec()),
+        (
+            loaded.embed_text(captions()).unwrap().values().to_vec(),
+            model.embed_text(captions()).unwrap().values().to_vec(),
+        ),
+    ];
+    let dim = model.config().projection_dim;
+    for (found, expected) in &pairs {
+        for (found, expected) in found.chunks(dim).zip(expected.chunks(dim)) {
+            let norm = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+            assert!(norm > 0.0 && norm <= 2e-3, "{norm}");
+        }
+    }
+    // It is a model of its own, and what burn's operators and another save make of it is the same.
+    let space = loaded.fingerprint().unwrap();
+    assert_ne!(space, model.fingerprint().unwrap());
+    let again = dir.path().join("again");
+    loaded.save(&again).unwrap();
+    assert_eq!(
+        fs::read(again.join("weights.safetensors")).unwrap(),
+        fs::read(half.join("weights.safetensors")).unwrap()
+    );
+    let reference = loaded.clone().with_kernels(false).embed_text(captions()).unwrap();
+    let close = reference.values().iter().zip(&pairs[1].0).all(|(a, b)| (a - b).abs() < 1e-5);
+    assert!(close, "on the kernels 16 bits are what they are in burn");
+}
+
+#[test]
 fn what_is_written_in_the_hubs_layout_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let model = import(&hub());

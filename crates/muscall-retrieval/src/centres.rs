@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Embeddings, RetrievalError, VectorError};
 
 /// Where the embeddings of each modality lie on average, `[dim]` each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Centres {
     /// Mean of captions.
     pub text: Vec<f32>,
