@@ -43,14 +43,14 @@ fn agrees_with_soxr() {
             let out = Resampler::with_kernel(from, 48_000, resampling).unwrap().resample(&x);
             assert!(out.len().abs_diff(expected.len()) <= 1);
             let pairs = out.iter().zip(&expected).map(|(a, b)| f64::from(a - b));
-            // It starts and ends with other roundings of the phase.
-            pairs.collect::<Vec<f64>>()[2..expected.len() - 4].to_vec()
+            // soxr is off its own response in the first samples.
+            pairs.collect::<Vec<f64>>()[4..expected.len() - 4].to_vec()
         };
         let found = differences(Resampling::HighQuality);
         let worst = found.iter().fold(0.0_f64, |worst, x| worst.max(x.abs()));
         // What is left are the slopes of the two between 0.913 and 1 of the lower Nyquist frequency.
         let off = rms(found.into_iter());
-        assert!(off < 6e-4 && worst < 4e-3, "{from}: {off:e}, at worst {worst:e}");
+        assert!(off < 6e-4 && worst < 2e-3, "{from}: {off:e}, at worst {worst:e}");
         let short = rms(differences(Resampling::Torchaudio).into_iter());
         assert!(short > 50.0 * off, "{from}: {short:e} with the short kernel");
     }

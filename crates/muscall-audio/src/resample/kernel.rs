@@ -33,6 +33,8 @@ const HIGH_QUALITY_CUTOFF: f64 = 0.9569;
 const HIGH_QUALITY_CROSSINGS: f64 = 90.0;
 /// `0.1102 · (120 − 8.7)`, Kaiser's formula for 120 dB.
 const HIGH_QUALITY_BETA: f64 = 12.27;
+/// The Bessel function of that, by which the window is 1 at its peak.
+const HIGH_QUALITY_PEAK: f64 = 24_541.629_414_069_18;
 
 impl Resampling {
     /// Zero crossings of the sinc on each side of its peak.
@@ -57,7 +59,7 @@ impl Resampling {
             Self::Torchaudio => (t * PI / self.crossings() / 2.0).cos().powi(2),
             Self::HighQuality => {
                 let inside = 1.0 - (t / self.crossings()).powi(2);
-                bessel_i0(HIGH_QUALITY_BETA * inside.max(0.0).sqrt()) / bessel_i0(HIGH_QUALITY_BETA)
+                bessel_i0(HIGH_QUALITY_BETA * inside.max(0.0).sqrt()) / HIGH_QUALITY_PEAK
             }
         }
     }
@@ -145,6 +147,12 @@ mod tests {
             let found = bessel_i0(x) * f64::exp(-x);
             assert!((found - expected).abs() < 1e-9, "{x}: {found}");
         }
+    }
+
+    #[test]
+    fn the_window_is_one_at_its_peak() {
+        assert!((Resampling::HighQuality.window(0.0) - 1.0).abs() < 1e-15);
+        assert_eq!(Resampling::Torchaudio.window(0.0), 1.0);
     }
 
     #[test]
