@@ -51,7 +51,9 @@ def make(folder, clips):
 def embed(binary, bundle, paths, folder):
     out = f"{folder}/vectors.safetensors"
     subprocess.run([binary, "--bundle", bundle, "--out", out, *paths], check=True, stdout=subprocess.DEVNULL)
-    return load_file(out)["audio"].astype(np.float64)
+    vectors = load_file(out)["audio"].astype(np.float64)
+    # Their norm is one to a rounding of float32, which would be the largest difference.
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def main():

@@ -64,8 +64,8 @@ impl Resampling {
         }
     }
 
-    /// Running sums of the product of samples and a filter, a power of two. Short filters would be padded with more
-    /// zeros than they have taps by many.
+    /// Running sums of the product of samples and a filter, a power of two. Few of them for few taps, which are padded to
+    /// a multiple.
     pub(super) fn lanes(self) -> usize {
         match self {
             Self::Torchaudio => 8,
