@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, load_clip};
+use muscall::audio::{ClipConfig, CropPosition, LogMelConfig, Resampler, Resampling, load_clip};
 use muscall::model::ClipTokenizer;
 use muscall::{Device, Manifest, Muscall, MuscallConfig, Split};
 
@@ -36,6 +36,24 @@ fn log_mel(c: &mut Criterion) {
     let music = music(20);
     group.throughput(Throughput::Elements(20));
     group.bench_function("20 s", |b| b.iter(|| extractor.extract(black_box(&music)).unwrap()));
+    group.finish();
+}
+
+/// To 48 kHz, as for LAION-CLAP; what is heard does not matter to the time.
+fn resample(c: &mut Criterion) {
+    let mut group = c.benchmark_group("resample");
+    group.throughput(Throughput::Elements(10));
+    for (name, resampling) in [("torchaudio", Resampling::Torchaudio), ("high quality", Resampling::HighQuality)] {
+        for from in [22_050, 44_100, 96_000] {
+            let music: Vec<f32> = music(20).into_iter().cycle().take(10 * from as usize).collect();
+            let build = || Resampler::with_kernel(black_box(from), 48_000, resampling).unwrap();
+            let resampler = build();
+            group.bench_function(format!("10 s of {from} Hz, {name}"), |b| {
+                b.iter(|| resampler.resample(black_box(&music)))
+            });
+            group.bench_function(format!("tables for {from} Hz, {name}"), |b| b.iter(build));
+        }
+    }
     group.finish();
 }
 
@@ -94,5 +112,5 @@ fn encode_text(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(stages, log_mel, load, encode_audio, encode_text);
+criterion_group!(stages, log_mel, resample, load, encode_audio, encode_text);
 criterion_main!(stages);

@@ -94,7 +94,10 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
 fn batches(recipe: &Recipe, manifest: &Manifest, tracks: usize) -> Result<Vec<Vec<LoadedItem>>, Box<dyn Error>> {
     let log_mel = &recipe.model.log_mel;
     let extractor = log_mel.init()?;
-    let clip = ClipConfig::new(log_mel.sample_rate, recipe.model.clip_samples());
+    let clip = ClipConfig {
+        resampling: log_mel.resampling,
+        ..ClipConfig::new(log_mel.sample_rate, recipe.model.clip_samples())
+    };
     let item = |index: usize| -> Result<LoadedItem, Box<dyn Error>> {
         let row = &manifest.rows[index];
         let clip = load_clip(&row.audio, CropPosition::Central, &clip)?;

@@ -11,11 +11,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::clip::{ClipSource, cut_from};
 use crate::{
-    AudioError, AudioSource, Clip, ClipConfig, CropPosition, FileComparison, FileState, Repair, Resampler, load_clip,
+    AudioError, AudioSource, Clip, ClipConfig, CropPosition, FileComparison, FileState, Repair, Resampling, load_clip,
 };
 
 /// Part of every key; to be raised when decoding or resampling starts to give other samples.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Before the samples: a version 1.0 header of NumPy, padded to this.
 const HEADER: usize = 128;
 
@@ -112,8 +112,8 @@ impl AudioCache {
     }
 }
 
-/// What the samples depend on besides the content of the file: its place, the part of it, the rate and how it is
-/// decoded.
+/// What the samples depend on besides the content of the file: its place, the part of it, the rate, and how it is
+/// decoded and resampled.
 fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
     let path = fs::canonicalize(source.path)?;
     let mut hash = Xxh3::new();
@@ -126,6 +126,11 @@ fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
     hash.update(&config.sample_rate.to_le_bytes());
     hash.update(&[u8::from(config.strict)]);
     hash.update(&VERSION.to_le_bytes());
+    // What was kept before there was a choice stays of use.
+    match config.resampling {
+        Resampling::Torchaudio => {}
+        Resampling::HighQuality => hash.update(b"high_quality"),
+    }
     Ok(format!("{:032x}", hash.digest128()))
 }
 
@@ -147,7 +152,7 @@ fn find(place: &Path, path: &Path, now: &FileState) -> Option<(Entry, File)> {
 
 /// A clip of an entry.
 fn read((entry, mut file): (Entry, File), position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
-    let resampler = Resampler::new(entry.sample_rate, config.sample_rate)?;
+    let resampler = config.resampler(entry.sample_rate)?;
     let (start, samples) = cut_from(position, config, &resampler, entry.declared, entry.samples);
     let mut bytes = vec![0; samples.len() * size_of::<f32>()];
     let at = HEADER + samples.start * size_of::<f32>();

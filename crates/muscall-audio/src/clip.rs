@@ -7,8 +7,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, central_start, count_frames, decode, probe,
-    random_start,
+    AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, Resampling, central_start, count_frames,
+    decode, probe, random_start,
 };
 
 /// Where in a file a clip starts.
@@ -39,12 +39,20 @@ pub struct ClipConfig {
     pub strict: bool,
     /// What stands behind the end of a file that is shorter.
     pub padding: Padding,
+    /// How files of other rates are resampled.
+    pub resampling: Resampling,
 }
 
 impl ClipConfig {
-    /// Clips of so many samples at a rate in Hz, padded with zeros; files may be repaired.
+    /// Clips of so many samples at a rate in Hz, padded with zeros; files may be repaired, and are resampled with
+    /// torchaudio's kernel.
     pub const fn new(sample_rate: u32, samples: usize) -> Self {
-        Self { sample_rate, samples, strict: false, padding: Padding::Zeros }
+        Self { sample_rate, samples, strict: false, padding: Padding::Zeros, resampling: Resampling::Torchaudio }
+    }
+
+    /// From files of a rate to that of the clips.
+    pub(crate) fn resampler(&self, from_hz: u32) -> Result<Resampler, AudioError> {
+        Resampler::with_kernel(from_hz, self.sample_rate, self.resampling)
     }
 }
 
@@ -75,7 +83,7 @@ pub fn load_clip<'a>(
 ) -> Result<Clip, AudioError> {
     let (source, options) = (source.into(), options(config));
     let (sample_rate, total) = declared(source.path, &options)?;
-    let resampler = Resampler::new(sample_rate, config.sample_rate)?;
+    let resampler = config.resampler(sample_rate)?;
     // A part beyond the declared end is there if the header is wrong.
     if let Ok(frames) = source.frames(sample_rate, total) {
         let expected = output_samples(frames.end - frames.start, &resampler);
@@ -128,7 +136,7 @@ impl ClipSource {
     pub(crate) fn read(source: AudioSource<'_>, config: &ClipConfig) -> Result<Self, AudioError> {
         let options = options(config);
         let (sample_rate, total) = declared(source.path, &options)?;
-        let resampler = Resampler::new(sample_rate, config.sample_rate)?;
+        let resampler = config.resampler(sample_rate)?;
         let frames = source.frames(sample_rate, total);
         let (samples, repairs) = match (&frames, source.part) {
             (Ok(frames), Some(_)) => {
@@ -143,7 +151,7 @@ impl ClipSource {
 
     /// The clip that a cache would give.
     pub(crate) fn clip(self, position: CropPosition, config: &ClipConfig) -> Result<Clip, AudioError> {
-        let resampler = Resampler::new(self.sample_rate, config.sample_rate)?;
+        let resampler = config.resampler(self.sample_rate)?;
         let (start, range) = cut_from(position, config, &resampler, self.declared, self.samples.len());
         Ok(Clip::padded(self.samples[range].to_vec(), start, self.repairs, config))
     }
@@ -192,7 +200,7 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
         (source.samples, source.repairs)
     } else {
         let whole = decode(source.path, &options)?;
-        let resampler = Resampler::new(whole.waveform.sample_rate(), config.sample_rate)?;
+        let resampler = config.resampler(whole.waveform.sample_rate())?;
         (resampler.resample(whole.waveform.samples()), whole.repairs)
     };
     Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs })

@@ -3,6 +3,7 @@
 mod decoded;
 mod flac;
 mod foreign;
+mod heard;
 mod length;
 mod npy;
 mod opened;

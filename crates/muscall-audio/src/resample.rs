@@ -1,79 +1,95 @@
-//! Change of sample rate with the kernel PyTorch uses by default, as a polyphase filter.
-//!
-//! Another low-pass kernel moves the top mel bands by 5–26 dB, so a model trained on features made with this one
-//! needs this one.
+//! Change of sample rate as a polyphase filter.
+
+mod kernel;
+
+use kernel::Kernel;
+pub use kernel::Resampling;
+use muscall_kernels::Level;
 
 use crate::AudioError;
 
-/// Zero crossings of the sinc on each side of its peak.
-const LOWPASS_WIDTH: f64 = 6.0;
-/// Cut-off as a part of the lower rate's Nyquist frequency.
-const ROLLOFF: f64 = 0.99;
-/// Highest rate taken. With it the filter table stays below 40 MB for any pair of rates.
+/// Highest rate taken.
 const MAX_RATE: u32 = 768_000;
-/// Taps are padded to a multiple of this many, which are summed side by side.
-const LANES: usize = 8;
 /// Fewest filters in the table; ratios of small numbers, such as 3 to 1, repeat theirs to keep the inner loop long.
 const FEWEST_FILTERS: usize = 32;
+/// Most taps in the table, 64 MB. Rates that have no common divisor to speak of, such as 96,001 and 48,000 Hz, would
+/// have more under a long kernel: their filters are computed again for each output.
+const MOST_TAPS: usize = 1 << 24;
 
-/// A resampler for one pair of rates; build it once, use it for any number of signals and threads.
-///
-/// # Source
-/// A sinc of six zero crossings under a squared-cosine window, cut off at 0.99 of the lower Nyquist frequency:
-/// the defaults of `torchaudio.functional.resample`, with its rounding of the phase to float32.
+/// A resampler for one pair of rates; build it once, use it for any number of signals and threads. The same samples
+/// give the same bits on all machines.
 #[derive(Debug, Clone)]
 pub struct Resampler {
     /// Input and output rate over their greatest common divisor: that many input frames carry that many output frames.
     from: usize,
     to: usize,
-    /// Input frames that one output frame reaches to each side.
-    margin: usize,
+    /// None where the rates are equal.
+    kernel: Option<Kernel>,
     /// Input frames that one pass through the table of filters advances: a multiple of `from`.
     advance: usize,
-    /// Taps of each filter, a multiple of `LANES`, zero-padded on the right.
+    /// Taps of each filter, a multiple of the lanes, zero-padded on the right.
     taps: usize,
-    /// First input frame under each filter, relative to where the pass begins. As many as a pass makes output frames.
+    /// First input frame under each filter, relative to where the pass begins. As many as a pass makes output frames;
+    /// none if there is no table.
     starts: Vec<isize>,
     /// `[starts.len(), taps]`.
-    kernel: Vec<f32>,
+    table: Vec<f32>,
 }
 
 impl Resampler {
-    /// Builds the filter from `from_hz` to `to_hz`. Equal rates give a resampler that copies.
+    /// Builds the filter from `from_hz` to `to_hz` with torchaudio's kernel. Equal rates give a resampler that copies.
     ///
     /// # Errors
     /// [`AudioError::UnsupportedSampleRate`] when a rate is 0 or above 768 kHz.
     pub fn new(from_hz: u32, to_hz: u32) -> Result<Self, AudioError> {
+        Self::with_kernel(from_hz, to_hz, Resampling::Torchaudio)
+    }
+
+    /// As [`new`](Self::new), with another kernel.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_kernel(from_hz: u32, to_hz: u32, resampling: Resampling) -> Result<Self, AudioError> {
         for sample_rate in [from_hz, to_hz] {
             if !(1..=MAX_RATE).contains(&sample_rate) {
                 return Err(AudioError::UnsupportedSampleRate { sample_rate, max: MAX_RATE });
             }
         }
         let divisor = gcd(from_hz, to_hz);
-        Ok(Self::from_ratio((from_hz / divisor) as usize, (to_hz / divisor) as usize))
+        Ok(Self::from_ratio((from_hz / divisor) as usize, (to_hz / divisor) as usize, resampling))
     }
 
     /// `from` input frames become `to` output frames; the two have no common divisor.
-    fn from_ratio(from: usize, to: usize) -> Self {
+    fn from_ratio(from: usize, to: usize, resampling: Resampling) -> Self {
+        let (starts, table) = (Vec::new(), Vec::new());
         if from == to {
-            return Self { from, to, margin: 0, advance: 0, taps: 0, starts: Vec::new(), kernel: Vec::new() };
+            return Self { from, to, kernel: None, advance: 0, taps: 0, starts, table };
         }
-        let cutoff = from.min(to) as f64 * ROLLOFF;
-        let margin = (LOWPASS_WIDTH * from as f64 / cutoff).ceil() as usize;
-        let phases: Vec<_> = (0..to).map(|phase| phase_filter(phase, from, to, cutoff, margin)).collect();
+        let kernel = Kernel::new(resampling, from, to);
+        let mut resampler = Self { from, to, kernel: Some(kernel), advance: from, taps: 0, starts, table };
+        if kernel.taps().saturating_mul(to) > MOST_TAPS {
+            resampler.taps = kernel.taps();
+        } else {
+            resampler.tabulate(&kernel);
+        }
+        resampler
+    }
+
+    fn tabulate(&mut self, kernel: &Kernel) {
+        let phases: Vec<_> = (0..self.to).map(|phase| kernel.filter(phase)).collect();
         let longest = phases.iter().map(|(_, taps)| taps.len()).max();
-        let taps = longest.unwrap_or(0).next_multiple_of(LANES);
-        let repeats = FEWEST_FILTERS.div_ceil(to);
-        let mut starts = Vec::with_capacity(repeats * to);
-        let mut kernel = Vec::with_capacity(repeats * to * taps);
+        self.taps = longest.unwrap_or(0).next_multiple_of(kernel.resampling.lanes());
+        let repeats = FEWEST_FILTERS.div_ceil(self.to);
+        self.starts.reserve(repeats * self.to);
+        self.table.reserve(repeats * self.to * self.taps);
         for repeat in 0..repeats {
             for (start, values) in &phases {
-                starts.push(start + (repeat * from) as isize);
-                kernel.extend_from_slice(values);
-                kernel.resize(starts.len() * taps, 0.0);
+                self.starts.push(start + (repeat * self.from) as isize);
+                self.table.extend_from_slice(values);
+                self.table.resize(self.starts.len() * self.taps, 0.0);
             }
         }
-        Self { from, to, margin, advance: repeats * from, taps, starts, kernel }
+        self.advance = repeats * self.from;
     }
 
     /// Resamples a whole signal; outside of it there is silence.
@@ -81,29 +97,43 @@ impl Resampler {
     /// # Shapes
     /// - x: `[n]`; returns `[ceil(n · to / from)]`.
     pub fn resample(&self, x: &[f32]) -> Vec<f32> {
-        if self.from == self.to {
+        let Some(kernel) = &self.kernel else {
             return x.to_vec();
-        }
+        };
         let mut out = vec![0.0; self.output_len(x.len())];
+        Level::best().vectorise(
+            #[inline(always)]
+            || match kernel.resampling {
+                Resampling::Torchaudio => self.filter::<8>(kernel, x, &mut out),
+                Resampling::HighQuality => self.filter::<32>(kernel, x, &mut out),
+            },
+        );
+        out
+    }
+
+    /// `LANES` are those of the kernel.
+    #[inline(always)]
+    fn filter<const LANES: usize>(&self, kernel: &Kernel, x: &[f32], out: &mut [f32]) {
         // Where a filter reaches over an end of the signal, its samples are gathered here.
         let mut edge = vec![0.0; self.taps];
+        if self.starts.is_empty() {
+            for (block, out) in out.chunks_mut(self.to).enumerate() {
+                let begin = (block * self.from) as isize;
+                for (phase, sample) in out.iter_mut().enumerate() {
+                    let (offset, mut taps) = kernel.filter(phase);
+                    taps.resize(self.taps, 0.0);
+                    *sample = dot::<LANES>(samples(x, begin + offset, &mut edge), &taps);
+                }
+            }
+            return;
+        }
         for (pass, out) in out.chunks_mut(self.starts.len()).enumerate() {
             let begin = (pass * self.advance) as isize;
-            let filters = self.starts.iter().zip(self.kernel.chunks_exact(self.taps));
+            let filters = self.starts.iter().zip(self.table.chunks_exact(self.taps));
             for (sample, (offset, taps)) in out.iter_mut().zip(filters) {
-                let start = begin + offset;
-                // A negative start wraps to one far behind the end.
-                let inside = x.get(start as usize..).and_then(|x| x.get(..self.taps));
-                *sample = match inside {
-                    Some(samples) => dot(samples, taps),
-                    None => {
-                        gather(x, start, &mut edge);
-                        dot(&edge, taps)
-                    }
-                };
+                *sample = dot::<LANES>(samples(x, begin + offset, &mut edge), taps);
             }
         }
-        out
     }
 
     /// Length of the output for `samples` input frames: exactly `ceil(samples · to / from)`.
@@ -120,50 +150,41 @@ impl Resampler {
 
     /// Input frames needed on each side of a span so that its output equals that of the whole signal.
     pub fn margin(&self) -> usize {
-        self.margin
+        self.kernel.map_or(0, |kernel| kernel.margin)
     }
 }
 
-/// First input frame (relative to the block) and taps of one output phase.
-fn phase_filter(phase: usize, from: usize, to: usize, cutoff: f64, margin: usize) -> (isize, Vec<f32>) {
-    // PyTorch forms the phase in float32 and goes on in float64.
-    let phase = f64::from(phase as f32 / to as f32);
-    let position = |frame: isize| (frame as f64 / from as f64 - phase) * cutoff;
-    // Frames at the window's zeros weigh 1e-33 in PyTorch's dense kernel; they are left out. The range is one too wide
-    // on each side, the comparison decides.
-    let centre = (phase * from as f64) as isize;
-    let reach = margin as isize + 1;
-    let mut frames =
-        (centre - reach..=centre + reach).filter(|&frame| position(frame).abs() < LOWPASS_WIDTH).peekable();
-    let first = frames.peek().copied().unwrap_or(0);
-    let taps = frames.map(|frame| {
-        let t = position(frame) * std::f64::consts::PI;
-        let window = (t / LOWPASS_WIDTH / 2.0).cos().powi(2);
-        let sinc = if t == 0.0 { 1.0 } else { t.sin() / t };
-        (sinc * (window * cutoff / from as f64)) as f32
-    });
-    (first, taps.collect())
+/// As many samples from `start` on as `edge` has, zeros where there are none.
+#[inline(always)]
+fn samples<'a>(x: &'a [f32], start: isize, edge: &'a mut [f32]) -> &'a [f32] {
+    // A negative start wraps to one far behind the end.
+    let inside = x.get(start as usize..).and_then(|x| x.get(..edge.len()));
+    inside.unwrap_or_else(|| {
+        for (i, sample) in edge.iter_mut().enumerate() {
+            *sample = usize::try_from(start + i as isize).ok().and_then(|at| x.get(at).copied()).unwrap_or(0.0);
+        }
+        edge
+    })
 }
 
-/// Fills `out` with the samples from `start` on, zeros where there are none.
-fn gather(x: &[f32], start: isize, out: &mut [f32]) {
-    for (i, sample) in out.iter_mut().enumerate() {
-        *sample = usize::try_from(start + i as isize).ok().and_then(|at| x.get(at).copied()).unwrap_or(0.0);
-    }
-}
-
-/// Both slices have the same length, a multiple of `LANES`. One running sum a lane is what lets the compiler use
-/// vectors; the order of additions is the same for every output, wherever its samples lie.
-#[inline]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// Both slices have the same length, a multiple of `LANES`, which is a power of two. One running sum a lane is what lets
+/// the compiler use vectors; the order of additions is the same for every output, wherever its samples lie.
+#[inline(always)]
+fn dot<const LANES: usize>(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks_exact(LANES).zip(b.chunks_exact(LANES)) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
+    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
         }
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0]
 }
 
 fn gcd(a: u32, b: u32) -> u32 {

@@ -1,7 +1,7 @@
 //! The resampler against torchaudio, and its own promises.
 #![allow(clippy::unwrap_used)]
 
-use muscall_audio::{AudioError, Resampler};
+use muscall_audio::{AudioError, Resampler, Resampling};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
@@ -89,11 +89,12 @@ proptest! {
         first_block in 0usize..6,
         wanted in 1usize..2000,
         seed in any::<u32>(),
+        resampling in prop::sample::select(&[Resampling::Torchaudio, Resampling::HighQuality][..]),
     ) {
         let x: Vec<f32> = (0..6000u32)
             .map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 8) as f32 / 16_777_216.0 - 0.5)
             .collect();
-        let resampler = Resampler::new(from, to).unwrap();
+        let resampler = Resampler::with_kernel(from, to, resampling).unwrap();
         let whole = resampler.resample(&x);
         let (grid_in, grid_out) = resampler.reduced();
         let start_out = first_block * grid_out;

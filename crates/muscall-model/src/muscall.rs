@@ -440,9 +440,11 @@ impl Muscall {
         Ok(values.chunks(prompts.len().max(1)).map(<[f32]>::to_vec).collect())
     }
 
-    /// How files become clips for this model: rate, length, repairs allowed.
+    /// How files become clips for this model: rate, length, resampling, padding, repairs allowed.
     pub fn clip_config(&self) -> ClipConfig {
         let MuscallConfig { log_mel, padding, .. } = self.config();
-        ClipConfig { padding: *padding, ..ClipConfig::new(log_mel.sample_rate, self.config().clip_samples()) }
+        let samples = self.config().clip_samples();
+        let resampling = log_mel.resampling;
+        ClipConfig { padding: *padding, resampling, ..ClipConfig::new(log_mel.sample_rate, samples) }
     }
 }

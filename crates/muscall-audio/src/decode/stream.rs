@@ -8,11 +8,12 @@ use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS,
 };
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC};
+use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4};
 
 use super::decoded::{AudioInfo, Decoded, check_format};
 use super::flac::Frames;
 use super::foreign::{Decoder, Demuxer, Readers};
+use super::heard::{Edits, Heard};
 use super::opened::{Opened, open};
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
@@ -28,13 +29,17 @@ const MAX_ERRORS: usize = 100;
 const MAX_PADDING: u64 = 4096;
 
 pub(super) fn probe(opened: Opened<'_>, readers: Readers) -> Result<AudioInfo, AudioError> {
-    Ok(Stream::open(opened, readers)?.info)
+    Ok(Stream::open(opened, readers)?.heard_info())
 }
 
 pub(super) fn decode(opened: Opened<'_>, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
     let path = opened.path;
     let mut stream = Stream::open(opened, readers)?;
+    let heard = stream.heard;
     let span = options.span.unwrap_or(Span { start: 0, frames: u64::MAX });
+    let frames = span.frames.min(heard.frames.saturating_sub(span.start));
+    // From here on with the frames that are not heard.
+    let span = Span { start: span.start.saturating_add(heard.start), frames };
     if span.start > 0 && !stream.seek(span.start)? {
         // What cannot be seeked can still be read from the start.
         stream = Stream::open(open(path)?, readers)?;
@@ -47,8 +52,9 @@ pub(super) fn decode(opened: Opened<'_>, options: &DecodeOptions, readers: Reade
         sink.samples.truncate(kept as usize);
     }
     let mut repairs = std::mem::take(&mut stream.repairs);
-    repairs.extend(sink.gap.map(|(at, frames)| Repair::GapFilled { at, frames }));
-    Ok(Decoded { waveform: Waveform::new(sink.samples, stream.info.sample_rate), info: stream.info, repairs })
+    repairs.extend(sink.gap.map(|(at, frames)| Repair::GapFilled { at: at.saturating_sub(heard.start), frames }));
+    let info = stream.heard_info();
+    Ok(Decoded { waveform: Waveform::new(sink.samples, info.sample_rate), info, repairs })
 }
 
 /// Counts frames by their packets, without decoding them.
@@ -61,14 +67,16 @@ pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioEr
         padding = packet.padding;
     }
     let end = if stream.packets.codec == CODEC_ID_VORBIS { next - padding } else { next };
-    Ok(u64::try_from(end).unwrap_or(0))
+    Ok(stream.heard.of(u64::try_from(end).unwrap_or(0)))
 }
 
 /// The packets of a file, their decoder, and a place in the file.
 pub(super) struct Stream {
     pub(super) packets: Packets,
     decoder: Decoder,
+    /// Lengths and places of a stream count all of its frames, also those that are not heard.
     info: AudioInfo,
+    heard: Heard,
     /// Of an mp3 whose encoder says how much it padded.
     padding: Option<u64>,
     /// Where reading starts.
@@ -85,6 +93,8 @@ impl Stream {
         let path = opened.path;
         let io = FileError::reading(path);
         let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
+        let mut opened = opened;
+        let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
         let file = opened.file.try_clone().map_err(io)?;
         let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
         let (layout, end) = (source.flac, source.bytes);
@@ -125,7 +135,16 @@ impl Stream {
             channels: channels as u16,
             declared_frames: packets.declared.filter(|_| is_sure),
         };
-        Ok(Self { packets, decoder, info, padding, position: 0, is_at_start: true, errors: 0, repairs: Vec::new() })
+        let heard =
+            if packets.demuxer.container == FORMAT_ID_ISOMP4 { edits.heard(sample_rate) } else { Heard::default() };
+        let (position, is_at_start, errors, repairs) = (0, true, 0, Vec::new());
+        Ok(Self { packets, decoder, info, heard, padding, position, is_at_start, errors, repairs })
+    }
+
+    /// What others are told of the stream.
+    fn heard_info(&self) -> AudioInfo {
+        let declared_frames = self.info.declared_frames.map(|frames| self.heard.of(frames));
+        AudioInfo { declared_frames, ..self.info.clone() }
     }
 
     /// Goes to a frame, or somewhat before it; false if the stream cannot.

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{mel_scale::MelScale, top_db};
-use crate::AudioError;
 use crate::setting::require;
+use crate::{AudioError, Resampling};
 
 const SECTION: &str = "log-mel";
 /// Part of every fingerprint; to be raised when the same configuration starts to give other values.
@@ -52,6 +52,10 @@ pub struct LogMelConfig {
     /// Powers below this count as this; [`PowerScale::Decibel`] alone looks at it.
     #[serde(skip_serializing_if = "is_default_amin")]
     pub amin: f32,
+    /// How audio of other rates comes to `sample_rate`. What was written before there was a choice has
+    /// [`Resampling::Torchaudio`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub resampling: Resampling,
 }
 
 /// How the power of a mel band becomes loudness.
@@ -80,6 +84,7 @@ impl Default for LogMelConfig {
             area_norm: false,
             window_norm: true,
             amin: AMIN,
+            resampling: Resampling::Torchaudio,
         }
     }
 }
@@ -116,7 +121,8 @@ impl LogMelConfig {
     }
 
     /// The frontend of LAION-CLAP: 64 bands of equal area on Slaney's scale from 50 to 14,000 Hz, a frame every 10 ms
-    /// at 48 kHz, no division by the window's energy and no floor under the maximum.
+    /// at 48 kHz, no division by the window's energy and no floor under the maximum. Other rates are resampled as
+    /// those who use these models do, with a long kernel.
     ///
     /// # Source
     /// `ClapFeatureExtractor` of transformers for unfused models. Repeating clips shorter than 10 s is not part of it.
@@ -130,6 +136,7 @@ impl LogMelConfig {
             mel_scale: MelScale::Slaney,
             area_norm: true,
             window_norm: false,
+            resampling: Resampling::HighQuality,
             ..Self::new(64)
         }
     }
@@ -200,6 +207,12 @@ impl LogMelConfig {
         self
     }
 
+    /// Sets [`resampling`](Self::resampling).
+    pub fn with_resampling(mut self, resampling: Resampling) -> Self {
+        self.resampling = resampling;
+        self
+    }
+
     /// Checks that a frontend can be built.
     ///
     /// # Errors
@@ -263,6 +276,7 @@ impl LogMelConfig {
             area_norm,
             window_norm,
             amin,
+            resampling,
         } = self;
         let top_db = top_db.map_or_else(|| "none".to_owned(), |top_db| top_db.to_string());
         let mut text = format!(
@@ -283,6 +297,10 @@ impl LogMelConfig {
         if *amin != AMIN {
             text += &format!(" amin={amin}");
         }
+        text += match resampling {
+            Resampling::Torchaudio => "",
+            Resampling::HighQuality => " resampling=high_quality",
+        };
         format!("{:016x}", xxh3_64(text.as_bytes()))
     }
 

@@ -73,6 +73,7 @@ fn log_mel_text(config: &LogMelConfig) -> String {
         area_norm: _,
         window_norm: _,
         amin: _,
+        resampling: _,
     } = config;
     let top_db = top_db.map_or("None".to_owned(), |top_db| format!("{top_db:?}"));
     let scale = match scale {

@@ -60,6 +60,7 @@ impl<'a> TrainingData<'a> {
         let config = DataConfig {
             clip: ClipConfig {
                 padding: recipe.model.padding,
+                resampling: log_mel.resampling,
                 ..ClipConfig::new(log_mel.sample_rate, recipe.model.clip_samples())
             },
             cache: cache.clone(),

@@ -68,8 +68,8 @@ fn describe(config: &MuscallConfig) -> Result<[Value; 2], ModelError> {
     if config.padding != Padding::Repeat {
         return Err(other("padding"));
     }
-    let LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, .. } = config.log_mel;
-    let front_end = LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, ..LogMelConfig::clap() };
+    let LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, resampling, .. } = config.log_mel;
+    let front_end = LogMelConfig { sample_rate, n_fft, hop, n_mels, f_min, f_max, resampling, ..LogMelConfig::clap() };
     if front_end != config.log_mel {
         return Err(other("log_mel"));
     }
