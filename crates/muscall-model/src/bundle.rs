@@ -14,7 +14,7 @@ use crate::network::{BundleWeights, Lazy};
 use crate::space::{described, name_of};
 use crate::text::TextFrontend;
 use crate::tower::TextEncoderConfig;
-use crate::weights::{self, StateDict, WeightsFile, check_shapes, shapes_of};
+use crate::weights::{self, Rounded, StateDict, WeightsFile, check_shapes, shapes_of};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "weights.safetensors";
@@ -130,8 +130,7 @@ fn read_config(path: &Path) -> Result<BundleConfig, ModelError> {
 /// Replaces the files of a bundle one by one, each as a whole or not at all. During a training run
 /// only the weights change from one save to the next, so that a bundle is always consistent. One of another
 /// configuration is no bundle from the first to the last file, since its `config.json` goes first and
-/// comes last. Other files of the directory stay. If `half`, matrices are
-/// [rounded](crate::weights::round_to_half) already and take 16 bits.
+/// comes last. Other files of the directory stay. If `half`, matrices take 16 bits.
 pub(crate) fn write(
     dir: &Path,
     config: &MuscallConfig,
@@ -153,7 +152,13 @@ pub(crate) fn write(
         fs::remove_file(&path).map_err(FileError::writing(&path))?;
     }
     let words = text_frontend.fingerprint();
-    let Ok(space) = name_of(config, state, words.name());
+    let space = match half {
+        true => name_of(config, &Rounded(state), words.name())?,
+        false => {
+            let Ok(space) = name_of(config, state, words.name());
+            space
+        }
+    };
     let names = space.names().map(str::to_owned).collect();
     let text_centre = text_centre.map(<[f32]>::to_vec);
     let recorded = RecordedSpace { names, described: described(config, words.name()), text_centre };

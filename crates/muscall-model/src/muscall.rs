@@ -1,5 +1,6 @@
 //! A trained model: from files, clips and words to embeddings.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::inference::{PackedEncoders, Source};
 use crate::network::{Lazy, Network};
 use crate::space::name_of;
 use crate::text::TextFrontend;
-use crate::weights::{StateDict, draw_all, round_to_half};
+use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};
 use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
 
@@ -76,6 +77,24 @@ impl Muscall {
         Self::with_network(config, model.into(), text_frontend.into(), device)
     }
 
+    /// The same of weights by name, which are not copied. The network in burn's operators is made when it is needed.
+    ///
+    /// # Errors
+    /// The same, and [`ModelError::Mismatch`] with every missing, surplus and misshapen tensor; `origin` is the file that
+    /// the message names.
+    pub fn from_state(
+        config: MuscallConfig,
+        state: StateDict,
+        origin: &str,
+        text_frontend: impl Into<TextFrontend>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let device = device.clone().without_autodiff();
+        let found = state.iter().map(|(name, data)| (name, data.shape().as_slice()));
+        check_shapes(&shapes_of(&config.init(&device)?), found, origin)?;
+        Self::with_network(config, state.into(), text_frontend.into(), device)
+    }
+
     fn with_network(
         config: MuscallConfig,
         network: Network,
@@ -116,7 +135,7 @@ impl Muscall {
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
         let half = self.network.bundle().is_some_and(|bundle| bundle.file.is_half());
         let centre = self.text_centre.get().map(Vec::as_slice);
-        bundle::write(dir.as_ref(), &self.config, (&self.state()?, half), &self.text_frontend, centre)
+        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, half), &self.text_frontend, centre)
     }
 
     /// The same with weights of 16 bits: half the size, and vectors that differ from this model's in about the third
@@ -125,17 +144,15 @@ impl Muscall {
     /// # Errors
     /// [`ModelError::Half`] if there are weights too large for that; otherwise as [`save`](Self::save).
     pub fn save_half(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        let mut state = self.state()?;
-        round_to_half(&mut state)?;
         // Its words lie elsewhere.
-        bundle::write(dir.as_ref(), &self.config, (&state, true), &self.text_frontend, None)
+        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, true), &self.text_frontend, None)
     }
 
     /// All weights by name.
     ///
     /// # Errors
     /// [`ModelError`] with the file of the bundle that cannot be read.
-    pub fn state(&self) -> Result<StateDict, ModelError> {
+    pub fn state(&self) -> Result<Cow<'_, StateDict>, ModelError> {
         self.network.state()
     }
 
@@ -213,7 +230,7 @@ impl Muscall {
             Some(bundle) if bundle.config == self.config => Ok(bundle.space.clone()),
             Some(bundle) => name_of(&self.config, &bundle.file, words.name()),
             None => {
-                let Ok(name) = name_of(&self.config, &self.state()?, words.name());
+                let Ok(name) = name_of(&self.config, &*self.state()?, words.name());
                 Ok(name)
             }
         }

@@ -1,5 +1,6 @@
 //! The network of a model: in memory, or in the file of its bundle until it is needed.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use burn::module::Module;
@@ -85,37 +86,57 @@ impl BundleWeights {
     }
 }
 
-/// Where the weights of a model are.
+/// The weights of a model, and its network in burn's operators once somebody has asked for that.
 #[derive(Debug)]
 pub(crate) struct Network {
-    bundle: Option<Arc<BundleWeights>>,
+    weights: Weights,
     model: Lazy<DualEncoder>,
     precision: Precision,
 }
 
+/// Where weights are.
+#[derive(Debug, Clone)]
+enum Weights {
+    /// In the network itself.
+    Network,
+    /// By name, with the shapes of the network.
+    State(Arc<StateDict>),
+    Bundle(Arc<BundleWeights>),
+}
+
 impl From<DualEncoder> for Network {
     fn from(model: DualEncoder) -> Self {
-        Self { bundle: None, model: model.into(), precision: Precision::F32 }
+        Self { weights: Weights::Network, model: model.into(), precision: Precision::F32 }
     }
 }
 
 impl From<BundleWeights> for Network {
     fn from(bundle: BundleWeights) -> Self {
-        Self { bundle: Some(Arc::new(bundle)), model: Lazy::default(), precision: Precision::F32 }
+        Self { weights: Weights::Bundle(Arc::new(bundle)), model: Lazy::default(), precision: Precision::F32 }
+    }
+}
+
+/// Of tensors that have been compared with the shapes of the network.
+impl From<StateDict> for Network {
+    fn from(state: StateDict) -> Self {
+        Self { weights: Weights::State(Arc::new(state)), model: Lazy::default(), precision: Precision::F32 }
     }
 }
 
 impl Network {
     /// The bundle that it is read from, if it is.
     pub(crate) fn bundle(&self) -> Option<&BundleWeights> {
-        self.bundle.as_deref()
+        match &self.weights {
+            Weights::Bundle(bundle) => Some(bundle),
+            _ => None,
+        }
     }
 
     /// The network in burn's operators.
     pub(crate) fn model(&self, config: &MuscallConfig, device: &Device) -> Result<&DualEncoder, ModelError> {
         self.model.get_or_try(|| {
             let origin = self.bundle().map(|bundle| bundle.file.path().display().to_string()).unwrap_or_default();
-            let model = with_state(config.init(device)?, self.state()?, &origin)?;
+            let model = with_state(config.init(device)?, self.state()?.into_owned(), &origin)?;
             Ok(model.valid().with_precision(self.precision))
         })
     }
@@ -123,32 +144,40 @@ impl Network {
     /// The same network, computing in other numbers.
     pub(crate) fn with_precision(&self, precision: Precision) -> Self {
         let model = self.model.get().map(|model| model.clone().with_precision(precision));
-        Self { bundle: self.bundle.clone(), model: model.map_or_else(Lazy::default, Lazy::from), precision }
+        Self { weights: self.weights.clone(), model: model.map_or_else(Lazy::default, Lazy::from), precision }
     }
 
     /// All tensors.
-    pub(crate) fn state(&self) -> Result<StateDict, ModelError> {
-        match (self.bundle(), self.model.get()) {
-            (Some(bundle), _) => {
+    pub(crate) fn state(&self) -> Result<Cow<'_, StateDict>, ModelError> {
+        Ok(match &self.weights {
+            Weights::Bundle(bundle) => {
                 bundle.check(Tower::Audio)?;
                 bundle.check(Tower::Text)?;
-                bundle.file.read(|_, _| true)
+                Cow::Owned(bundle.file.read(|_, _| true)?)
             }
-            (None, Some(model)) => Ok(state_of(model)),
-            (None, None) => Ok(StateDict::new()),
-        }
+            Weights::State(state) => Cow::Borrowed(state),
+            Weights::Network => Cow::Owned(self.model.get().map(state_of).unwrap_or_default()),
+        })
     }
 
     /// The tensors of a tower, but for matrices that are read [by row](Self::rows) if they lie in a file.
-    pub(crate) fn tower(&self, tower: Tower, is_by_row: impl Fn(&str) -> bool) -> Result<StateDict, ModelError> {
-        match (self.bundle(), self.model.get()) {
-            (Some(bundle), _) => {
+    pub(crate) fn tower(
+        &self,
+        tower: Tower,
+        is_by_row: impl Fn(&str) -> bool,
+    ) -> Result<Cow<'_, StateDict>, ModelError> {
+        Ok(match &self.weights {
+            Weights::Bundle(bundle) => {
                 bundle.check(tower)?;
-                bundle.file.read(|name, shape| tower.has(name) && !(shape.len() == 2 && is_by_row(name)))
+                let wanted = |name: &str, shape: &[usize]| tower.has(name) && !(shape.len() == 2 && is_by_row(name));
+                Cow::Owned(bundle.file.read(wanted)?)
             }
-            (None, Some(model)) => Ok(state_where(model, |name| tower.has(name))),
-            (None, None) => Ok(StateDict::new()),
-        }
+            Weights::State(state) => Cow::Borrowed(state),
+            Weights::Network => {
+                let model = self.model.get();
+                Cow::Owned(model.map(|model| state_where(model, |name| tower.has(name))).unwrap_or_default())
+            }
+        })
     }
 
     /// A matrix where it lies in the bundle, if there is one.

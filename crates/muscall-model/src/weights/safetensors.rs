@@ -12,7 +12,11 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View};
 
 use super::StateDict;
+use super::tensors::Tensors;
 use crate::ModelError;
+
+/// Values that are rounded together.
+const PIECE: usize = 1 << 16;
 
 /// Writes f32 tensors and flushes them to the disk.
 ///
@@ -22,8 +26,7 @@ pub fn write_safetensors(path: &Path, state: &StateDict) -> Result<(), ModelErro
     write(path, state, false, ("format", "pt"))
 }
 
-/// The same with one word of the header's own. If `half`, tensors of more than one dimension are [rounded](round_to_half)
-/// already, and written in 16 bits.
+/// The same with one word of the header's own. If `half`, tensors of more than one dimension are [rounded](Rounded).
 ///
 /// # Errors
 /// The same.
@@ -39,22 +42,40 @@ pub(crate) fn write(path: &Path, state: &StateDict, half: bool, (key, value): (&
     Ok(flush().map_err(FileError::writing(path))?)
 }
 
-/// Rounds the tensors that a file of 16 bits holds in 16 bits. Vectors (norms, biases, statistics) take little room and
-/// stay as they are.
+/// What a file of 16 bits holds of tensors. Vectors (norms, biases, statistics) take little room and stay as they are.
 ///
-/// # Errors
-/// [`ModelError::Half`] for a value that 16 bits cannot hold.
-pub(crate) fn round_to_half(state: &mut StateDict) -> Result<(), ModelError> {
-    for (name, data) in state.iter_mut().filter(|(_, data)| is_matrix(data)) {
-        for value in data.as_mut_slice::<f32>().expect("a state is of f32") {
-            let rounded = f16::from_f32(*value).to_f32();
-            if value.is_finite() && !rounded.is_finite() {
-                return Err(ModelError::Half { tensor: name.clone(), value: *value });
+/// A value that 16 bits cannot hold is [`ModelError::Half`].
+pub(crate) struct Rounded<'a>(pub(crate) &'a StateDict);
+
+impl Tensors for Rounded<'_> {
+    type Error = ModelError;
+
+    fn names(&self) -> Vec<&str> {
+        self.0.names()
+    }
+
+    fn visit(&self, name: &str, see: &mut dyn FnMut(&[f32])) -> Result<(), ModelError> {
+        let is_matrix = self.0.get(name).is_some_and(is_matrix);
+        let mut beyond = None;
+        let Ok(()) = self.0.visit(name, &mut |values| {
+            if !is_matrix {
+                return see(values);
             }
-            *value = rounded;
+            let mut rounded = Vec::with_capacity(PIECE);
+            for piece in values.chunks(PIECE) {
+                rounded.clear();
+                rounded.extend(piece.iter().map(|x| f16::from_f32(*x).to_f32()));
+                let lost =
+                    |(value, rounded): (&f32, &f32)| (value.is_finite() && !rounded.is_finite()).then_some(*value);
+                beyond = beyond.or_else(|| piece.iter().zip(&rounded).find_map(lost));
+                see(&rounded);
+            }
+        });
+        match beyond {
+            Some(value) => Err(ModelError::Half { tensor: name.to_owned(), value }),
+            None => Ok(()),
         }
     }
-    Ok(())
 }
 
 fn is_matrix(data: &TensorData) -> bool {
