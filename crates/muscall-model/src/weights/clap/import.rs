@@ -56,6 +56,7 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     let mut config = config.model(log_mel);
     let device = device.clone().without_autodiff();
     let model = config.init(&device)?;
+    config.text_logit_scale = checkpoint.text_logit_scale;
     let state = checkpoint.state_for(&shapes_of(&model), hub_name)?;
     let scale = state.get(crate::LOGIT_SCALE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
     // The weight itself is what is used; this is what a training would start from.
