@@ -1,6 +1,6 @@
 //! LAION-CLAP models that are made here, of sizes that no golden file has, in the hub's layout and laion's.
 #![cfg(feature = "sentence")]
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../../../tests/golden/clap_made.rs"]
 mod clap_made;
@@ -68,4 +68,19 @@ fn full_sizes() {
         write_hub(&sizes, 1, &out.join(name), &tokenizer(), Weights::Safetensors);
         write_laion(&sizes, 1, &out.join(format!("{name}.pt")));
     }
+}
+
+/// The same script's classification, with the memory that it takes.
+#[test]
+#[ignore = "classifies with the bundle that MUSCALL_CLAP_BUNDLE names"]
+fn classifies() {
+    let bundle = PathBuf::from(std::env::var_os("MUSCALL_CLAP_BUNDLE").expect("set MUSCALL_CLAP_BUNDLE to a bundle"));
+    let model = Muscall::load(bundle, &Device::flex()).unwrap();
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/audio/000_0ad_Celtica.ogg");
+    let scores = model.classify([clip], ["jazz", "rock", "folk"]).unwrap();
+    assert!(scores[0].len() == 3 && scores[0].iter().all(|score| score.abs() <= 1.0), "{scores:?}");
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB").trim().to_owned();
+    let kilobytes: usize = peak.split(' ').next().unwrap().parse().unwrap();
+    println!("classify: peak {} MiB", kilobytes / 1024);
 }
