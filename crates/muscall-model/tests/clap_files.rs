@@ -133,6 +133,15 @@ fn both_temperatures_come_back_out() {
     assert_eq!(state["logit_scale_t"], theirs[0]);
 }
 
+/// Whatever the files claim, this process never had half a gigabyte, where the system tells.
+fn assert_small() {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|peak| peak.split_whitespace().next());
+    let kilobytes: usize = peak.map_or(0, |peak| peak.parse().unwrap());
+    assert!(kilobytes < 512 << 10, "{kilobytes} kB");
+}
+
 /// Reads all that is in a file.
 fn read_all(path: &Path) -> Option<usize> {
     let mut file = TorchFile::open(path).ok()?;
@@ -180,6 +189,7 @@ fn damaged_checkpoints_give_an_error_or_a_model() {
         }
     }
     assert!(refused > 50 && read > 50, "{refused} refused, {read} read");
+    assert_small();
 }
 
 #[test]
@@ -231,4 +241,5 @@ fn damaged_folders_give_an_error_or_a_model() {
         }
     }
     assert!(numbers > 100 && refused > 60, "{refused} of {numbers}");
+    assert_small();
 }

@@ -17,12 +17,15 @@ use muscall_audio::{DecodeOptions, decode};
 use muscall_model::weights::clap::import_clap;
 use muscall_model::weights::{state_of, with_state};
 use muscall_model::{AudioBatch, DualEncoder, Muscall};
+use muscall_train::Recipe;
 use muscall_train::gradient::GradientDict;
 use muscall_train::loss::{ContrastiveLoss, PairBatch, PairLoss};
 use muscall_train::optimizer::AdamWConfig;
 
 const WINDOW: usize = 480_000;
 const RATE: f64 = 1e-4;
+
+type IsTrained<'a> = &'a dyn Fn(&str) -> bool;
 
 /// The four clips of the reference's pairs, as log-mel: `[4, 64, 1001]`.
 fn mel(model: &Muscall) -> TensorData {
@@ -55,7 +58,7 @@ fn losses_of_three_steps_are_those_of_torch() {
     };
     let of_text = |name: &str| name.starts_with("text");
     let of_heads = |name: &str| name.contains("projection") || name == "logit_scale";
-    let trained: [(&str, &dyn Fn(&str) -> bool); 3] =
+    let trained: [(&str, IsTrained<'_>); 3] =
         [("all", &|_| true), ("text_frozen", &|name| !of_text(name)), ("projections", &of_heads)];
     for (kind, is_trained) in trained {
         let losses = &expected[&format!("steps.{kind}.losses")].1;
@@ -74,4 +77,28 @@ fn losses_of_three_steps_are_those_of_torch() {
         }
         assert!(losses[3] < losses[0]);
     }
+}
+
+#[test]
+fn a_recipe_takes_the_model_of_a_bundle() {
+    let dir = tempfile::tempdir().unwrap();
+    let (bundle, path) = (dir.path().join("bundle"), dir.path().join("clap.toml"));
+    let model = import_clap(&root().join("clap/hf"), None, &Device::flex()).unwrap();
+    model.save(&bundle).unwrap();
+    let text = |preset: &str| {
+        let preset = format!("epochs = 1\nbatch_size = 4\nlearning_rate = 1e-5\n[model]\npreset = {preset:?}\n");
+        fs::write(&path, preset).unwrap();
+        Recipe::read_with(&path, &["model.temperature.learned=0.05"])
+    };
+    let recipe = text(bundle.to_str().unwrap()).unwrap();
+    assert_eq!(recipe.model.audio, model.config().audio);
+    assert_eq!(recipe.model.temperature.initial(), 0.05);
+    // Words and the pretrained tower come from the bundle, though it has no files of a sentence encoder.
+    let frontend = recipe.model.text.frontend(&mut std::iter::empty(), &Device::flex()).unwrap();
+    assert_eq!(frontend.fingerprint(), model.text_frontend().fingerprint());
+    let all = state_of(model.model());
+    let pretrained = recipe.model.pretrained(&Device::flex()).unwrap();
+    assert!(pretrained.len() > 30 && pretrained.iter().all(|(name, data)| all[name] == *data));
+    let error = text("nowhere/bundle").unwrap_err().to_string();
+    assert!(error.contains("nowhere/bundle") && error.contains("the folder of a bundle"), "{error}");
 }

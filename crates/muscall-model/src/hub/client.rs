@@ -7,13 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use muscall_files::FileError;
-use serde::Deserialize;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use super::cache::{HubCache, MAIN, home, is_hub_name, is_plain};
-use super::download::Revision;
+use super::cache::{HubCache, home};
 use super::error::HubError;
 
 const ENDPOINT: &str = "https://huggingface.co";
@@ -29,7 +27,7 @@ const REDIRECTIONS: usize = 5;
 /// The hub, or a mirror of it.
 #[derive(Debug, Clone)]
 pub struct Hub {
-    endpoint: String,
+    pub(super) endpoint: String,
     token: Option<String>,
     pub(super) cache: HubCache,
     agent: Agent,
@@ -97,42 +95,6 @@ impl Hub {
     pub fn with_pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
-    }
-
-    /// The newest commit of a model, and its files.
-    ///
-    /// # Errors
-    /// [`HubError::NoModel`], [`HubError::NeedsToken`], [`HubError::Unreachable`], or [`HubError::Answer`] if the server
-    /// is not a hub.
-    pub fn newest(&self, name: &str) -> Result<Revision<'_>, HubError> {
-        #[derive(Deserialize)]
-        struct Info {
-            sha: String,
-            siblings: Vec<Sibling>,
-        }
-        #[derive(Deserialize)]
-        struct Sibling {
-            rfilename: String,
-        }
-        let url = format!("{}/api/models/{name}/revision/{MAIN}", self.endpoint);
-        if !is_hub_name(name) {
-            return Err(HubError::NoModel { url, name: name.to_owned() });
-        }
-        let text = self.patiently(&url, &mut || {
-            let mut response = self.get(&url, None)?;
-            if response.status() == 404 {
-                return Err(HubError::NoModel { url: url.clone(), name: name.to_owned() }.into());
-            }
-            self.check(&response, &url, name)?;
-            response.body_mut().read_to_string().map_err(|error| Failure::Passing(error.to_string()))
-        })?;
-        let answer = |found: String| HubError::Answer { url: url.clone(), found, expected: "a commit and its files" };
-        let info: Info = serde_json::from_str(&text).map_err(|error| answer(error.to_string()))?;
-        if !is_plain(&info.sha) {
-            return Err(answer(format!("the commit `{}`", info.sha)));
-        }
-        let files = info.siblings.into_iter().map(|sibling| sibling.rfilename).collect();
-        Ok(Revision::new(self, name, info.sha, files))
     }
 
     /// The address of a file.

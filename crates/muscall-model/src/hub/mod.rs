@@ -9,6 +9,8 @@ mod client;
 #[cfg(feature = "hub")]
 mod download;
 mod error;
+#[cfg(feature = "hub")]
+mod newest;
 
 pub use cache::{HubCache, is_hub_name};
 pub(crate) use cache::{is_plain, main_snapshot};
