@@ -79,9 +79,6 @@ fn a_clap_model_is_imported_and_searches() {
         command.env("HF_HUB_CACHE", dir.path().join("cache")).env("HF_ENDPOINT", "http://127.0.0.1:1").output().unwrap()
     };
     assert!(succeeds(named("laion/small")).contains("mean cosine"));
-    let absent = named("laion/absent");
-    let error = String::from_utf8(absent.stderr).unwrap();
-    assert!(!absent.status.success() && error.contains("laion/absent"), "{error}");
 
     let refused = run("import_clap", &[&pt, out, &laion]);
     let error = String::from_utf8(refused.stderr).unwrap();
