@@ -1,4 +1,4 @@
-//! Takes an index to other engines.
+//! Takes an index to other engines, and a model to other programs.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
@@ -8,30 +8,47 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Args, Parser};
-use muscall::Index;
+use clap::{Args, Parser, ValueEnum};
 use muscall::engines::{Hnsw, Postgres, Qdrant, ids_path, write_npy, write_parquet};
+use muscall::model::weights::clap::export_clap;
+use muscall::{DeviceChoice, Index, Muscall};
 
-/// Writes the vectors of an index to files, or to a Postgres or Qdrant server. Whatever was there before stays
-/// until the new copy is complete.
+/// Writes the vectors of an index to files, or to a Postgres or Qdrant server; or a LAION-CLAP bundle as the files that
+/// transformers reads. Whatever was there before stays until the new copy is complete.
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: cargo run --release --example export -- --index music.index --parquet music.parquet"
+    after_help = "Examples:\n  cargo run --release --example export -- --index music.index --parquet music.parquet\n  \
+                  cargo run --release --example export -- --bundle runs/clap --as transformers models/clap"
 )]
 struct Arguments {
     /// The index file.
-    #[arg(long)]
-    index: PathBuf,
+    #[arg(long, required_unless_present = "bundle", requires = "Targets")]
+    index: Option<PathBuf>,
     #[command(flatten)]
     to: Targets,
     /// The table or collection on a server.
     #[arg(long, default_value = "muscall")]
     name: String,
+    /// Directory of a bundle that was made by import_clap, or trained from one.
+    #[arg(long, requires = "layout", conflicts_with = "index")]
+    bundle: Option<PathBuf>,
+    /// The layout that it is written in.
+    #[arg(long = "as", requires_all = ["bundle", "folder"])]
+    layout: Option<Layout>,
+    /// The folder to write.
+    #[arg(requires = "layout")]
+    folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Layout {
+    /// What `ClapModel.from_pretrained` reads: config.json, preprocessor_config.json, tokenizer.json, model.safetensors.
+    Transformers,
 }
 
 #[derive(Args)]
-#[group(required = true, multiple = true)]
+#[group(multiple = true)]
 struct Targets {
     /// A NumPy file, `[segments, dim]`, with a table of paths and times beside it.
     #[arg(long, value_name = "FILE")]
@@ -52,7 +69,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let index = Index::open(&arguments.index)?;
+    if let (Some(bundle), Some(Layout::Transformers), Some(folder)) =
+        (&arguments.bundle, arguments.layout, &arguments.folder)
+    {
+        export_clap(&Muscall::load(bundle, &DeviceChoice::default().open()?)?, folder)?;
+        println!("{}: {} as transformers reads it", folder.display(), bundle.display());
+        return Ok(());
+    }
+    let index = Index::open(arguments.index.as_ref().ok_or("give --index or --bundle")?)?;
     let (to, name) = (&arguments.to, arguments.name.as_str());
     let started = Instant::now();
     let say = |rows: u64, place: &str| println!("{rows} segments to {place} after {:.1?}", started.elapsed());

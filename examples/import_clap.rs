@@ -9,7 +9,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::Muscall;
-use muscall::model::weights::clap::{COLLAPSED, export_clap, import_clap, text_similarity};
+use muscall::model::hub::Progress;
+use muscall::model::weights::clap::{COLLAPSED, export_clap, find_clap, import_clap, text_similarity};
 
 /// Reads a published LAION-CLAP model (unfused) without executing anything in it, checks it, and writes a bundle:
 /// `search`, `index`, `serve` and the other programs take it as they take a model of your own. With --export, writes such a
@@ -17,11 +18,12 @@ use muscall::model::weights::clap::{COLLAPSED, export_clap, import_clap, text_si
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example: cargo run --release --example import_clap -- models/larger_clap_general --out runs/clap"
+    after_help = "Example: cargo run --release --features hub --example import_clap -- laion/larger_clap_general --out runs/clap"
 )]
 struct Arguments {
     /// A folder with the hub's files (config.json, preprocessor_config.json, tokenizer.json, model.safetensors or
-    /// pytorch_model.bin), a model's folder in the hub's cache, or a .pt file of lukewys/laion_clap.
+    /// pytorch_model.bin), a .pt file of lukewys/laion_clap, or a model's name on the hub, which is taken from the hub's
+    /// cache or, with the feature `hub`, downloaded into it.
     #[arg(required_unless_present = "export", requires = "out")]
     source: Option<PathBuf>,
     /// Directory of the bundle to write.
@@ -57,11 +59,14 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let (Some(source), Some(out)) = (source, out) else {
         return Err("give a checkpoint and --out".into());
     };
-    let model = import_clap(source, tokenizer.as_deref(), &device.open()?)?;
-    let mut model = model;
+    let device = device.open()?;
+    let bar = console::Progress::new("{msg} {bar:30.cyan/dim} {bytes}/{total_bytes} · {bytes_per_sec} · {eta} left");
+    let found = find_clap(source, &mut |progress| show(&bar, &progress))?;
+    bar.finish();
+    let mut model = import_clap(&found, tokenizer.as_deref(), &device)?;
     if *half {
         model.save_half(out)?;
-        model = Muscall::load(out, model.device())?;
+        model = Muscall::load(out, &device)?;
     }
     // So that no search has to find out.
     model.text_centre()?;
@@ -69,6 +74,18 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let config = model.config();
     println!("{}: windows of {} s in {} dimensions", out.display(), config.clip_s, config.projection_dim);
     tell_health(&model)
+}
+
+/// How far a download is.
+fn show(progress: &console::Progress, Progress { file, done, size, .. }: &Progress<'_>) {
+    let bar = &progress.bar;
+    if bar.message() != *file {
+        bar.reset();
+        bar.set_message((*file).to_owned());
+        bar.set_length(*size);
+    }
+    bar.set_position(*done);
+    progress.log(done == size, || format!("{file}: {done} of {size} bytes"));
 }
 
 /// What the text tower makes of captions that are unlike each other.

@@ -10,10 +10,16 @@ fn root() -> &'static Path {
 }
 
 /// Examples are built beside the tests.
-fn run(name: &str, arguments: &[&Path]) -> Output {
+fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    Command::new(path).current_dir(root()).args(arguments).output().unwrap()
+    let mut command = Command::new(path);
+    command.current_dir(root());
+    command
+}
+
+fn run(name: &str, arguments: &[&Path]) -> Output {
+    example(name).args(arguments).output().unwrap()
 }
 
 fn succeeds(output: Output) -> String {
@@ -48,6 +54,31 @@ fn a_clap_model_is_imported_and_searches() {
     let files = dir.path().join("files");
     succeeds(run("import_clap", &[Path::new("--export"), &bundle, Path::new("--to"), &files]));
     assert!(["config.json", "tokenizer.json", "model.safetensors"].iter().all(|name| files.join(name).exists()));
+
+    let exported = dir.path().join("exported");
+    let [as_, transformers] = ["--as", "transformers"].map(Path::new);
+    succeeds(run("export", &[Path::new("--bundle"), &bundle, as_, transformers, &exported]));
+    for name in ["config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors"] {
+        assert_eq!(fs::read(files.join(name)).unwrap(), fs::read(exported.join(name)).unwrap(), "{name}");
+    }
+    let again = dir.path().join("again");
+    succeeds(run("import_clap", &[&exported, out, &again]));
+    for name in ["config.json", "weights.safetensors"] {
+        assert_eq!(fs::read(bundle.join(name)).unwrap(), fs::read(again.join(name)).unwrap(), "{name}");
+    }
+
+    // By its name, from the hub's cache.
+    let model = dir.path().join("cache/models--laion--small");
+    fs::create_dir_all(model.join("snapshots")).unwrap();
+    fs::create_dir_all(model.join("refs")).unwrap();
+    fs::write(model.join("refs/main"), "abc").unwrap();
+    fs::rename(&exported, model.join("snapshots/abc")).unwrap();
+    let named = |name: &str| {
+        let mut command = example("import_clap");
+        command.args([Path::new(name), out, &dir.path().join("named")]);
+        command.env("HF_HUB_CACHE", dir.path().join("cache")).env("HF_ENDPOINT", "http://127.0.0.1:1").output().unwrap()
+    };
+    assert!(succeeds(named("laion/small")).contains("mean cosine"));
 
     let refused = run("import_clap", &[&pt, out, &laion]);
     let error = String::from_utf8(refused.stderr).unwrap();

@@ -69,6 +69,10 @@ pub struct MuscallConfig {
     /// not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment_hop_s: Option<f64>,
+    /// ln(1/τ) of the direction from captions to music in a LAION-CLAP checkpoint, which has one for each. laion's loss
+    /// takes the other for both, and so does everything here: it is kept to be written where the model is exported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_logit_scale: Option<f32>,
 }
 
 fn yes() -> bool {
@@ -126,6 +130,7 @@ impl MuscallConfig {
             padding: Padding::default(),
             other_lengths: OtherLengths::default(),
             segment_hop_s: None,
+            text_logit_scale: None,
         }
     }
 

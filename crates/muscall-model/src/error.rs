@@ -145,6 +145,10 @@ pub enum ModelError {
         /// What should.
         expected: &'static str,
     },
+    /// A published model does not come from the hub.
+    #[cfg(feature = "sentence")]
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
     /// A checkpoint of PyTorch cannot be read.
     #[error(transparent)]
     Pytorch(#[from] crate::weights::pytorch::PytorchError),
@@ -167,6 +171,14 @@ pub enum ModelError {
         buffer: &'static str,
         /// Largest difference; infinite for another shape.
         difference: f32,
+    },
+    /// A model is neither on the disk nor can it be downloaded.
+    #[error(
+        "{path}: there is no such file or folder, nor such a model in the hub's cache; give the path of a checkpoint, or compile with the feature `hub` to download a model by its name"
+    )]
+    NoSource {
+        /// What was given.
+        path: PathBuf,
     },
     /// The tokenizer cannot be built, read or written.
     #[error(transparent)]

@@ -14,6 +14,8 @@ mod dual_encoder;
 mod embedding;
 mod error;
 mod finite;
+#[cfg(feature = "sentence")]
+pub mod hub;
 mod inference;
 mod layers;
 mod muscall;

@@ -35,6 +35,7 @@ fn model_text(config: &MuscallConfig) -> Option<String> {
         padding: _, // came later
         other_lengths,
         segment_hop_s,
+        text_logit_scale: _, // came later
     } = config;
     let temperature = match temperature {
         Temperature::Learned(tau) => format!("Learned({tau:?})"),

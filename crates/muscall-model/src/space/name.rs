@@ -78,7 +78,8 @@ fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
         text: reads,
         padding,
         other_lengths,
-        segment_hop_s: _, // as what it stands for, below
+        segment_hop_s: _,    // as what it stands for, below
+        text_logit_scale: _, // nothing uses it
     } = config;
     let (mut audio, mut text) = (Description::new("audio tower 1"), Description::new("text tower 1"));
     audio.field("clip_s", *clip_s);

@@ -13,8 +13,8 @@ use super::head::Head;
 use super::tokenizer::TOKENIZER;
 use crate::space::Description;
 use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
-use crate::weights::{StateDict, state_of};
-use crate::{Activations, ModelError};
+use crate::weights::{StateDict, read_safetensors, state_of};
+use crate::{Activations, ModelError, weights_file};
 
 /// Where the names of the encoder's parameters begin.
 const ENCODER: &str = "encoder.";
@@ -24,7 +24,8 @@ const ENCODER: &str = "encoder.";
 #[serde(deny_unknown_fields, default)]
 pub struct SentenceTowerConfig {
     /// Where the pretrained encoder comes from: see [`find`](crate::text::bert::find). Only training
-    /// looks there; a bundle has its own copy. Empty if it came with the whole model.
+    /// looks there; a bundle has its own copy. Empty if it came with the whole model; with `fine_tune` it may be
+    /// the bundle of such a model.
     pub model: String,
     /// Whether the encoder is trained on, or frozen.
     pub fine_tune: bool,
@@ -71,6 +72,12 @@ impl SentenceTowerConfig {
         }
     }
 
+    /// The bundle that the encoder comes from, if it is one.
+    fn bundle(&self) -> Option<&Path> {
+        let dir = Path::new(&self.model);
+        (!self.model.is_empty() && weights_file(dir).exists()).then_some(dir)
+    }
+
     fn read(&self, dir: &Path, device: &Device) -> Result<SentenceEncoder, ModelError> {
         SentenceEncoder::with_config(dir, self.encoder.clone(), device)
     }
@@ -112,6 +119,11 @@ impl TowerConfig for SentenceTowerConfig {
         if !self.fine_tune || self.model.is_empty() {
             return Ok(StateDict::new());
         }
+        if let Some(bundle) = self.bundle() {
+            let all = read_safetensors(&weights_file(bundle))?.into_iter();
+            let own = all.filter_map(|(name, data)| Some((name.strip_prefix("text.")?.to_owned(), data)));
+            return Ok(own.filter(|(name, _)| name.starts_with(ENCODER)).collect());
+        }
         let encoder = self.read(&find(&self.model)?, device)?;
         let named = state_of(encoder.model()).into_iter();
         Ok(named.map(|(name, data)| (format!("{ENCODER}{name}"), data)).collect())
@@ -135,6 +147,11 @@ impl TextTower for SentenceTowerConfig {
     fn frontend(&self, _: &mut dyn Iterator<Item = &str>, device: &Device) -> Result<TextFrontend, ModelError> {
         let expected = "a folder or a name of a sentence encoder; this model has its words in its bundle only";
         ModelError::check(!self.model.is_empty(), "text.model", "empty", expected)?;
+        if self.fine_tune
+            && let Some(bundle) = self.bundle()
+        {
+            return self.load_frontend(bundle, device);
+        }
         let encoder = self.read(&find(&self.model)?, device)?;
         Ok(if self.fine_tune { encoder.tokenizer().clone().into() } else { encoder.into() })
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use muscall_data::read_text;
 use muscall_files::FileError;
-use muscall_model::MuscallConfig;
+use muscall_model::{ModelError, MuscallConfig};
 use toml::{Table, Value};
 
 use super::{DataRecipe, Recipe, SslRecipe};
@@ -16,7 +16,7 @@ use crate::schedule::Schedule;
 
 /// Longest chain of recipes.
 const DEPTH: usize = 16;
-const PRESETS: &str = "released, resnet50, tiny or dcase";
+const PRESETS: &str = "released, resnet50, tiny, dcase or the folder of a bundle";
 
 impl Recipe {
     /// Reads and validates a TOML file and those that it extends; an unknown key is an error.
@@ -64,6 +64,25 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
     Value::Table(base).try_into().map_err(file)
 }
 
+/// The model of a bundle, such as an imported LAION-CLAP; its text tower is looked for there as well.
+fn of_bundle(bundle: &Path) -> Result<Option<Value>, TrainError> {
+    let path = bundle.join("config.json");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let invalid = |source| TrainError::from(ModelError::ConfigFile { path: path.clone(), source });
+    let config: serde_json::Value = serde_json::from_str(&read_text(&path)?).map_err(invalid)?;
+    let model = config.get("model").cloned().unwrap_or_default();
+    let model: MuscallConfig = serde_json::from_value(model).map_err(invalid)?;
+    let mut model = Value::try_from(model).map_err(|source| TrainError::RecipeText { source })?;
+    if let Some(place) = model.get_mut("text").and_then(|text| text.get_mut("model"))
+        && place.as_str() == Some("")
+    {
+        *place = Value::String(bundle.display().to_string());
+    }
+    Ok(Some(model))
+}
+
 /// What a recipe starts from, so that it may say one thing about a table and leave the rest.
 fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, TrainError> {
     let text = |source| TrainError::RecipeText { source };
@@ -83,7 +102,13 @@ fn defaults(path: &Path, table: &Table) -> Result<Vec<(&'static str, Value)>, Tr
             "resnet50" => MuscallConfig::resnet50(),
             "tiny" => MuscallConfig::tiny(),
             "dcase" => MuscallConfig::dcase("word2vec.bin"),
-            _ => return Err(unknown()),
+            bundle => match of_bundle(Path::new(bundle))? {
+                Some(model) => {
+                    defaults.push(("model", model));
+                    return Ok(defaults);
+                }
+                None => return Err(unknown()),
+            },
         };
         defaults.push(("model", Value::try_from(config).map_err(text)?));
     }

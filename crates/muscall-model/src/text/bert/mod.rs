@@ -1,5 +1,6 @@
 //! BERT-like encoders: captions to vectors whose cosine is similarity of meaning.
 
+mod byte_pairs;
 mod config;
 mod encoder;
 mod known;
@@ -8,6 +9,7 @@ mod published;
 mod source;
 mod tokenizer;
 
+pub(crate) use byte_pairs::{MERGES, VOCABULARY};
 pub use config::{BertConfig, BertPooling};
 pub(in crate::text) use encoder::SENTENCE;
 pub use encoder::SentenceEncoder;

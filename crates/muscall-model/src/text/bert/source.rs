@@ -4,14 +4,19 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
+use crate::hub::HubCache;
 
 /// The encoder of the paper's loss weighting.
 pub const DEFAULT_MODEL: &str = "sentence-transformers/all-MiniLM-L6-v2";
 
+const WEIGHTS: &str = "model.safetensors";
+#[cfg(feature = "hub")]
+const TOKENIZER: &str = "tokenizer.json";
+
 /// The folder of a pretrained encoder (`model.safetensors`, `tokenizer.json`): `model` itself if
 /// it is a folder; else the folder of that name in the user's cache (`~/.cache/muscall/`, where
-/// `scripts/fetch_sentence_model.sh` puts it); else, with the feature `hub`, it is downloaded from
-/// the Hugging Face hub.
+/// `scripts/fetch_sentence_model.sh` puts it); else the model of that name in the hub's cache, into which it is
+/// downloaded with the feature `hub`.
 ///
 /// # Errors
 /// [`ModelError::SentenceModel`] with the places that were looked at.
@@ -21,7 +26,8 @@ pub fn find(model: &str) -> Result<PathBuf, ModelError> {
         let name = model.rsplit('/').next().unwrap_or(model);
         tried.push(cache.join(name));
     }
-    if let Some(found) = tried.iter().find(|path| path.join("model.safetensors").is_file()) {
+    tried.extend(HubCache::from_env().and_then(|cache| cache.snapshot(model)));
+    if let Some(found) = tried.iter().find(|path| path.join(WEIGHTS).is_file()) {
         return Ok(found.clone());
     }
     let missing = |reason| ModelError::SentenceModel { model: model.to_owned(), tried, reason };
@@ -36,14 +42,18 @@ fn cache() -> Option<PathBuf> {
 
 #[cfg(feature = "hub")]
 fn download(model: &str) -> Result<PathBuf, String> {
+    use crate::hub::{Hub, HubError};
+
     let fetch = || {
-        let repository = hf_hub::api::sync::Api::new()?.model(model.to_owned());
-        repository.get("config.json")?;
-        repository.get("tokenizer.json")?;
-        repository.get("model.safetensors")
+        let hub = Hub::from_env()?;
+        let revision = hub.newest(model)?;
+        let wanted = ["config.json", "1_Pooling/config.json", TOKENIZER, WEIGHTS];
+        for file in wanted.into_iter().filter(|&file| revision.has(file) || file == WEIGHTS || file == TOKENIZER) {
+            revision.fetch(file, &mut |_| ())?;
+        }
+        revision.keep()
     };
-    let weights = fetch().map_err(|error: hf_hub::api::sync::ApiError| format!("the hub says: {error}"))?;
-    weights.parent().map(Path::to_owned).ok_or_else(|| "the hub gave no folder".to_owned())
+    fetch().map_err(|error: HubError| error.to_string())
 }
 
 #[cfg(not(feature = "hub"))]

@@ -9,6 +9,7 @@ use muscall_vectors::Fingerprint;
 use tokenizers::{Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::byte_pairs::{MERGES, VOCABULARY, tokenizer_json};
 use super::config::BertConfig;
 use crate::ModelError;
 use crate::text::TextProcessor;
@@ -32,9 +33,27 @@ impl SentenceTokenizer {
     /// # Errors
     /// [`TokenizerError`] with the path.
     pub fn from_file(path: &Path, config: &BertConfig) -> Result<Self, TokenizerError> {
-        let BertConfig { vocabulary, context, trim, .. } = *config;
         let file = |source| TokenizerError::File { path: path.to_owned(), source };
         let bytes = fs::read(path).map_err(|error| file(error.into()))?;
+        Self::from_bytes(bytes, path, config)
+    }
+
+    /// Reads the tokenizer of a published model: `tokenizer.json`, or what RoBERTa had before there was such a file,
+    /// `vocab.json` and `merges.txt`. [`save`](Self::save) writes a `tokenizer.json` either way.
+    ///
+    /// # Errors
+    /// [`TokenizerError`] with the path.
+    pub fn from_folder(folder: &Path, config: &BertConfig) -> Result<Self, TokenizerError> {
+        let [whole, vocabulary, merges] = [TOKENIZER, VOCABULARY, MERGES].map(|name| folder.join(name));
+        if whole.exists() || !vocabulary.exists() || !merges.exists() {
+            return Self::from_file(&whole, config);
+        }
+        Self::from_bytes(tokenizer_json(&vocabulary, &merges)?, &vocabulary, config)
+    }
+
+    fn from_bytes(bytes: Vec<u8>, path: &Path, config: &BertConfig) -> Result<Self, TokenizerError> {
+        let BertConfig { vocabulary, context, trim, .. } = *config;
+        let file = |source| TokenizerError::File { path: path.to_owned(), source };
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(file)?;
         let found = ids_needed(&tokenizer.get_vocab(true));
         if found > vocabulary {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::TensorData;
 
-use super::names::{is_fusion, is_unused};
+use super::names::{TEXT_LOGIT_SCALE, is_fusion, is_unused};
 use crate::weights::StateDict;
 use crate::weights::pytorch::{TorchFile, Value};
 use crate::{Differences, ModelError};
@@ -13,6 +13,8 @@ use crate::{Differences, ModelError};
 /// Tensors by the hub's names, without those that nothing uses.
 pub(super) struct Checkpoint {
     pub(super) path: PathBuf,
+    /// The temperature of one direction, which no model of ours has.
+    pub(super) text_logit_scale: Option<f32>,
     pub(super) tensors: StateDict,
 }
 
@@ -21,8 +23,9 @@ impl Checkpoint {
         if let Some(name) = tensors.keys().find(|name| is_fusion(name)) {
             return Err(fused(path, name));
         }
+        let scale = tensors.get(TEXT_LOGIT_SCALE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
         tensors.retain(|name, _| !is_unused(name));
-        Ok(Self { path: path.to_owned(), tensors })
+        Ok(Self { path: path.to_owned(), text_logit_scale: scale.filter(|scale| scale.is_finite()), tensors })
     }
 
     /// The tensors under the names of a model, whose shapes are given; all differences are listed by the hub's names.

@@ -6,15 +6,12 @@ use muscall_audio::{LogMelConfig, Padding};
 use muscall_files::{FileError, replace, replace_bytes};
 use serde_json::{Value, json};
 
-use super::names::hub_name;
+use super::names::{TEXT_LOGIT_SCALE, hub_name};
 use crate::audio::HtsatConfig;
 use crate::text::SentenceTowerConfig;
 use crate::text::bert::{BertConfig, BertPooling};
 use crate::weights::{StateDict, write_safetensors};
 use crate::{Activation, HeadConfig, LOGIT_SCALE, ModelError, Muscall, MuscallConfig};
-
-/// The hub has a temperature for each direction; ours is both.
-const OTHER_SCALE: &str = "logit_scale_t";
 
 /// Writes `config.json`, `preprocessor_config.json`, `model.safetensors` and the tokenizer, which
 /// [`import_clap`](super::import_clap) reads back to the bit.
@@ -34,8 +31,9 @@ pub fn export_clap(model: &Muscall, dir: &Path) -> Result<(), ModelError> {
         };
         *data = burn::tensor::TensorData::new(data.as_slice::<f32>().unwrap_or_default().to_vec(), shape);
     }
-    let scale = state.get(&hub_name(LOGIT_SCALE)).cloned();
-    state.extend(scale.map(|scale| (OTHER_SCALE.to_owned(), scale)));
+    let own = state.get(&hub_name(LOGIT_SCALE)).cloned();
+    let kept = model.config().text_logit_scale.map(|scale| burn::tensor::TensorData::new(vec![scale], [0; 0]));
+    state.extend(kept.or(own).map(|scale| (TEXT_LOGIT_SCALE.to_owned(), scale)));
     replace(&dir.join("model.safetensors"), |path| write_safetensors(path, &state))?;
     model.text_frontend().save(dir)?;
     for (name, value) in [("config.json", config), ("preprocessor_config.json", preprocessor)] {

@@ -8,14 +8,14 @@ use muscall_files::FileError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::checkpoint::{Checkpoint, fused, read_torch};
+use super::checkpoint::fused;
 use super::config::{ClapConfig, TextSizes};
 use crate::ModelError;
 use crate::audio::HtsatConfig;
-use crate::weights::read_safetensors;
+use crate::hub::main_snapshot;
 
-const CONFIG: &str = "config.json";
-const PREPROCESSOR: &str = "preprocessor_config.json";
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PREPROCESSOR: &str = "preprocessor_config.json";
 
 /// `config.json`; what is absent has the value of the smaller model.
 #[derive(Deserialize)]
@@ -111,12 +111,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ModelError> {
 
 /// The folder itself, or the newest snapshot in a folder of the hub's cache.
 pub(super) fn resolve(folder: &Path) -> PathBuf {
-    let commit =
-        fs::read_to_string(folder.join("refs/main")).map(|commit| folder.join("snapshots").join(commit.trim()));
-    match commit {
-        Ok(snapshot) if snapshot.is_dir() => snapshot,
-        _ => folder.to_owned(),
-    }
+    main_snapshot(folder).unwrap_or_else(|| folder.to_owned())
 }
 
 /// Sizes and front end.
@@ -169,20 +164,4 @@ pub(super) fn text_heads(folder: &Path) -> Option<usize> {
     }
     let any: Any = read(&folder.join(CONFIG)).ok()?;
     any.text_config.map(|text| text.num_attention_heads).or(any.num_attention_heads)
-}
-
-/// The weights, safetensors first.
-pub(super) fn read_weights(folder: &Path) -> Result<Checkpoint, ModelError> {
-    let (safetensors, torch) = (folder.join("model.safetensors"), folder.join("pytorch_model.bin"));
-    if safetensors.exists() {
-        return Checkpoint::new(&safetensors, read_safetensors(&safetensors)?);
-    }
-    if torch.exists() {
-        return Checkpoint::new(&torch, read_torch(&torch)?);
-    }
-    Err(ModelError::Checkpoint {
-        path: folder.to_owned(),
-        found: "neither model.safetensors nor pytorch_model.bin".to_owned(),
-        expected: "a folder with config.json, preprocessor_config.json, tokenizer.json and one of these",
-    })
 }

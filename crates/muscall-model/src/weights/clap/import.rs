@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use muscall_audio::LogMelConfig;
 
 use super::checkpoint::{Checkpoint, read_torch};
+use super::files::read_weights;
 use super::folder;
 use super::laion;
 use super::names::hub_name;
@@ -14,10 +15,8 @@ use crate::text::bert::SentenceTokenizer;
 use crate::weights::{shapes_of, with_state};
 use crate::{ModelError, Muscall, Temperature};
 
-const TOKENIZER: &str = "tokenizer.json";
-
 /// Reads a checkpoint of LAION-CLAP, unfused: a folder in the hub's layout (`config.json`, `preprocessor_config.json`,
-/// `tokenizer.json`, and `model.safetensors` or `pytorch_model.bin`), such a folder in the hub's own cache
+/// `tokenizer.json` or `vocab.json` and `merges.txt`, and `model.safetensors` or `pytorch_model.bin`, whole or in parts), such a folder in the hub's own cache
 /// (`models--laion--…`), or a `.pt` file of laion's, which has no tokenizer: `tokenizer` is then a folder with RoBERTa's.
 ///
 /// Sizes are read from the file. The buffers of a `.pt` that describe its front end are compared with ours.
@@ -29,7 +28,7 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     let (checkpoint, config, log_mel, own) = if source.is_dir() {
         let folder = folder::resolve(source);
         let (config, log_mel) = folder::read_config(&folder)?;
-        (folder::read_weights(&folder)?, config, log_mel, Some(folder))
+        (read_weights(&folder)?, config, log_mel, Some(folder))
     } else {
         let state = read_torch(source)?;
         if !laion::is_laion(&state) {
@@ -57,6 +56,7 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     let mut config = config.model(log_mel);
     let device = device.clone().without_autodiff();
     let model = config.init(&device)?;
+    config.text_logit_scale = checkpoint.text_logit_scale;
     let state = checkpoint.state_for(&shapes_of(&model), hub_name)?;
     let scale = state.get(crate::LOGIT_SCALE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
     // The weight itself is what is used; this is what a training would start from.
@@ -64,6 +64,6 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     let model = with_state(model, state, &source.display().to_string())?;
     let encoder =
         config.text.downcast_ref::<SentenceTowerConfig>().map(|tower| tower.encoder.clone()).unwrap_or_default();
-    let tokenizer = SentenceTokenizer::from_file(&tokenizer.join(TOKENIZER), &encoder)?;
+    let tokenizer = SentenceTokenizer::from_folder(&tokenizer, &encoder)?;
     Muscall::new(config, &model, tokenizer, &device)
 }

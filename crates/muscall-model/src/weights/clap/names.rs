@@ -2,6 +2,8 @@
 
 use crate::weights::StateDict;
 
+/// The hub has a temperature for each direction; ours is both.
+pub(super) const TEXT_LOGIT_SCALE: &str = "logit_scale_t";
 const AUDIO: &str = "audio_model.audio_encoder.";
 /// Parts of a block, ours and the hub's.
 const BLOCK: [(&str, &str); 9] = [
@@ -63,7 +65,7 @@ pub(super) fn is_unused(hub: &str) -> bool {
     let last = hub.rsplit('.').next().unwrap_or(hub);
     let buffers = ["position_ids", "token_type_ids", "relative_position_index", "attn_mask", "num_batches_tracked"];
     let parts = ["tscam_conv", "head", "audio_transform", "text_transform"];
-    buffers.contains(&last) || hub == "logit_scale_t" || hub.split('.').any(|part| parts.contains(&part))
+    buffers.contains(&last) || hub == TEXT_LOGIT_SCALE || hub.split('.').any(|part| parts.contains(&part))
 }
 
 /// Whether a tensor belongs to a network that fuses crops of long audio.

@@ -16,6 +16,8 @@ use archive::Archive;
 
 /// How often the bytes of a file may be read: a few tied weights, or half precision that doubles.
 const READINGS: usize = 4;
+/// Numbers that are read at once.
+const PIECE: usize = 1 << 18;
 
 /// A file of `torch.save`: what it holds, and the values of its tensors.
 ///
@@ -65,8 +67,17 @@ impl TorchFile {
             return Err(PytorchError::Content { path, found: "tensors that share their values".to_owned(), expected });
         };
         self.allowance = rest;
-        let bytes =
-            self.archive.read(&tensor.storage, span.start * tensor.kind.size(), span.len() * tensor.kind.size())?;
+        let size = tensor.kind.size();
+        if tensor.is_contiguous() {
+            // Piece by piece: a large tensor is never there as bytes and as numbers.
+            let mut values = Vec::with_capacity(span.len());
+            for start in span.clone().step_by(PIECE) {
+                let count = PIECE.min(span.end - start);
+                tensor.kind.decode_all(&self.archive.read(&tensor.storage, start * size, count * size)?, &mut values);
+            }
+            return Ok(values);
+        }
+        let bytes = self.archive.read(&tensor.storage, span.start * size, span.len() * size)?;
         Ok(tensor.gather(&bytes))
     }
 }

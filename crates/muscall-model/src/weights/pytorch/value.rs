@@ -148,6 +148,14 @@ impl ElementType {
         matches!(self, Self::F32 | Self::F64 | Self::F16 | Self::BF16)
     }
 
+    /// Elements from their bytes, one behind the other.
+    pub(super) fn decode_all(self, bytes: &[u8], values: &mut Vec<f32>) {
+        match self {
+            Self::F32 => values.extend(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word))),
+            _ => values.extend(bytes.chunks_exact(self.size()).map(|word| self.decode(word))),
+        }
+    }
+
     /// An element from its bytes, of which there are [`size`](Self::size).
     fn decode(self, bytes: &[u8]) -> f32 {
         let mut word = [0; 8];
@@ -215,6 +223,16 @@ impl TensorRef {
             return wrong(format!("needs more than the {held} elements that are there"));
         }
         Ok(())
+    }
+
+    /// Whether the elements lie in the storage in the order in which they are read.
+    pub(super) fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(&size, &stride)| {
+            let fits = size == 1 || stride == expected;
+            expected *= size;
+            fits
+        })
     }
 
     /// The elements in row-major order, from the bytes of the span.
