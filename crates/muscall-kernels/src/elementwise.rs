@@ -4,26 +4,6 @@ use pulp::{Simd, WithSimd};
 
 use crate::Level;
 
-/// GELU with the exact error function, in place.
-///
-/// # Source
-/// The error function is 7.1.26 of Abramowitz and Stegun, within 2e-7.
-pub fn gelu(x: &mut [f32], level: Level) {
-    level.vectorise(
-        #[inline(always)]
-        || {
-            for x in x {
-                let z = *x * std::f32::consts::FRAC_1_SQRT_2;
-                let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
-                let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
-                let tail = p * exp(-(z * z));
-                // Φ(x), from the tail on either side.
-                *x *= if z < 0.0 { 0.5 * tail } else { 1.0 - 0.5 * tail };
-            }
-        },
-    );
-}
-
 /// e^x for x ≤ 0, within three units of the last place.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
@@ -145,29 +125,6 @@ mod tests {
             assert!((found - expected).abs() <= 4e-7 * expected, "{x}: {found} {expected}");
         }
         assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn gelu_is_that_of_the_error_function() {
-        // Φ by numerical integration in double precision.
-        let phi = |x: f64| {
-            let steps = 4000;
-            let h = x / f64::from(steps);
-            let f = |t: f64| (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            let sum: f64 = (0..steps)
-                .map(|i| f(h * f64::from(i)) + 4.0 * f(h * (f64::from(i) + 0.5)) + f(h * f64::from(i + 1)))
-                .sum();
-            0.5 + sum * h / 6.0
-        };
-        for level in Level::available() {
-            let inputs: Vec<f32> = (-60..=60).map(|i| i as f32 * 0.1).collect();
-            let mut found = inputs.clone();
-            gelu(&mut found, level);
-            for (x, y) in inputs.iter().zip(found) {
-                let expected = f64::from(*x) * phi(f64::from(*x));
-                assert!((f64::from(y) - expected).abs() < 6e-7, "{level}: {x}: {y} {expected}");
-            }
-        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 // Loops over registers use one index for several arrays.
 #![allow(clippy::needless_range_loop)]
 
+mod activation;
 mod attention;
 mod conv;
 mod conv_norm;
@@ -28,10 +29,11 @@ mod tile;
 mod weight_gradient;
 mod winograd;
 
+pub use activation::gelu;
 pub use attention::{attention, causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
 pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, Wanted};
-pub use elementwise::{gelu, layer_norm};
+pub use elementwise::layer_norm;
 pub use feature_map::{FeatureMap, FeatureView};
 pub use level::Level;
 pub use linear::Linear;

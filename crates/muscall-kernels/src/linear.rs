@@ -11,6 +11,10 @@ use crate::tile::Task;
 const ROWS: usize = 12;
 /// Bytes of input per task.
 const TASK_BYTES: usize = 128 << 10;
+/// Of input per task, where the weights do not stay in the second-level cache: each task fetches them anew.
+const LARGE_TASK_BYTES: usize = 1 << 20;
+/// Of weights that stay there.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// `y = x Wᵀ + b`, with the weights in the order of the kernel.
 #[derive(Debug, Clone)]
@@ -59,7 +63,8 @@ impl Linear {
         let mut out = Vec::with_capacity(len);
         let places = &mut out.spare_capacity_mut()[..len];
         let fair = rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(ROWS);
-        let task = (TASK_BYTES / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS));
+        let bytes = if self.weights.bytes() > KEPT_BYTES { LARGE_TASK_BYTES } else { TASK_BYTES };
+        let task = (bytes / (inputs.max(1) * size_of::<f32>())).clamp(ROWS, fair.max(ROWS)) / ROWS * ROWS;
         places.par_chunks_mut((task * outputs).max(1)).enumerate().for_each(|(chunk, out)| {
             let (first, count) = (chunk * task, out.len() / outputs);
             let line = |start, step| Grid { start, row_step: 0, step };

@@ -5,9 +5,12 @@ use pulp::{Simd, WithSimd};
 use crate::output::{Grid, Output, Place};
 use crate::pack::PackedMatrix;
 
-/// Pixels (rows of a matrix) that share the loads of weights, by vectors a panel. Twelve sums leave
-/// room in the sixteen registers of AVX2, and hide the latency of an addition.
-const ROWS: [usize; 3] = [0, 12, 6];
+/// Sums of a tile in sixteen registers, as AVX2 has them: they leave room for weights, and hide the latency of an
+/// addition. A tile of one vector a panel has as many pixels (rows of a matrix), one of two vectors half as many.
+const SUMS: usize = 12;
+/// Pixels of a tile of two vectors a panel in thirty-two registers, as AVX-512 has them: so weights are loaded half as
+/// often.
+const MANY_PIXELS: usize = 12;
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
 
@@ -31,8 +34,9 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match self.weights.vectors {
-            1 => self.panels::<S, { ROWS[1] }, 1>(simd),
-            _ => self.panels::<S, { ROWS[2] }, 2>(simd),
+            1 => self.panels::<S, SUMS, 1>(simd),
+            _ if S::REGISTER_COUNT >= 32 => self.panels::<S, MANY_PIXELS, 2>(simd),
+            _ => self.panels::<S, { SUMS / 2 }, 2>(simd),
         }
     }
 }
@@ -60,17 +64,35 @@ impl Task<'_> {
         if weights.bytes() <= FEW_BYTES {
             // All panels stay in the first-level cache: a pixel is written once, as a whole.
             for start in starts {
-                let places = self.places::<M>(start);
                 for (first, panel) in weights.panels() {
-                    self.tile::<S, M, V>(simd, places, first, panel);
+                    self.some_pixels::<S, M, V>(simd, start, first, panel);
                 }
             }
             return;
         }
         for (first, panel) in weights.panels() {
             for start in starts.clone() {
-                self.tile::<S, M, V>(simd, self.places(start), first, panel);
+                self.some_pixels::<S, M, V>(simd, start, first, panel);
             }
+        }
+    }
+
+    /// Up to `M` pixels from `start` on times one panel: a smaller tile where fewer are left.
+    #[inline(always)]
+    fn some_pixels<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        start: usize,
+        first: usize,
+        panel: &[f32],
+    ) {
+        let left = self.pixels - start;
+        if M * V > SUMS && left <= 4 {
+            self.tile::<S, 4, V>(simd, self.places(start), first, panel);
+        } else if M * V > SUMS && left <= 8 {
+            self.tile::<S, 8, V>(simd, self.places(start), first, panel);
+        } else {
+            self.tile::<S, M, V>(simd, self.places(start), first, panel);
         }
     }
 
