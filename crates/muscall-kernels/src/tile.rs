@@ -11,6 +11,10 @@ const SUMS: usize = 12;
 /// Pixels of a tile of two vectors a panel in thirty-two registers, as AVX-512 has them: so weights are loaded half as
 /// often.
 const MANY_PIXELS: usize = 12;
+/// Rounds of the inner loop before weights are needed, and fetched from the second-level cache or beyond.
+const AHEAD: usize = 16;
+/// Bytes that are fetched together.
+const LINE: usize = 64;
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
 
@@ -169,19 +173,41 @@ pub(crate) unsafe fn products<S: Simd, const M: usize, const V: usize>(
     depth: usize,
     mut sums: [[S::f32s; V]; M],
 ) -> [[S::f32s; V]; M] {
-    for i in 0..depth {
+    // From the rows' ends, so that one register counts and addresses: that leaves one for each of twelve rows.
+    let ends = rows.map(|row| row.wrapping_add(depth));
+    let mut weights = weights;
+    let mut left = -(depth as isize);
+    while left != 0 {
         let mut vectors = [simd.splat_f32s(0.0); V];
         for (v, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: i < depth and v < V.
-            *vector = unsafe { *weights.add(i * V + v) };
+            // SAFETY: there are V vectors for each of `depth` rounds.
+            *vector = unsafe { *weights.add(v) };
+            if v * size_of::<S::f32s>() % LINE == 0 {
+                prefetch(weights.wrapping_add(AHEAD * V + v));
+            }
         }
         for m in 0..M {
-            // SAFETY: i < depth.
-            let value = simd.splat_f32s(unsafe { *rows[m].add(i) });
+            // SAFETY: `left` is from -depth to -1, so this is within the row.
+            let value = simd.splat_f32s(unsafe { *ends[m].wrapping_offset(left) });
             for v in 0..V {
                 sums[m][v] = simd.mul_add_e_f32s(value, vectors[v], sums[m][v]);
             }
         }
+        weights = weights.wrapping_add(V);
+        left += 1;
     }
     sums
+}
+
+/// Has a cache line fetched that will be needed.
+#[inline(always)]
+fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and it reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }

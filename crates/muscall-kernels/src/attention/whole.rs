@@ -11,6 +11,8 @@ use crate::tile::products;
 
 /// Vectors of keys, or of values, that share the loads of a query.
 const VECTORS: usize = 2;
+/// Keys, and columns of them, that are transposed together.
+const BLOCK: usize = 4;
 /// Queries of a tile in sixteen registers, and in thirty-two.
 const QUERIES: usize = 6;
 const MANY_QUERIES: usize = 12;
@@ -111,12 +113,28 @@ impl Attention<'_> {
         let keys: &mut [f32] = cast_slice_mut(&mut room.keys);
         let values: &mut [f32] = cast_slice_mut(&mut room.values);
         for position in 0..self.length {
-            let keys = &mut keys[position / panel * panel * per_head + position % panel..];
-            for (column, &key) in keys.iter_mut().step_by(panel).zip(self.part(position, 1, head)) {
-                *column = scale * key;
-            }
             for (i, part) in self.part(position, 2, head).chunks(panel).enumerate() {
                 values[(i * self.length + position) * panel..][..part.len()].copy_from_slice(part);
+            }
+        }
+        let place =
+            |position: usize, column: usize| position / panel * panel * per_head + column * panel + position % panel;
+        // Blocks of a panel; what repeats the last key lies beyond it.
+        let whole = if panel.is_multiple_of(BLOCK) { per_head / BLOCK } else { 0 };
+        for first in (0..self.length).step_by(BLOCK) {
+            let rows: [&[f32]; BLOCK] = std::array::from_fn(|i| self.part((first + i).min(self.length - 1), 1, head));
+            let blocks = rows.map(|row| pulp::as_arrays::<BLOCK, _>(row).0);
+            for i in 0..whole {
+                let block = blocks.map(|row| row[i]);
+                for column in 0..BLOCK {
+                    let turned = block.map(|row| scale * row[column]);
+                    keys[place(first, i * BLOCK + column)..][..BLOCK].copy_from_slice(&turned);
+                }
+            }
+            for column in whole * BLOCK..per_head {
+                for (i, row) in rows.iter().enumerate().take(self.length - first) {
+                    keys[place(first + i, column)] = scale * row[column];
+                }
             }
         }
     }
