@@ -12,7 +12,7 @@ const SUMS: usize = 12;
 /// often.
 const MANY_PIXELS: usize = 12;
 /// Rounds of the inner loop before weights are needed, and fetched from the second-level cache or beyond.
-const AHEAD: usize = 16;
+const AHEAD: usize = 40;
 /// Bytes that are fetched together.
 const LINE: usize = 64;
 /// Weights that leave room for pixels in the first-level cache.
@@ -65,38 +65,39 @@ impl Task<'_> {
         self.check();
         let weights = self.weights;
         let starts = (0..pixels).step_by(M);
-        if weights.bytes() <= FEW_BYTES {
+        if weights.bytes() <= FEW_BYTES || weights.columns <= weights.width() {
             // All panels stay in the first-level cache: a pixel is written once, as a whole.
             for start in starts {
+                let places = self.places::<M>(start);
                 for (first, panel) in weights.panels() {
-                    self.some_pixels::<S, M, V>(simd, start, first, panel);
+                    self.some_pixels::<S, M, V>(simd, &places, first, panel);
                 }
             }
             return;
         }
+        let places: Vec<Places<M>> = starts.map(|start| self.places(start)).collect();
         for (first, panel) in weights.panels() {
-            for start in starts.clone() {
-                self.some_pixels::<S, M, V>(simd, start, first, panel);
+            for places in &places {
+                self.some_pixels::<S, M, V>(simd, places, first, panel);
             }
         }
     }
 
-    /// Up to `M` pixels from `start` on times one panel: a smaller tile where fewer are left.
+    /// Up to `M` pixels times one panel: a smaller tile where fewer are left.
     #[inline(always)]
     fn some_pixels<S: Simd, const M: usize, const V: usize>(
         &mut self,
         simd: S,
-        start: usize,
+        places: &Places<M>,
         first: usize,
         panel: &[f32],
     ) {
-        let left = self.pixels - start;
-        if M * V > SUMS && left <= 4 {
-            self.tile::<S, 4, V>(simd, self.places(start), first, panel);
-        } else if M * V > SUMS && left <= 8 {
-            self.tile::<S, 8, V>(simd, self.places(start), first, panel);
+        if M * V > SUMS && places.count <= 4 {
+            self.tile::<S, 4, V>(simd, &places.first_ones(), first, panel);
+        } else if M * V > SUMS && places.count <= 8 {
+            self.tile::<S, 8, V>(simd, &places.first_ones(), first, panel);
         } else {
-            self.tile::<S, M, V>(simd, self.places(start), first, panel);
+            self.tile::<S, M, V>(simd, places, first, panel);
         }
     }
 
@@ -105,7 +106,7 @@ impl Task<'_> {
     fn tile<S: Simd, const M: usize, const V: usize>(
         &mut self,
         simd: S,
-        places: Places<M>,
+        places: &Places<M>,
         first: usize,
         panel: &[f32],
     ) {
@@ -159,6 +160,17 @@ struct Places<const M: usize> {
     count: usize,
     from: [usize; M],
     to: [Place; M],
+}
+
+impl<const M: usize> Places<M> {
+    /// As many of them as are there, for a smaller tile.
+    fn first_ones<const FEWER: usize>(&self) -> Places<FEWER> {
+        let mut fewer = Places { count: self.count, from: [0; FEWER], to: [Place::default(); FEWER] };
+        for m in 0..FEWER.min(M) {
+            (fewer.from[m], fewer.to[m]) = (self.from[m], self.to[m]);
+        }
+        fewer
+    }
 }
 
 /// Adds the products of one tap. Taking the sums and giving them back keeps them in registers.

@@ -15,7 +15,7 @@ const VECTORS: usize = 2;
 const BLOCK: usize = 4;
 /// Queries of a tile in sixteen registers, and in thirty-two.
 const QUERIES: usize = 6;
-const MANY_QUERIES: usize = 12;
+const MANY_QUERIES: usize = 8;
 
 /// Multi-head attention of some positions of a sequence over all of them.
 ///
