@@ -94,6 +94,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9, help="of three runs per side")
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--peers", nargs="*", default=PEERS, choices=PEERS)
+    parser.add_argument("--worker", help="our side's binary, if it was built elsewhere")
     parser.add_argument("--profile", default="release", help="the folder of target that has the worker")
     arguments = parser.parse_args()
     interpreter = os.environ.get("MUSCALL_PYTHON") or python(PACKAGES, "clap")
@@ -106,7 +107,7 @@ def main():
     for text, tokens in texts(interpreter, folder):
         cases.append((f"{name}, {len(tokens)} tokens", {"text": text, "tokens": tokens}))
     cores = range(arguments.core, arguments.core + arguments.threads)
-    sides = {"ours": pinned([newest("clap_towers", BUILD, arguments.profile)], cores)}
+    sides = {"ours": pinned([arguments.worker or newest("clap_towers", BUILD, arguments.profile)], cores)}
     for peer in arguments.peers:
         sides[peer] = pinned([interpreter, os.path.join(HERE, "peers.py"), peer, folder, work], cores)
     clock = "cpu" if arguments.threads == 1 else "wall"

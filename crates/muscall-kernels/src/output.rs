@@ -72,7 +72,7 @@ impl Output<'_> {
     #[inline(always)]
     pub(crate) fn place(&self, pixel: [usize; 2]) -> Place {
         let residual = match self.residual {
-            Some(Residual { grid, order, .. }) if order.is_empty() => grid.place(pixel),
+            Some(Residual { grid, order: [], .. }) => grid.place(pixel),
             Some(Residual { grid, order, .. }) => grid.place([pixel[0], order[pixel[1]]]),
             None => 0,
         };
