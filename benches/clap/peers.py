@@ -40,7 +40,7 @@ class Text(torch.nn.Module):
 
 
 def module(kind, folder):
-    clap = ClapModel.from_pretrained(folder, attn_implementation="sdpa" if kind == "text" else None).eval()
+    clap = ClapModel.from_pretrained(folder).eval()
     return Audio(clap) if kind == "audio" else Text(clap)
 
 
