@@ -8,9 +8,9 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def python(packages):
-    """The interpreter of the virtual environment in target/pytorch, which is made on the first run."""
-    env = os.path.join(ROOT, "target", "pytorch")
+def python(packages, name="pytorch"):
+    """The interpreter of a virtual environment in target, which is made on the first run."""
+    env = os.path.join(ROOT, "target", name)
     interpreter = os.path.join(env, "bin", "python")
     if not os.path.exists(interpreter):
         subprocess.run([sys.executable, "-m", "venv", env], check=True)
@@ -18,10 +18,10 @@ def python(packages):
     return interpreter
 
 
-def newest(bench, build):
-    """The newest build of a bench; `build` is the command that makes one."""
+def newest(bench, build, profile="release"):
+    """The newest build of a bench in a profile's folder; `build` is the command that makes one."""
     target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
-    builds = glob.glob(os.path.join(target, f"release/deps/{bench}-*"))
+    builds = glob.glob(os.path.join(target, f"{profile}/deps/{bench}-*"))
     builds = [path for path in builds if "." not in os.path.basename(path)]
     if not builds:
         sys.exit(f"build the worker first: {build}")

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::output::{Grid, Output};
+use crate::output::{Activation, Grid, Output, Residual};
 use crate::pack::PackedMatrix;
 use crate::tile::Task;
 use crate::winograd::{Winograd, WinogradTask};
@@ -161,11 +161,12 @@ impl Conv {
                 let columns = dims[3];
                 let residual = epilogue.residual.map(|map| {
                     let start = map.offset(image, first, 0);
-                    (map.data.as_slice(), Grid { start, row_step: map.row_len(), step: columns })
+                    let grid = Grid { start, row_step: map.row_len(), step: columns };
+                    Residual { values: map.data.as_slice(), grid, order: &[] }
                 });
                 let output = Output {
                     bias: &self.bias,
-                    relu: epilogue.relu,
+                    activation: Activation::relu(epilogue.relu),
                     residual,
                     to: Grid { start: border * columns, row_step: row_len, step: columns },
                     out: &mut *values,

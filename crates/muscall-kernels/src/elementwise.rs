@@ -1,28 +1,6 @@
 //! Functions of single values and of rows.
 
-use pulp::{Simd, WithSimd};
-
-use crate::Level;
-
-/// GELU with the exact error function, in place.
-///
-/// # Source
-/// The error function is 7.1.26 of Abramowitz and Stegun, within 2e-7.
-pub fn gelu(x: &mut [f32], level: Level) {
-    level.vectorise(
-        #[inline(always)]
-        || {
-            for x in x {
-                let z = *x * std::f32::consts::FRAC_1_SQRT_2;
-                let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
-                let p = ((((1.061_405_4 * t - 1.453_152) * t + 1.421_413_7) * t - 0.284_496_74) * t + 0.254_829_6) * t;
-                let tail = p * exp(-(z * z));
-                // Φ(x), from the tail on either side.
-                *x *= if z < 0.0 { 0.5 * tail } else { 1.0 - 0.5 * tail };
-            }
-        },
-    );
-}
+use pulp::Simd;
 
 /// e^x for x ≤ 0, within three units of the last place.
 #[inline(always)]
@@ -37,63 +15,6 @@ pub(crate) fn exp(x: f32) -> f32 {
     // The bits of 1.5·2²³ + n end with those of n.
     let bits = (n + 12_582_912.0).to_bits() << 23;
     p * f32::from_bits(bits.wrapping_add(0x3f80_0000))
-}
-
-/// Rows normalised to mean 0 and variance 1, times a gain, plus an offset.
-///
-/// # Shapes
-/// - x and out: `[rows, width]`; gain and offset: `[width]`.
-///
-/// # Panics
-/// If these do not fit.
-pub fn layer_norm(x: &[f32], gain: &[f32], offset: &[f32], epsilon: f32, out: &mut [f32], level: Level) {
-    struct Norm<'a> {
-        x: &'a [f32],
-        gain: &'a [f32],
-        offset: &'a [f32],
-        epsilon: f32,
-        out: &'a mut [f32],
-    }
-    impl WithSimd for Norm<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let width = self.gain.len();
-            for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-                let mean = sum(simd, x) / width as f32;
-                let variance = squares(simd, x, mean) / width as f32;
-                let scale = 1.0 / (variance + self.epsilon).sqrt();
-                for (((out, x), gain), offset) in out.iter_mut().zip(x).zip(self.gain).zip(self.offset) {
-                    *out = (x - mean) * scale * gain + offset;
-                }
-            }
-        }
-    }
-    assert!(x.len() == out.len() && gain.len() == offset.len() && x.len().is_multiple_of(gain.len()), "whole rows");
-    level.run(Norm { x, gain, offset, epsilon, out });
-}
-
-#[inline(always)]
-fn sum<S: Simd>(simd: S, x: &[f32]) -> f32 {
-    let (vectors, rest) = S::as_simd_f32s(x);
-    let mut sum = simd.splat_f32s(0.0);
-    for &x in vectors {
-        sum = simd.add_f32s(sum, x);
-    }
-    simd.reduce_sum_f32s(sum) + rest.iter().sum::<f32>()
-}
-
-/// Sum of squared deviations.
-#[inline(always)]
-fn squares<S: Simd>(simd: S, x: &[f32], mean: f32) -> f32 {
-    let (vectors, rest) = S::as_simd_f32s(x);
-    let means = simd.splat_f32s(mean);
-    let mut sum = simd.splat_f32s(0.0);
-    for &x in vectors {
-        let d = simd.sub_f32s(x, means);
-        sum = simd.mul_add_e_f32s(d, d, sum);
-    }
-    simd.reduce_sum_f32s(sum) + rest.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>()
 }
 
 /// Inner product.
@@ -145,48 +66,5 @@ mod tests {
             assert!((found - expected).abs() <= 4e-7 * expected, "{x}: {found} {expected}");
         }
         assert!(exp(f32::NEG_INFINITY) < 1e-37 && exp(f32::NAN).is_nan());
-    }
-
-    #[test]
-    fn gelu_is_that_of_the_error_function() {
-        // Φ by numerical integration in double precision.
-        let phi = |x: f64| {
-            let steps = 4000;
-            let h = x / f64::from(steps);
-            let f = |t: f64| (-0.5 * t * t).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            let sum: f64 = (0..steps)
-                .map(|i| f(h * f64::from(i)) + 4.0 * f(h * (f64::from(i) + 0.5)) + f(h * f64::from(i + 1)))
-                .sum();
-            0.5 + sum * h / 6.0
-        };
-        for level in Level::available() {
-            let inputs: Vec<f32> = (-60..=60).map(|i| i as f32 * 0.1).collect();
-            let mut found = inputs.clone();
-            gelu(&mut found, level);
-            for (x, y) in inputs.iter().zip(found) {
-                let expected = f64::from(*x) * phi(f64::from(*x));
-                assert!((f64::from(y) - expected).abs() < 6e-7, "{level}: {x}: {y} {expected}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_normalised_row_has_mean_zero_and_variance_one() {
-        for level in Level::available() {
-            for width in [1, 7, 8, 64, 77] {
-                let x: Vec<f32> = (0..3 * width).map(|i| ((i * 37) % 23) as f32 + 100.0).collect();
-                let mut y = vec![0.0; x.len()];
-                layer_norm(&x, &vec![2.0; width], &vec![1.0; width], 1e-5, &mut y, level);
-                for (x, y) in x.chunks(width).zip(y.chunks(width)) {
-                    let x: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
-                    let mean = x.iter().sum::<f64>() / width as f64;
-                    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
-                    for (x, y) in x.iter().zip(y) {
-                        let expected = 2.0 * (x - mean) / (variance + 1e-5).sqrt() + 1.0;
-                        assert!((f64::from(*y) - expected).abs() < 2e-4, "{level} {width}: {y} {expected}");
-                    }
-                }
-            }
-        }
     }
 }

@@ -11,11 +11,13 @@
 // Loops over registers use one index for several arrays.
 #![allow(clippy::needless_range_loop)]
 
+mod activation;
 mod attention;
 mod conv;
 mod conv_norm;
 mod elementwise;
 mod feature_map;
+mod layer_norm;
 mod level;
 mod linear;
 mod mapped;
@@ -30,13 +32,14 @@ mod tile;
 mod weight_gradient;
 mod winograd;
 
+pub use activation::gelu;
 pub use attention::{attention, causal_attention, read_out, weighted_sum};
 pub use conv::{Conv, Epilogue};
 pub use conv_norm::{ConvNorm, ConvNormGradients, Normed, NormedRef, Wanted};
-pub use elementwise::{gelu, layer_norm};
 pub use feature_map::{FeatureMap, FeatureView};
+pub use layer_norm::LayerNorm;
 pub use level::Level;
-pub use linear::Linear;
+pub use linear::{Linear, RowEpilogue};
 pub use mapped::MappedFile;
 pub use memory::keep_freed_memory;
 pub use pool::{average2x2, average2x2_backward};

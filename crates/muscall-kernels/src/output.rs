@@ -4,6 +4,8 @@ use std::mem::MaybeUninit;
 
 use pulp::{Simd, bytemuck};
 
+use crate::activation::gelu_vectors;
+
 /// Where the pixels of some rows are in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grid {
@@ -29,13 +31,37 @@ pub(crate) struct Place {
     residual: usize,
 }
 
+/// What becomes of a value at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Activation {
+    #[default]
+    Identity,
+    Relu,
+    /// With the exact error function.
+    Gelu,
+}
+
+impl Activation {
+    pub(crate) fn relu(relu: bool) -> Self {
+        if relu { Self::Relu } else { Self::Identity }
+    }
+}
+
+/// What is added to the output.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Residual<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) grid: Grid,
+    /// Which pixel of a row of the grid is added to each of the task's; empty if they are in the same order.
+    pub(crate) order: &'a [usize],
+}
+
 /// The output of a task.
 pub(crate) struct Output<'a> {
     /// One value per column of every panel.
     pub(crate) bias: &'a [f32],
-    pub(crate) relu: bool,
-    /// What is added, and where it is.
-    pub(crate) residual: Option<(&'a [f32], Grid)>,
+    pub(crate) activation: Activation,
+    pub(crate) residual: Option<Residual<'a>>,
     /// Where a pixel goes.
     pub(crate) to: Grid,
     pub(crate) out: &'a mut [MaybeUninit<f32>],
@@ -46,13 +72,14 @@ impl Output<'_> {
     #[inline(always)]
     pub(crate) fn place(&self, pixel: [usize; 2]) -> Place {
         let residual = match self.residual {
-            Some((_, grid)) => grid.place(pixel),
+            Some(Residual { grid, order: [], .. }) => grid.place(pixel),
+            Some(Residual { grid, order, .. }) => grid.place([pixel[0], order[pixel[1]]]),
             None => 0,
         };
         Place { to: self.to.place(pixel), residual }
     }
 
-    /// Adds the residual, clips, and writes the columns of a panel for one pixel: `columns` of them from
+    /// Adds the residual, applies the activation, and writes the columns of a panel for one pixel: `columns` of them from
     /// `first` on.
     #[inline(always)]
     pub(crate) fn put<S: Simd, const V: usize>(
@@ -62,7 +89,7 @@ impl Output<'_> {
         place: Place,
         [first, columns]: [usize; 2],
     ) {
-        if let Some((values, _)) = self.residual {
+        if let Some(Residual { values, .. }) = self.residual {
             let residual = vectors::<S, V>(simd, &values[place.residual + first..][..columns]);
             for v in 0..V {
                 sums[v] = simd.add_f32s(sums[v], residual[v]);
@@ -70,8 +97,12 @@ impl Output<'_> {
         }
         // Into other variables: in its own place a clipped value would be a masked store, which can take long.
         let mut values = [simd.splat_f32s(0.0); V];
-        for v in 0..V {
-            values[v] = if self.relu { clipped(simd, sums[v]) } else { sums[v] };
+        if self.activation == Activation::Gelu {
+            values = gelu_vectors(simd, sums);
+        } else {
+            for v in 0..V {
+                values[v] = if self.activation == Activation::Relu { clipped(simd, sums[v]) } else { sums[v] };
+            }
         }
         let out = &mut self.out[place.to + first..][..columns];
         let (whole, _) = S::as_uninit_mut_simd_f32s(out);

@@ -5,9 +5,16 @@ use pulp::{Simd, WithSimd};
 use crate::output::{Grid, Output, Place};
 use crate::pack::PackedMatrix;
 
-/// Pixels (rows of a matrix) that share the loads of weights, by vectors a panel. Twelve sums leave
-/// room in the sixteen registers of AVX2, and hide the latency of an addition.
-const ROWS: [usize; 3] = [0, 12, 6];
+/// Sums of a tile in sixteen registers, as AVX2 has them: they leave room for weights, and hide the latency of an
+/// addition. A tile of one vector a panel has as many pixels (rows of a matrix), one of two vectors half as many.
+const SUMS: usize = 12;
+/// Pixels of a tile of two vectors a panel in thirty-two registers, as AVX-512 has them: so weights are loaded half as
+/// often.
+const MANY_PIXELS: usize = 12;
+/// Rounds of the inner loop before weights are needed, and fetched from the second-level cache or beyond.
+const AHEAD: usize = 40;
+/// Bytes that are fetched together.
+const LINE: usize = 64;
 /// Weights that leave room for pixels in the first-level cache.
 const FEW_BYTES: usize = 12 << 10;
 
@@ -31,8 +38,9 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match self.weights.vectors {
-            1 => self.panels::<S, { ROWS[1] }, 1>(simd),
-            _ => self.panels::<S, { ROWS[2] }, 2>(simd),
+            1 => self.panels::<S, SUMS, 1>(simd),
+            _ if S::REGISTER_COUNT >= 32 => self.panels::<S, MANY_PIXELS, 2>(simd),
+            _ => self.panels::<S, { SUMS / 2 }, 2>(simd),
         }
     }
 }
@@ -57,20 +65,39 @@ impl Task<'_> {
         self.check();
         let weights = self.weights;
         let starts = (0..pixels).step_by(M);
-        if weights.bytes() <= FEW_BYTES {
+        if weights.bytes() <= FEW_BYTES || weights.columns <= weights.width() {
             // All panels stay in the first-level cache: a pixel is written once, as a whole.
             for start in starts {
                 let places = self.places::<M>(start);
                 for (first, panel) in weights.panels() {
-                    self.tile::<S, M, V>(simd, places, first, panel);
+                    self.some_pixels::<S, M, V>(simd, &places, first, panel);
                 }
             }
             return;
         }
+        let places: Vec<Places<M>> = starts.map(|start| self.places(start)).collect();
         for (first, panel) in weights.panels() {
-            for start in starts.clone() {
-                self.tile::<S, M, V>(simd, self.places(start), first, panel);
+            for places in &places {
+                self.some_pixels::<S, M, V>(simd, places, first, panel);
             }
+        }
+    }
+
+    /// Up to `M` pixels times one panel: a smaller tile where fewer are left.
+    #[inline(always)]
+    fn some_pixels<S: Simd, const M: usize, const V: usize>(
+        &mut self,
+        simd: S,
+        places: &Places<M>,
+        first: usize,
+        panel: &[f32],
+    ) {
+        if M * V > SUMS && places.count <= 4 {
+            self.tile::<S, 4, V>(simd, &places.first_ones(), first, panel);
+        } else if M * V > SUMS && places.count <= 8 {
+            self.tile::<S, 8, V>(simd, &places.first_ones(), first, panel);
+        } else {
+            self.tile::<S, M, V>(simd, places, first, panel);
         }
     }
 
@@ -79,7 +106,7 @@ impl Task<'_> {
     fn tile<S: Simd, const M: usize, const V: usize>(
         &mut self,
         simd: S,
-        places: Places<M>,
+        places: &Places<M>,
         first: usize,
         panel: &[f32],
     ) {
@@ -135,6 +162,17 @@ struct Places<const M: usize> {
     to: [Place; M],
 }
 
+impl<const M: usize> Places<M> {
+    /// As many of them as are there, for a smaller tile.
+    fn first_ones<const FEWER: usize>(&self) -> Places<FEWER> {
+        let mut fewer = Places { count: self.count, from: [0; FEWER], to: [Place::default(); FEWER] };
+        for m in 0..FEWER.min(M) {
+            (fewer.from[m], fewer.to[m]) = (self.from[m], self.to[m]);
+        }
+        fewer
+    }
+}
+
 /// Adds the products of one tap. Taking the sums and giving them back keeps them in registers.
 ///
 /// # Safety
@@ -147,19 +185,41 @@ pub(crate) unsafe fn products<S: Simd, const M: usize, const V: usize>(
     depth: usize,
     mut sums: [[S::f32s; V]; M],
 ) -> [[S::f32s; V]; M] {
-    for i in 0..depth {
+    // From the rows' ends, so that one register counts and addresses: that leaves one for each of twelve rows.
+    let ends = rows.map(|row| row.wrapping_add(depth));
+    let mut weights = weights;
+    let mut left = -(depth as isize);
+    while left != 0 {
         let mut vectors = [simd.splat_f32s(0.0); V];
         for (v, vector) in vectors.iter_mut().enumerate() {
-            // SAFETY: i < depth and v < V.
-            *vector = unsafe { *weights.add(i * V + v) };
+            // SAFETY: there are V vectors for each of `depth` rounds.
+            *vector = unsafe { *weights.add(v) };
+            if v * size_of::<S::f32s>() % LINE == 0 {
+                prefetch(weights.wrapping_add(AHEAD * V + v));
+            }
         }
         for m in 0..M {
-            // SAFETY: i < depth.
-            let value = simd.splat_f32s(unsafe { *rows[m].add(i) });
+            // SAFETY: `left` is from -depth to -1, so this is within the row.
+            let value = simd.splat_f32s(unsafe { *ends[m].wrapping_offset(left) });
             for v in 0..V {
                 sums[m][v] = simd.mul_add_e_f32s(value, vectors[v], sums[m][v]);
             }
         }
+        weights = weights.wrapping_add(V);
+        left += 1;
     }
     sums
+}
+
+/// Has a cache line fetched that will be needed.
+#[inline(always)]
+fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and it reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }

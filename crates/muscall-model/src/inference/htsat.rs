@@ -1,9 +1,9 @@
 //! HTSAT on slices: patches of one clip, row by row.
 
-use muscall_kernels::{Level, Linear, attention};
+use muscall_kernels::{Level, Linear, RowEpilogue, attention};
 use rayon::prelude::*;
 
-use super::rows::{Norm, gelu};
+use super::rows::Norm;
 use super::weights::Weights;
 use crate::audio::HtsatConfig;
 use crate::audio::htsat::{BANDS, FRAMES, IMAGE, PATCH, WINDOW, region, relative_index, stretch_taps};
@@ -12,6 +12,9 @@ use crate::audio::htsat::{BANDS, FRAMES, IMAGE, PATCH, WINDOW, region, relative_
 const EPSILON: f32 = 1e-5;
 /// Patches of a window.
 const TOKENS: usize = WINDOW * WINDOW;
+/// Windows that go through a block together: their states stay in the second-level cache, and they are enough for weights
+/// that do not.
+const TOGETHER: usize = 4;
 /// What keeps patches apart that are next to each other only because the grid was rolled.
 const APART: f32 = -100.0;
 
@@ -29,7 +32,18 @@ pub(super) struct PackedHtsat {
 #[derive(Debug)]
 struct PackedStage {
     blocks: Vec<PackedBlock>,
+    /// The row of each patch in what the last block returns.
+    rows: Vec<usize>,
     merging: Option<(Norm, Linear)>,
+}
+
+/// What some windows need on their way through a block.
+#[derive(Debug, Default)]
+struct Room {
+    normed: Vec<f32>,
+    attended: Vec<f32>,
+    /// Queries, keys and values, and then the inner layer of the MLP.
+    wide: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -43,7 +57,7 @@ struct PackedBlock {
     /// By which sides of the grid a window lies at: `[heads, 64, 64]` each.
     biases: Vec<Vec<f32>>,
     heads: usize,
-    /// The patch of each place, window after window.
+    /// Window after window, the row of each patch in what the block is given. That is how its result is ordered.
     order: Vec<usize>,
     level: Level,
 }
@@ -60,12 +74,16 @@ impl PackedHtsat {
         let stages = config.depths.iter().zip(&config.heads).enumerate().map(|(stage, (&depth, &heads))| {
             let name = format!("{name}.stages.{stage}");
             let side = (IMAGE / PATCH) >> stage;
-            let block = |i: usize| PackedBlock::new(weights, &format!("{name}.blocks.{i}"), heads, side, i);
+            let mut rows: Vec<usize> = (0..side * side).collect();
+            let mut blocks = Vec::with_capacity(depth);
+            for i in 0..depth {
+                blocks.push(PackedBlock::new(weights, &format!("{name}.blocks.{i}"), heads, &mut rows, i));
+            }
             let merging = (stage + 1 < config.depths.len()).then(|| {
                 let reduction = weights.linear(&format!("{name}.merging.reduction"));
                 (Norm::new(weights, &format!("{name}.merging.norm"), EPSILON), reduction)
             });
-            PackedStage { blocks: (0..depth).map(block).collect(), merging }
+            PackedStage { blocks, rows, merging }
         });
         Self {
             bands: bands.collect(),
@@ -80,13 +98,17 @@ impl PackedHtsat {
     /// - mel: `[64, frames]`; returns `[output_dim]`.
     pub(super) fn run(&self, mel: &[f32]) -> Vec<f32> {
         let mut x = self.patch_norm.run(&self.patch_embed.run(&self.patches(mel), None));
+        let mut y = Vec::new();
         let mut side = IMAGE / PATCH;
         for stage in &self.stages {
             for block in &stage.blocks {
-                x = block.run(&x);
+                y.resize(x.len(), 0.0);
+                block.run(&x, &mut y);
+                std::mem::swap(&mut x, &mut y);
             }
             if let Some((norm, reduction)) = &stage.merging {
-                x = reduction.run(&norm.run(&squares(&x, side)), None);
+                reduction.run_into(&norm.run(&squares(&x, &stage.rows)), RowEpilogue::default(), &mut y);
+                std::mem::swap(&mut x, &mut y);
                 side /= 2;
             }
         }
@@ -118,14 +140,14 @@ impl PackedHtsat {
     }
 }
 
-/// Four neighbouring patches side by side, column by column.
-fn squares(x: &[f32], side: usize) -> Vec<f32> {
-    let width = x.len() / (side * side);
+/// Four neighbouring patches side by side, column by column. `rows` has the row of each patch.
+fn squares(x: &[f32], rows: &[usize]) -> Vec<f32> {
+    let (width, side) = (x.len() / rows.len(), rows.len().isqrt());
     let mut out = Vec::with_capacity(x.len());
     for row in (0..side).step_by(2) {
         for column in (0..side).step_by(2) {
             for (row, column) in [(row, column), (row + 1, column), (row, column + 1), (row + 1, column + 1)] {
-                out.extend_from_slice(&x[(row * side + column) * width..][..width]);
+                out.extend_from_slice(&x[rows[row * side + column] * width..][..width]);
             }
         }
     }
@@ -133,7 +155,9 @@ fn squares(x: &[f32], side: usize) -> Vec<f32> {
 }
 
 impl PackedBlock {
-    fn new(weights: &Weights<'_>, name: &str, heads: usize, side: usize, number: usize) -> Self {
+    /// `rows` has the row of each patch in what the block is given, and then in what it returns.
+    fn new(weights: &Weights<'_>, name: &str, heads: usize, rows: &mut [usize], number: usize) -> Self {
+        let side = rows.len().isqrt();
         let part = |part: &str| format!("{name}.{part}");
         let shifted = number % 2 == 1 && side > WINDOW;
         let shift = if shifted { WINDOW / 2 } else { 0 };
@@ -143,7 +167,9 @@ impl PackedBlock {
             let column = (window % per_side * WINDOW + token % WINDOW + shift) % side;
             row * side + column
         };
-        let order = (0..side * side).map(|place| patch(place / TOKENS, place % TOKENS)).collect();
+        let patches: Vec<usize> = (0..side * side).map(|place| patch(place / TOKENS, place % TOKENS)).collect();
+        let order = patches.iter().map(|&patch| rows[patch]).collect();
+        patches.iter().enumerate().for_each(|(place, &patch)| rows[patch] = place);
         let table = weights.values(&part("relative_position"));
         let bias = |last_row: bool, last_column: bool| -> Vec<f32> {
             let start = |is_last: bool| if is_last { side - WINDOW } else { 0 };
@@ -174,32 +200,40 @@ impl PackedBlock {
         }
     }
 
-    /// x: `[patches, width]`, returned in the same shape.
-    fn run(&self, x: &[f32]) -> Vec<f32> {
-        let patches = self.order.len();
-        let width = x.len() / patches;
-        let per_side = patches.isqrt() / WINDOW;
-        let normed = self.norm_before.run(x);
-        let in_windows: Vec<f32> =
-            self.order.iter().flat_map(|&patch| &normed[patch * width..][..width]).copied().collect();
-        let qkv = self.qkv.run(&in_windows, None);
-        let mut attended = vec![0.0; x.len()];
-        let windows = qkv.par_chunks(TOKENS * 3 * width).zip(attended.par_chunks_mut(TOKENS * width)).enumerate();
-        windows.for_each(|(window, (qkv, out))| {
-            let kind = if self.biases.len() == 1 {
-                0
-            } else {
-                2 * usize::from(window / per_side + 1 == per_side) + usize::from(window % per_side + 1 == per_side)
-            };
-            attention(qkv, 0..TOKENS, self.heads, &self.biases[kind], out, self.level);
+    /// x: `[patches, width]`, and so is out, window after window.
+    fn run(&self, x: &[f32], out: &mut [f32]) {
+        let width = x.len() / self.order.len();
+        let rows = self.order.par_chunks(TOGETHER * TOKENS).zip(out.par_chunks_mut(TOGETHER * TOKENS * width));
+        rows.enumerate().for_each_init(Room::default, |room, (group, (order, out))| {
+            self.run_windows(x, group * TOGETHER, order, room, out);
         });
-        let attended = self.attention_out.run(&attended, None);
-        let mut y = x.to_vec();
-        for (row, &patch) in attended.chunks_exact(width).zip(&self.order) {
-            y[patch * width..][..width].iter_mut().zip(row).for_each(|(y, x)| *y += x);
-        }
-        let mut inner = self.mlp_in.run(&self.norm_after.run(&y), None);
-        gelu(&mut inner, self.level);
-        self.mlp_out.run(&inner, Some(&y))
+    }
+
+    /// Some windows, from number `first` on; `order` and `out` are theirs.
+    fn run_windows(&self, x: &[f32], first: usize, order: &[usize], room: &mut Room, out: &mut [f32]) {
+        let width = out.len() / order.len();
+        let Room { normed, attended, wide } = room;
+        normed.resize(out.len(), 0.0);
+        attended.resize(out.len(), 0.0);
+        self.norm_before.run_ordered(x, order, normed);
+        self.qkv.run_into(normed, RowEpilogue::default(), wide);
+        let windows = wide.par_chunks(TOKENS * 3 * width).zip(attended.par_chunks_mut(TOKENS * width)).enumerate();
+        windows.for_each(|(window, (qkv, out))| {
+            attention(qkv, 0..TOKENS, self.heads, self.bias(first + window), out, self.level);
+        });
+        let residual = RowEpilogue { residual: Some(x), residual_order: order, gelu: false };
+        self.attention_out.run_to(attended, residual, out);
+        // What is no longer needed is where the states are now, since the last product reads and writes them.
+        attended.copy_from_slice(out);
+        self.norm_after.run_to(attended, normed);
+        self.mlp_in.run_into(normed, RowEpilogue { gelu: true, ..Default::default() }, wide);
+        self.mlp_out.run_to(wide, RowEpilogue { residual: Some(attended), ..Default::default() }, out);
+    }
+
+    /// By where the window is: what is added to its scores.
+    fn bias(&self, window: usize) -> &[f32] {
+        let per_side = (self.order.len() / TOKENS).isqrt();
+        let [row, column] = [window / per_side, window % per_side].map(|at| usize::from(at + 1 == per_side));
+        &self.biases[if self.biases.len() == 1 { 0 } else { 2 * row + column }]
     }
 }

@@ -1,6 +1,6 @@
 //! Pointwise functions over many rows, on all threads.
 
-use muscall_kernels::{Level, layer_norm};
+use muscall_kernels::{LayerNorm, Level};
 use rayon::prelude::*;
 
 use super::weights::Weights;
@@ -23,15 +23,37 @@ impl Norm {
         Self { gain: part("gamma"), offset: part("beta"), epsilon, level: weights.level }
     }
 
+    fn kernel(&self) -> LayerNorm<'_> {
+        LayerNorm { gain: &self.gain, offset: &self.offset, epsilon: self.epsilon, level: self.level }
+    }
+
+    /// Rows per task.
+    fn rows(&self) -> usize {
+        (TASK / self.gain.len()).max(1)
+    }
+
     /// # Shapes
     /// - x: `[rows, width]`, returned in the same shape.
     pub(super) fn run(&self, x: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; x.len()];
-        let rows = self.gain.len() * (TASK / self.gain.len()).max(1);
-        x.par_chunks(rows).zip(out.par_chunks_mut(rows)).for_each(|(x, out)| {
-            layer_norm(x, &self.gain, &self.offset, self.epsilon, out, self.level);
-        });
+        self.run_to(x, &mut out);
         out
+    }
+
+    /// # Shapes
+    /// - x and out: `[rows, width]`.
+    pub(super) fn run_to(&self, x: &[f32], out: &mut [f32]) {
+        let size = self.rows() * self.gain.len();
+        x.par_chunks(size).zip(out.par_chunks_mut(size)).for_each(|(x, out)| self.kernel().run(x, out));
+    }
+
+    /// Some rows of `x`, in an order of one's own.
+    ///
+    /// # Shapes
+    /// - x: `[any, width]`; order: `[rows]`; out: `[rows, width]`.
+    pub(super) fn run_ordered(&self, x: &[f32], order: &[usize], out: &mut [f32]) {
+        let tasks = order.par_chunks(self.rows()).zip(out.par_chunks_mut(self.rows() * self.gain.len()));
+        tasks.for_each(|(order, out)| self.kernel().run_ordered(x, order, out));
     }
 }
 

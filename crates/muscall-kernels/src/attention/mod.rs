@@ -1,9 +1,12 @@
 //! Attention within one sequence, and of one query over positions.
 
+mod whole;
+
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
+pub use self::whole::attention;
 use crate::Level;
 use crate::elementwise::{add_scaled, dot, softmax};
 
@@ -54,69 +57,6 @@ pub fn causal_attention(qkv: &[f32], queries: Range<usize>, heads: usize, out: &
     assert!(width.is_multiple_of(heads) && queries.len() * width == out.len(), "whole rows and heads");
     assert!(queries.end * 3 * width <= qkv.len(), "the queries are positions of the sequence");
     level.run(Attention { qkv, queries, heads, width, out });
-}
-
-/// Multi-head attention of some positions of a sequence over all of them.
-///
-/// # Shapes
-/// - qkv: `[length, 3 width]`, queries, keys and values side by side;
-/// - bias: `[heads, length, length]`, added to the scores of query and key, or empty for none;
-/// - out: `[queries, width]`.
-///
-/// # Panics
-/// If these do not fit.
-pub fn attention(qkv: &[f32], queries: Range<usize>, heads: usize, bias: &[f32], out: &mut [f32], level: Level) {
-    struct Attention<'a> {
-        qkv: &'a [f32],
-        queries: Range<usize>,
-        heads: usize,
-        bias: &'a [f32],
-        width: usize,
-        out: &'a mut [f32],
-    }
-    impl WithSimd for Attention<'_> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            let (width, per_head) = (self.width, self.width / self.heads);
-            let length = self.qkv.len() / (3 * width);
-            let scale = 1.0 / (per_head as f32).sqrt();
-            let part = |position: usize, which: usize, head: usize| {
-                &self.qkv[position * 3 * width + which * width + head * per_head..][..per_head]
-            };
-            // Keys side by side, so that the scores of one query are one vector.
-            let mut keys = vec![0.0; per_head * length];
-            let mut scores = vec![0.0; length];
-            for head in 0..self.heads {
-                for position in 0..length {
-                    for (row, &key) in keys.chunks_exact_mut(length).zip(part(position, 1, head)) {
-                        row[position] = key;
-                    }
-                }
-                for (query, out) in self.queries.clone().zip(self.out.chunks_exact_mut(width)) {
-                    match self.bias.get((head * length + query) * length..(head * length + query + 1) * length) {
-                        Some(bias) => scores.copy_from_slice(bias),
-                        None => scores.fill(0.0),
-                    }
-                    for (&own, row) in part(query, 0, head).iter().zip(keys.chunks_exact(length)) {
-                        add_scaled(simd, scale * own, row, &mut scores);
-                    }
-                    softmax(&mut scores);
-                    let out = &mut out[head * per_head..][..per_head];
-                    out.fill(0.0);
-                    for (key, &weight) in scores.iter().enumerate() {
-                        add_scaled(simd, weight, part(key, 2, head), out);
-                    }
-                }
-            }
-        }
-    }
-    let width = out.len() / queries.len().max(1);
-    assert!(width > 0 && width.is_multiple_of(heads) && queries.len() * width == out.len(), "whole rows and heads");
-    let length = qkv.len() / (3 * width);
-    assert!(length * 3 * width == qkv.len() && queries.end <= length, "the queries are positions of the sequence");
-    assert!(bias.is_empty() || bias.len() == heads * length * length, "a bias for each head, query and key");
-    level.run(Attention { qkv, queries, heads, bias, width, out });
 }
 
 /// What a pooling query reads of a sequence of positions: for each head the mean of the positions,
