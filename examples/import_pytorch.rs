@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let (Some(bundle), Some(to)) = (&arguments.export, &arguments.to) {
         let model = Muscall::load(bundle, &arguments.device.open()?)?;
-        replace(to, |new| write_safetensors(new, &to_released(model.state()?)))?;
+        replace(to, |new| write_safetensors(new, &to_released(model.state()?.into_owned())))?;
         println!("{}: the weights of {} with the released names", to.display(), bundle.display());
         return Ok(());
     }

@@ -122,7 +122,7 @@ fn a_flipped_bit_of_a_weight_is_found_when_its_tower_is_needed() {
 fn a_weight_beyond_sixteen_bits_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (device, config) = (Device::flex(), model(Pooling::Average).config().clone());
-    let mut state = model(Pooling::Average).state().unwrap();
+    let mut state = model(Pooling::Average).state().unwrap().into_owned();
     state.get_mut("audio_projection.weight").unwrap().as_mut_slice::<f32>().unwrap()[3] = 1e5;
     let network = with_state(config.init(&device).unwrap(), state, "a large weight").unwrap();
     let large = Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &device).unwrap();

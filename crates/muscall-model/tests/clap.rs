@@ -262,7 +262,7 @@ fn gradients_are_those_of_transformers() {
     let model = import(&hub());
     // Without dropout, as the reference.
     let network = model.config().clone().without_dropout().init(&device).unwrap();
-    let network = with_state(network, model.state().unwrap(), "the imported model").unwrap();
+    let network = with_state(network, model.state().unwrap().into_owned(), "the imported model").unwrap();
     let captions = captions();
     let pairs = [("ten", 2), ("three", 3), ("six", 8), ("long", 9)];
     let mut mels = Vec::new();

@@ -15,7 +15,6 @@ use clap_made::{Sizes, Weights, write_hub, write_laion};
 use clap_synth::synth;
 use muscall_model::Muscall;
 use muscall_model::weights::clap::import_clap;
-use muscall_model::weights::state_of;
 
 fn tokenizer() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/clap/hf/tokenizer.json")
@@ -37,7 +36,7 @@ fn layouts_differ_in_nothing_but_the_epsilon_of_the_text_tower() {
     let import = |source: &Path, words: Option<&Path>| import_clap(source, words, &Device::flex()).unwrap();
     let [from_hub, from_bin, unlike] = [&hub, &bin, &other].map(|folder| import(folder, None));
     let laion = import(&pt, Some(&words));
-    let states = [&from_hub, &from_bin, &laion].map(|model| state_of(model.model()));
+    let states = [&from_hub, &from_bin, &laion].map(|model| model.state().unwrap());
     assert_eq!(states[0].len(), states[2].len());
     assert!(states[0] == states[1] && states[0] == states[2]);
 

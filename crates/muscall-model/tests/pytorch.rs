@@ -70,7 +70,7 @@ fn moments_have_the_names_and_shapes_of_their_parameters() {
     let imported = import_released(&root().join("attention/checkpoint.pth.tar"), &config, &Device::flex()).unwrap();
     let (moments, steps) = imported.optimizer.unwrap();
     assert_eq!(steps, 3);
-    let state = imported.model.state().unwrap();
+    let state = imported.model.state().unwrap().into_owned();
     let mut parameters = 0;
     for (name, data) in state.iter().filter(|(name, _)| !name.contains("running_")) {
         for moment in ["first", "second"] {
@@ -150,7 +150,7 @@ fn what_is_exported_is_imported_again() {
     let path = dir.path().join("exported.safetensors");
     let config = read_released_config(&root().join("average/config.json")).unwrap();
     let first = import_released(&root().join("average/weights.safetensors"), &config, &Device::flex()).unwrap();
-    write_safetensors(&path, &to_released(first.model.state().unwrap())).unwrap();
+    write_safetensors(&path, &to_released(first.model.state().unwrap().into_owned())).unwrap();
     let again = import_released(&path, &config, &Device::flex()).unwrap();
     assert_eq!(again.model.fingerprint().unwrap(), first.model.fingerprint().unwrap());
 }

@@ -15,7 +15,7 @@ use clap_synth::synth;
 use fixture::{read_tensors, root};
 use muscall_audio::{DecodeOptions, decode};
 use muscall_model::weights::clap::import_clap;
-use muscall_model::weights::{state_of, with_state};
+use muscall_model::weights::with_state;
 use muscall_model::{AudioBatch, DualEncoder, Muscall};
 use muscall_train::Recipe;
 use muscall_train::gradient::GradientDict;
@@ -63,7 +63,7 @@ fn losses_of_three_steps_are_those_of_torch() {
     for (kind, is_trained) in trained {
         let losses = &expected[&format!("steps.{kind}.losses")].1;
         let network = model.config().clone().without_dropout().init(&device).unwrap();
-        let mut network = with_state(network, state_of(model.model()), "the imported model").unwrap();
+        let mut network = with_state(network, model.state().unwrap().into_owned(), "the imported model").unwrap();
         let mut optimizer = AdamWConfig { decay_everything: true, ..AdamWConfig::default() }.init();
         for (step, expected) in losses.iter().enumerate() {
             let loss = loss(&network);
@@ -96,7 +96,7 @@ fn a_recipe_takes_the_model_of_a_bundle() {
     // Words and the pretrained tower come from the bundle, though it has no files of a sentence encoder.
     let frontend = recipe.model.text.frontend(&mut std::iter::empty(), &Device::flex()).unwrap();
     assert_eq!(frontend.fingerprint(), model.text_frontend().fingerprint());
-    let all = state_of(model.model());
+    let all = model.state().unwrap().into_owned();
     let pretrained = recipe.model.pretrained(&Device::flex()).unwrap();
     assert!(pretrained.len() > 30 && pretrained.iter().all(|(name, data)| all[name] == *data));
     let error = text("nowhere/bundle").unwrap_err().to_string();

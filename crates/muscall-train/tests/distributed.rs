@@ -163,7 +163,7 @@ fn batch_norms_over_all_ranks_are_those_of_one_device_with_the_whole_batch() {
         let each = apart(&alone, &apart_from_each);
         println!("{ranks} ranks: largest difference of a loss {worst:.1e}, without {each:.1e}");
         assert!(worst < 1e-5 && each > 1e-2, "{worst} {each}");
-        let state = |outcome: &Outcome| outcome.model.state().unwrap();
+        let state = |outcome: &Outcome| outcome.model.state().unwrap().into_owned();
         for ((name, right), found) in state(&model).iter().zip(state(&found).values()) {
             if name.contains("running") {
                 let pairs = right.as_slice::<f32>().unwrap().iter().zip(found.as_slice::<f32>().unwrap());
@@ -354,7 +354,8 @@ fn only_rank_0_speaks_and_all_end_with_its_model() {
             ControlFlow::Continue(())
         })
     });
-    let states: Vec<_> = outcomes.into_iter().map(|outcome| outcome.unwrap().model.state().unwrap()).collect();
+    let states: Vec<_> =
+        outcomes.into_iter().map(|outcome| outcome.unwrap().model.state().unwrap().into_owned()).collect();
     assert!(states[0] == states[1]);
     // One line a step, and a checkpoint that any number of ranks can go on from.
     let log = fs::read_to_string(data.run("run").join("steps.csv")).unwrap();

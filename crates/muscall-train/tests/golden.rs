@@ -240,7 +240,8 @@ fn a_checkpoint_goes_on_as_the_released_trainer_would() {
     let config = read_released_config(&fixture::root().join("attention/config.json")).unwrap();
     let imported = import_released(&path, &config, &Device::flex()).unwrap();
     // It holds the weights before the steps, and the optimizer after them.
-    let mut model = with_state(config.init(&golden.device).unwrap(), imported.model.state().unwrap(), "it").unwrap();
+    let mut model =
+        with_state(config.init(&golden.device).unwrap(), imported.model.state().unwrap().into_owned(), "it").unwrap();
     // See `steps_match`.
     model.audio = model.audio.with_kernels(false);
     let mut optimizer = AdamWConfig { decay_everything: true, ..AdamWConfig::default() }.init();

@@ -60,7 +60,7 @@ fn what_a_run_starts_from_need_not_be_named_again() {
     let first = finish(&learner(&Recipe { epochs: 1, ..recipe() }, &at("first")), dir.path(), 1);
     let moments = muscall_model::weights::read_safetensors(&checkpoint(&at("first")).join("optimizer.safetensors"));
     let initial = InitialWeights {
-        model: first.model.state().unwrap(),
+        model: first.model.state().unwrap().into_owned(),
         optimizer: Some((moments.unwrap(), first.steps)),
         origin: "the first run".to_owned(),
     };

@@ -83,7 +83,7 @@ fn fit_until(
 }
 
 fn weights(model: &Muscall) -> StateDict {
-    model.state().unwrap()
+    model.state().unwrap().into_owned()
 }
 
 /// The last checkpoint's files.

@@ -1,5 +1,6 @@
 //! The models that a run leaves behind as bundles: the best one, and the best average.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -99,7 +100,7 @@ impl Bundles<'_> {
 
     /// The model of rank 0. Other machines may not see its directory.
     fn on_all_ranks(&self, own: Option<Muscall>, state: &TrainingState, ranks: &Ranks) -> Result<Muscall, TrainError> {
-        let weights = own.as_ref().filter(|_| ranks.size() > 1).map(Muscall::state).transpose()?;
+        let weights = own.as_ref().filter(|_| ranks.size() > 1).map(Muscall::state).transpose()?.map(Cow::into_owned);
         let weights = ranks.share_state(weights)?;
         match own {
             Some(model) => Ok(model),

@@ -21,7 +21,8 @@ use crate::{Activation, HeadConfig, LOGIT_SCALE, ModelError, Muscall, MuscallCon
 pub fn export_clap(model: &Muscall, dir: &Path) -> Result<(), ModelError> {
     let [config, preprocessor] = describe(model.config())?;
     std::fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
-    let mut state: StateDict = model.state()?.into_iter().map(|(name, data)| (hub_name(&name), data)).collect();
+    let mut state: StateDict =
+        model.state()?.into_owned().into_iter().map(|(name, data)| (hub_name(&name), data)).collect();
     // The hub has kernels of patches where we have rows, and scalars where we have vectors of one.
     for (name, data) in &mut state {
         let shape = match name.as_str() {

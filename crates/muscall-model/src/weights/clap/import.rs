@@ -12,7 +12,7 @@ use super::laion;
 use super::names::hub_name;
 use crate::text::SentenceTowerConfig;
 use crate::text::bert::SentenceTokenizer;
-use crate::weights::{shapes_of, with_state};
+use crate::weights::shapes_of;
 use crate::{ModelError, Muscall, Temperature};
 
 /// Reads a checkpoint of LAION-CLAP, unfused: a folder in the hub's layout (`config.json`, `preprocessor_config.json`,
@@ -55,15 +55,14 @@ pub fn import_clap(source: &Path, tokenizer: Option<&Path>, device: &Device) -> 
     };
     let mut config = config.model(log_mel);
     let device = device.clone().without_autodiff();
-    let model = config.init(&device)?;
+    let shapes = shapes_of(&config.init(&device)?);
     config.text_logit_scale = checkpoint.text_logit_scale;
-    let state = checkpoint.state_for(&shapes_of(&model), hub_name)?;
+    let state = checkpoint.state_for(&shapes, hub_name)?;
     let scale = state.get(crate::LOGIT_SCALE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
     // The weight itself is what is used; this is what a training would start from.
     config.temperature = Temperature::Learned(f64::from((-scale.unwrap_or(0.0)).exp()).clamp(0.01, 100.0));
-    let model = with_state(model, state, &source.display().to_string())?;
     let encoder =
         config.text.downcast_ref::<SentenceTowerConfig>().map(|tower| tower.encoder.clone()).unwrap_or_default();
     let tokenizer = SentenceTokenizer::from_folder(&tokenizer, &encoder)?;
-    Muscall::new(config, &model, tokenizer, &device)
+    Muscall::from_state(config, state, &source.display().to_string(), tokenizer, &device)
 }
