@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Peak memory of `serve` after 100 queries in words, mapped pages included, beside the size of the model's text tower.
 #
-#   benches/clap_serve_memory.sh BUNDLE INDEX [PROFILE]
+#   benches/clap/serve_memory.sh BUNDLE INDEX [PROFILE]
 #
 # PROFILE is the folder of the compiled example, `release` or `debug`; an index is made by `index`.
 set -euo pipefail
 bundle=$1 index=$2 profile=${3:-release}
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
 log=$(mktemp)
 start=$(date +%s.%N)
 "$root/target/$profile/examples/serve" --bundle "$bundle" --index "$index" --port 0 >"$log" 2>&1 &
@@ -20,8 +20,8 @@ printf 'listening after %.2f s\n' "$(echo "$(date +%s.%N) - $start" | bc)"
 words=(calm solo piano loud fast drums a singer with guitar and strings in the rain)
 for i in $(seq 100); do
     query="${words[$((i % 15))]} ${words[$((i * 7 % 15))]} ${words[$((i * 3 % 15))]} $i"
-    code=$(curl -s -o /dev/null -w '%{http_code}' -H 'content-type: application/json' \
-        -d "{\"query\": \"$query\"}" "$address/api/search")
+    code=$(curl -s -G --data-urlencode "q=$query" "$address/api/words" |
+        curl -s -o /dev/null -w '%{http_code}' -H 'content-type: application/json' -d @- "$address/api/search")
     [ "$code" = 200 ] || { echo "query $i: HTTP $code"; exit 1; }
 done
 grep -E '^(VmHWM|RssAnon|RssFile)' "/proc/$server/status"
