@@ -201,7 +201,7 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
     } else {
         let whole = decode(source.path, &options)?;
         let resampler = config.resampler(whole.waveform.sample_rate())?;
-        (resampler.resample(whole.waveform.samples()), whole.repairs)
+        (resampler.resample(whole.waveform.into_samples()), whole.repairs)
     };
     Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs })
 }
@@ -215,7 +215,7 @@ fn decode_frames(
 ) -> Result<(Vec<f32>, Vec<Repair>), AudioError> {
     let options = options.clone().with_span(frames.start, frames.end - frames.start);
     let decoded = decode(path, &options)?;
-    Ok((resampler.resample(decoded.waveform.samples()), decoded.repairs))
+    Ok((resampler.resample(decoded.waveform.into_samples()), decoded.repairs))
 }
 
 /// The samples of a clip of these frames before they are padded, where they start at the clip's rate, and what was

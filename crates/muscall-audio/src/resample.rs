@@ -5,6 +5,7 @@ mod kernel;
 use kernel::Kernel;
 pub use kernel::Resampling;
 use muscall_kernels::Level;
+use std::borrow::Cow;
 
 use crate::AudioError;
 
@@ -94,18 +95,21 @@ impl Resampler {
 
     /// Resamples a whole signal; outside of it there is silence.
     ///
+    /// Samples that are given away are given back as they are where the rates are equal.
+    ///
     /// # Shapes
     /// - x: `[n]`; returns `[ceil(n · to / from)]`.
-    pub fn resample(&self, x: &[f32]) -> Vec<f32> {
+    pub fn resample<'x>(&self, x: impl Into<Cow<'x, [f32]>>) -> Vec<f32> {
+        let x = x.into();
         let Some(kernel) = &self.kernel else {
-            return x.to_vec();
+            return x.into_owned();
         };
         let mut out = vec![0.0; self.output_len(x.len())];
         Level::best().vectorise(
             #[inline(always)]
             || match kernel.resampling {
-                Resampling::Torchaudio => self.filter::<8>(kernel, x, &mut out),
-                Resampling::HighQuality => self.filter::<32>(kernel, x, &mut out),
+                Resampling::Torchaudio => self.filter::<8>(kernel, &x, &mut out),
+                Resampling::HighQuality => self.filter::<32>(kernel, &x, &mut out),
             },
         );
         out

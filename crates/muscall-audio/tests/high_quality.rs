@@ -62,7 +62,7 @@ fn tones_that_both_rates_can_carry_keep_amplitude_and_phase() {
         let resampler = resampler(from, to);
         let nyquist = f64::from(from.min(to)) / 2.0;
         for share in [0.01, 0.3, 0.6, 0.8, 0.9] {
-            let out = resampler.resample(&sine(share * nyquist, from));
+            let out = resampler.resample(sine(share * nyquist, from));
             assert_eq!(out.len(), to as usize);
             let expected = sine(share * nyquist, to);
             let middle = out.len() / 10..out.len() * 9 / 10;
@@ -79,7 +79,7 @@ fn nothing_comes_from_above_the_nyquist_frequency_of_either_side() {
         for share in [1.0, 1.05, 1.3, 1.8] {
             let frequency = share * f64::from(to) / 2.0;
             if frequency < f64::from(from) / 2.0 {
-                let out = resampler.resample(&sine(frequency, from));
+                let out = resampler.resample(sine(frequency, from));
                 let left = rms(out[out.len() / 10..out.len() * 9 / 10].iter().map(|&x| f64::from(x)));
                 assert!(left < 2e-6, "{from} to {to}, {frequency} Hz: {left:e}");
             }

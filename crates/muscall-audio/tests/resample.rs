@@ -28,7 +28,7 @@ fn equals_torchaudio() {
     ] {
         let resampler = Resampler::new(from, to).unwrap();
         for name in ["input", "short"] {
-            let out = resampler.resample(&golden(&bytes, name));
+            let out = resampler.resample(golden(&bytes, name));
             let expected = golden(&bytes, &format!("{from}.{to}.{name}"));
             assert_eq!(out.len(), expected.len(), "{from} to {to}, {name}");
             let worst = out.iter().zip(&expected).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
@@ -117,7 +117,7 @@ proptest! {
         // Keeps the output short.
         prop_assume!(length as u64 * u64::from(to) / u64::from(from) < 100_000);
         let resampler = Resampler::new(from, to).unwrap();
-        let out = resampler.resample(&vec![0.5; length]);
+        let out = resampler.resample(vec![0.5; length]);
         prop_assert_eq!(out.len(), (length as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize);
         prop_assert!(out.iter().all(|s| s.is_finite() && s.abs() < 1.5));
     }

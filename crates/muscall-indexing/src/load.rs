@@ -22,7 +22,9 @@ pub(crate) enum Loaded {
     Windows {
         identity: Identity,
         duration_s: f64,
-        windows: Vec<Clip>,
+        whole: Clip,
+        /// Where its windows start, in samples.
+        starts: Vec<usize>,
         /// As the file names them.
         tags: Vec<String>,
     },
@@ -121,7 +123,8 @@ pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usiz
             let duration_s = whole.start_s + length_s;
             // A file without readable tags has none.
             let tags = file_tags(local.path()).unwrap_or_default();
-            Loaded::Windows { identity, duration_s, windows: model.segments(&whole), tags }
+            let starts = model.segment_starts(whole.samples.len());
+            Loaded::Windows { identity, duration_s, whole, starts, tags }
         }
         // What was fetched has a name of its own, which says nothing to anybody.
         Err(error) => refused(error.to_string().replace(&*local.path().to_string_lossy(), &item.path)),

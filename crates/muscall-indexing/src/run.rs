@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use muscall_audio::{Clip, FileState};
@@ -13,6 +14,9 @@ use crate::load::{Decoded, Identity, Loaded, load};
 use crate::plan::{Plan, is_news};
 use crate::settle::{Settler, Source};
 use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable};
+
+/// A file, as long as it has windows that wait, and where one of them starts.
+type Window = (Arc<Clip>, usize);
 
 /// A track some of whose windows have not been heard yet.
 struct Open {
@@ -41,7 +45,7 @@ struct Run<'a, L> {
     report: Report,
     /// Tracks in the order of their windows, of which `windows` are waiting.
     open: VecDeque<Open>,
-    windows: VecDeque<Clip>,
+    windows: VecDeque<Window>,
     settler: Settler,
     /// Files with the content of a new one before them.
     twins: Vec<(usize, Identity)>,
@@ -80,9 +84,12 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             Loaded::Windows { identity, .. } if decoded.before(number, identity.content).is_some() => {
                 self.twin(number, identity)
             }
-            Loaded::Windows { identity, duration_s, windows, tags } => {
-                let starts_s = windows.iter().map(|window| window.start_s as f32).collect();
-                self.windows.extend(windows);
+            Loaded::Windows { identity, duration_s, whole, starts, tags } => {
+                let sample_rate = f64::from(self.model.config().log_mel.sample_rate);
+                let start_s = |&start: &usize| (whole.start_s + start as f64 / sample_rate) as f32;
+                let starts_s = starts.iter().map(start_s).collect();
+                let whole = Arc::new(whole);
+                self.windows.extend(starts.into_iter().map(|start| (whole.clone(), start)));
                 let record = record(item, identity, duration_s, tags);
                 self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new() });
                 self.encode(false)?
@@ -210,8 +217,9 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         let batch = self.settings.batch.max(1);
         let mut flow = ControlFlow::Continue(());
         while self.windows.len() >= if all { 1 } else { batch } {
-            let clips: Vec<Clip> = self.windows.drain(..batch.min(self.windows.len())).collect();
-            let embeddings = self.model.embed_loaded(&clips)?;
+            let windows: Vec<Window> = self.windows.drain(..batch.min(self.windows.len())).collect();
+            let windows: Vec<_> = windows.iter().map(|(whole, start)| (&**whole, *start)).collect();
+            let embeddings = self.model.embed_segments(&windows)?;
             let mut rows = embeddings.values();
             let dim = embeddings.dim();
             for track in &mut self.open {

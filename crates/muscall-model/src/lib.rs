@@ -21,6 +21,7 @@ mod layers;
 mod muscall;
 mod network;
 mod precision;
+mod segments;
 mod space;
 pub mod text;
 pub mod tower;

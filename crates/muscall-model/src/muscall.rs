@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use muscall_audio::{Clip, ClipConfig, CropPosition, LogMel, LogMelExtractor, load_clip, load_whole};
-use muscall_vectors::{Embeddings, Fingerprint, mean_direction};
+use muscall_audio::{Clip, ClipConfig, CropPosition, LogMelExtractor, load_clip, load_whole};
+use muscall_vectors::Fingerprint;
 use rayon::prelude::*;
 
 use crate::audio::AudioBatch;
@@ -19,11 +19,10 @@ use crate::network::{Lazy, Network};
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};
-use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
 
 /// Clips that go through the audio encoder together.
-const AUDIO_BATCH: usize = 8;
+pub(crate) const AUDIO_BATCH: usize = 8;
 /// Captions that go through the text encoder together.
 const TEXT_BATCH: usize = 32;
 
@@ -317,39 +316,8 @@ impl Muscall {
         Ok(AudioEmbedding::new(rows, dim))
     }
 
-    fn embed_pieces<C: Sync>(
-        &self,
-        clips: &[C],
-        samples: impl Fn(&C) -> (&[f32], usize) + Sync,
-    ) -> Result<AudioEmbedding, ModelError> {
-        let dim = self.config().projection_dim;
-        let pieces: Vec<Vec<Piece<'_>>> = clips.iter().map(|clip| pieces(self.config(), samples(clip))).collect();
-        let flat: Vec<&Piece<'_>> = pieces.iter().flatten().collect();
-        let mels: Result<Vec<(LogMel, usize)>, ModelError> =
-            flat.par_iter().map(|piece| Ok((self.frontend().extract(&piece.samples)?, piece.valid))).collect();
-        let mels = mels?;
-        let mut rows = Vec::with_capacity(mels.len() * dim);
-        // Clips of one length go together.
-        for run in mels.chunk_by(|(a, _), (b, _)| a.frames() == b.frames()) {
-            for batch in run.chunks(AUDIO_BATCH) {
-                let valid = batch.iter().map(|(_, valid)| self.config().log_mel.frames(*valid)).collect();
-                let mels: Vec<&[f32]> = batch.iter().map(|(mel, _)| mel.values()).collect();
-                let embedded = self.embed_batch(&mels, Some(valid), &mut rows);
-                embedded.map_err(|error| error.with_index(|piece| clip_of(piece, &pieces)))?;
-            }
-        }
-        let mut rows = rows.as_slice();
-        let mut values = Vec::with_capacity(clips.len() * dim);
-        for pieces in &pieces {
-            let (own, rest) = rows.split_at(pieces.len() * dim);
-            values.extend(mean_direction(Embeddings::new(own, dim)?));
-            rows = rest;
-        }
-        Ok(AudioEmbedding::new(values, dim))
-    }
-
     /// Adds the embeddings of spectrograms of one length, of which so many frames are no padding.
-    fn embed_batch(
+    pub(crate) fn embed_batch(
         &self,
         mels: &[&[f32]],
         valid_frames: Option<Vec<usize>>,
@@ -369,24 +337,6 @@ impl Muscall {
         let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
         let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
         append_tensor(rows, self.model()?.embed_audio(batch), "audio")
-    }
-
-    /// A whole file as the windows that an index keeps of it: `clip_s` long, one every
-    /// [`segment_hop_s`](crate::MuscallConfig::segment_hop_s), the last one ending where the audio ends.
-    ///
-    /// The normalised mean of their embeddings is that of the file as
-    /// [`in_windows`](Self::in_windows)`().embed_whole` gives it, to the bit.
-    pub fn segments(&self, whole: &Clip) -> Vec<Clip> {
-        let sample_rate = f64::from(self.config().log_mel.sample_rate);
-        let (window, samples) = (self.config().clip_samples(), &whole.samples);
-        let hop = (self.config().segment_hop_s() * sample_rate).round() as usize;
-        let segment = |start: usize| Clip {
-            samples: self.config().padding.fit(&samples[start..], window),
-            valid: window.min(samples.len() - start),
-            start_s: whole.start_s + start as f64 / sample_rate,
-            repairs: Vec::new(),
-        };
-        window_starts(samples.len(), window, hop).into_iter().map(segment).collect()
     }
 
     /// Mean of the embeddings of many short descriptions: where text lies in the joint space. Queries of

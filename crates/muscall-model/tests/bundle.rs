@@ -239,6 +239,10 @@ fn segments_are_the_windows_of_a_whole_file() {
     assert!(segments.len() > 3);
     assert!(segments.iter().all(|clip| clip.samples.len() == config.samples && clip.valid == config.samples));
     assert!(segments.windows(2).all(|pair| pair[0].start_s < pair[1].start_s));
+    // Not cut out they are the same.
+    let starts = model.segment_starts(whole.samples.len());
+    let places: Vec<_> = starts.iter().map(|&start| (&whole, start)).collect();
+    assert_eq!(model.embed_segments(&places).unwrap(), model.embed_loaded(&segments).unwrap());
     // In any company they are what they are alone, and what `embed_audio` gives at that place.
     let together = model.embed_loaded(&segments).unwrap();
     for (row, clip) in segments.iter().enumerate() {

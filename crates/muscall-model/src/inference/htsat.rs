@@ -66,7 +66,8 @@ impl PackedHtsat {
     pub(super) fn new(weights: &Weights<'_>, name: &str, config: &HtsatConfig) -> Self {
         let part = |part: &str| weights.values(&format!("{name}.batch_norm.{part}"));
         let (gain, offset) = (part("weight"), part("bias"));
-        let bands = gain.iter().zip(offset).zip(part("running_mean").iter().zip(part("running_var")));
+        let (mean, variance) = (part("running_mean"), part("running_var"));
+        let bands = gain.iter().zip(&*offset).zip(mean.iter().zip(&*variance));
         let bands = bands.map(|((gain, offset), (mean, variance))| {
             let gain = gain / (variance + EPSILON).sqrt();
             (gain, offset - mean * gain)

@@ -78,19 +78,18 @@ impl Source<'_> {
             return Ok(None);
         }
         let state = self.network.tower(tower, |name| reads_by_row(self.config, name))?;
-        pack(&Weights::new(&state, self.network, Level::best()))
+        pack(&Weights::new(state, self.network, Level::best()))
     }
 }
 
-/// Whether a matrix is read where it lies.
+/// Whether a matrix is read where it lies: all of BERT, and the token table of the Transformer.
 fn reads_by_row(config: &MuscallConfig, name: &str) -> bool {
     #[cfg(feature = "sentence")]
-    return fine_tuned(config).is_some() && name.starts_with(SENTENCE);
-    #[cfg(not(feature = "sentence"))]
-    {
-        let _ = (config, name);
-        false
+    if fine_tuned(config).is_some() {
+        return name.starts_with(SENTENCE);
     }
+    let is_table = name.strip_prefix("text.").is_some_and(|name| name == transformer::TOKENS);
+    is_table && config.text.downcast_ref::<TransformerConfig>().is_some()
 }
 
 /// Where the names of a sentence encoder begin that is a tower.
@@ -167,7 +166,7 @@ impl PackedText {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Result<Option<Self>, ModelError> {
         let head = config.project.then(|| PackedHead::new(config.head, weights, "text_projection"));
         if let Some(text) = config.text.downcast_ref::<TransformerConfig>() {
-            let encoder = TextNetwork::Transformer(PackedTransformer::new(weights, "text", text));
+            let encoder = TextNetwork::Transformer(PackedTransformer::new(weights, "text", text)?);
             return Ok(Some(Self { encoder, head }));
         }
         #[cfg(feature = "sentence")]

@@ -1,12 +1,15 @@
 //! The Transformer over captions without padding.
 
-use muscall_kernels::{Level, Linear, causal_attention};
+use muscall_kernels::{Level, Linear, Rows, causal_attention};
 use rayon::prelude::*;
 
 use super::rows::{Norm, gelu};
 use super::weights::Weights;
+use crate::ModelError;
 use crate::text::TransformerConfig;
 
+/// The table of which a caption reads a few rows.
+pub(super) const TOKENS: &str = "token_embedding";
 /// Of layer norms.
 const EPSILON: f32 = 1e-5;
 
@@ -17,7 +20,8 @@ const EPSILON: f32 = 1e-5;
 /// values.
 #[derive(Debug)]
 pub(super) struct PackedTransformer {
-    token_embedding: Vec<f32>,
+    /// Of which a few rows are read.
+    token_embedding: Rows,
     position_embedding: Vec<f32>,
     layers: Vec<PackedLayer>,
     norm_out: Norm,
@@ -37,7 +41,9 @@ struct PackedLayer {
 }
 
 impl PackedTransformer {
-    pub(super) fn new(weights: &Weights<'_>, name: &str, config: &TransformerConfig) -> Self {
+    /// # Errors
+    /// [`ModelError`] with the file of weights that cannot be read.
+    pub(super) fn new(weights: &Weights<'_>, name: &str, config: &TransformerConfig) -> Result<Self, ModelError> {
         let layer = |i: usize| {
             let part = |part: &str| format!("{name}.layers.{i}.{part}");
             PackedLayer {
@@ -49,15 +55,15 @@ impl PackedTransformer {
                 mlp_out: weights.linear(&part("mlp_out")),
             }
         };
-        Self {
-            token_embedding: weights.values(&format!("{name}.token_embedding")).to_vec(),
+        Ok(Self {
+            token_embedding: weights.rows(&format!("{name}.{TOKENS}"))?,
             position_embedding: weights.values(&format!("{name}.position_embedding")).to_vec(),
             layers: (0..config.depth).map(layer).collect(),
             norm_out: Norm::new(weights, &format!("{name}.norm_out"), EPSILON),
             width: config.width,
             heads: config.heads,
             level: weights.level,
-        }
+        })
     }
 
     pub(super) fn width(&self) -> usize {
@@ -69,9 +75,11 @@ impl PackedTransformer {
     pub(super) fn run(&self, captions: &[Vec<u32>]) -> Vec<f32> {
         let width = self.width;
         let mut x = Vec::with_capacity(captions.iter().map(Vec::len).sum::<usize>() * width);
+        let mut room = Vec::new();
         for caption in captions {
             for (&token, position) in caption.iter().zip(self.position_embedding.chunks_exact(width)) {
-                let token = &self.token_embedding[token as usize * width..][..width];
+                let token = token as usize;
+                let token = self.token_embedding.get(token..token + 1, &mut room);
                 x.extend(token.iter().zip(position).map(|(a, b)| a + b));
             }
         }

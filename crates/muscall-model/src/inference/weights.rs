@@ -1,5 +1,8 @@
 //! Named tensors as kernels.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+
 use muscall_kernels::{Conv, Level, Linear, RowLinear, Rows};
 
 use crate::ModelError;
@@ -9,31 +12,41 @@ use crate::weights::StateDict;
 /// Of batch norms.
 const EPSILON: f32 = 1e-5;
 
-/// The tensors of a model, by name.
-#[derive(Clone, Copy)]
+/// The tensors of a model, by name. What was read from a file for this alone is given away, so that it is not held beside what
+/// is packed from it: each is asked for once.
 pub(super) struct Weights<'a> {
-    state: &'a StateDict,
+    state: RefCell<Cow<'a, StateDict>>,
     /// Matrices that are read where they lie are not in `state`.
     network: &'a Network,
     pub(super) level: Level,
 }
 
 impl<'a> Weights<'a> {
-    pub(super) fn new(state: &'a StateDict, network: &'a Network, level: Level) -> Self {
-        Self { state, network, level }
+    pub(super) fn new(state: Cow<'a, StateDict>, network: &'a Network, level: Level) -> Self {
+        Self { state: RefCell::new(state), network, level }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.state.contains_key(name)
+        self.state.borrow().contains_key(name)
     }
 
     /// Values and shape.
-    pub(super) fn get(&self, name: &str) -> (&'a [f32], Vec<usize>) {
-        let data = self.state.get(name).unwrap_or_else(|| panic!("the network has a parameter {name}"));
-        (data.as_slice::<f32>().expect("a state is of f32"), data.shape().as_slice().to_vec())
+    pub(super) fn get(&self, name: &str) -> (Cow<'a, [f32]>, Vec<usize>) {
+        const MISSING: &str = "the network has this parameter, and it is asked for once";
+        match &mut *self.state.borrow_mut() {
+            Cow::Borrowed(state) => {
+                let data = state.get(name).unwrap_or_else(|| panic!("{name}: {MISSING}"));
+                (data.as_slice::<f32>().expect("a state is of f32").into(), data.shape().as_slice().to_vec())
+            }
+            Cow::Owned(state) => {
+                let data = state.remove(name).unwrap_or_else(|| panic!("{name}: {MISSING}"));
+                let shape = data.shape().as_slice().to_vec();
+                (data.try_into_vec::<f32>().expect("a state is of f32").into(), shape)
+            }
+        }
     }
 
-    pub(super) fn values(&self, name: &str) -> &'a [f32] {
+    pub(super) fn values(&self, name: &str) -> Cow<'a, [f32]> {
         self.get(name).0
     }
 
@@ -41,8 +54,8 @@ impl<'a> Weights<'a> {
     pub(super) fn linear(&self, name: &str) -> Linear {
         let (weight, shape) = self.get(&format!("{name}.weight"));
         let bias = format!("{name}.bias");
-        let bias = if self.has(&bias) { self.values(&bias) } else { &[] };
-        Linear::new(weight, [shape[0], shape[1]], bias, self.level)
+        let bias = if self.has(&bias) { self.values(&bias) } else { Cow::Borrowed(&[][..]) };
+        Linear::new(&weight, [shape[0], shape[1]], &bias, self.level)
     }
 
     /// A matrix where it lies.
@@ -54,7 +67,7 @@ impl<'a> Weights<'a> {
             Some(rows) => Ok(rows),
             None => {
                 let (values, shape) = self.get(name);
-                Ok(Rows::new(values, shape[1]))
+                Ok(Rows::new(&*values, shape[1]))
             }
         }
     }
@@ -65,7 +78,7 @@ impl<'a> Weights<'a> {
     /// [`ModelError`] with the file that cannot be read.
     pub(super) fn row_linear<const N: usize>(&self, names: [String; N]) -> Result<RowLinear, ModelError> {
         let weights: Result<Vec<Rows>, _> = names.iter().map(|name| self.rows(&format!("{name}.weight"))).collect();
-        let bias = names.iter().flat_map(|name| self.values(&format!("{name}.bias"))).copied().collect();
+        let bias = names.iter().flat_map(|name| self.values(&format!("{name}.bias")).into_owned()).collect();
         Ok(RowLinear::new(weights?, bias, self.level))
     }
 
@@ -74,8 +87,8 @@ impl<'a> Weights<'a> {
         let (mut weight, mut bias, mut outputs, mut inputs) = (Vec::new(), Vec::new(), 0, 0);
         for name in names {
             let (own, shape) = self.get(&format!("{name}.weight"));
-            weight.extend_from_slice(own);
-            bias.extend_from_slice(self.values(&format!("{name}.bias")));
+            weight.extend_from_slice(&own);
+            bias.extend_from_slice(&self.values(&format!("{name}.bias")));
             (outputs, inputs) = (outputs + shape[0], shape[1]);
         }
         Linear::new(&weight, [outputs, inputs], &bias, self.level)
@@ -87,9 +100,9 @@ impl<'a> Weights<'a> {
         let part = |name: &str| self.values(&format!("{norm}.{name}"));
         let (gain, offset) = (part("weight"), part("bias"));
         let (mean, variance) = (part("running_mean"), part("running_var"));
-        let scale: Vec<f32> = gain.iter().zip(variance).map(|(gain, var)| gain / (var + EPSILON).sqrt()).collect();
+        let scale: Vec<f32> = gain.iter().zip(&*variance).map(|(gain, var)| gain / (var + EPSILON).sqrt()).collect();
         let bias: Vec<f32> =
-            offset.iter().zip(mean).zip(&scale).map(|((offset, mean), scale)| offset - mean * scale).collect();
+            offset.iter().zip(&*mean).zip(&scale).map(|((offset, mean), scale)| offset - mean * scale).collect();
         let an_output = weight.len() / shape[0];
         let weight: Vec<f32> = weight.iter().enumerate().map(|(i, weight)| weight * scale[i / an_output]).collect();
         Conv::new(&weight, [shape[0], shape[1], shape[2]], stride, &bias, self.level)
