@@ -10,6 +10,7 @@
 mod activations;
 pub mod audio;
 mod bundle;
+mod captions;
 mod dual_encoder;
 mod embedding;
 mod error;

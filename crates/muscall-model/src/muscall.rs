@@ -19,12 +19,10 @@ use crate::network::{Lazy, Network};
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};
-use crate::{AudioEmbedding, ModelError, Precision, TextEmbedding};
+use crate::{AudioEmbedding, ModelError, Precision};
 
 /// Clips that go through the audio encoder together.
 pub(crate) const AUDIO_BATCH: usize = 8;
-/// Captions that go through the text encoder together.
-const TEXT_BATCH: usize = 32;
 
 /// A trained model with all that it needs to embed files and words.
 ///
@@ -51,9 +49,9 @@ pub struct Muscall {
     frontend: Arc<LogMelExtractor>,
     device: Device,
     /// Packed when it is first needed, and shared by clones.
-    packed: Arc<PackedEncoders>,
+    pub(crate) packed: Arc<PackedEncoders>,
     /// Computed when it is first asked for, if the bundle does not have it.
-    text_centre: Arc<Lazy<Vec<f32>>>,
+    pub(crate) text_centre: Arc<Lazy<Vec<f32>>>,
     /// Whether the kernels may be used.
     kernels: bool,
 }
@@ -183,7 +181,7 @@ impl Muscall {
     }
 
     /// What the encoders on slices are packed from, unless burn's operators are wanted.
-    fn source(&self) -> Option<Source<'_>> {
+    pub(crate) fn source(&self) -> Option<Source<'_>> {
         self.kernels.then_some(Source { config: &self.config, network: &self.network, device: &self.device })
     }
 
@@ -337,54 +335,6 @@ impl Muscall {
         let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
         let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
         append_tensor(rows, self.model()?.embed_audio(batch), "audio")
-    }
-
-    /// Mean of the embeddings of many short descriptions: where text lies in the joint space. Queries of
-    /// words and music are centred by it. It is computed once; a bundle that is saved after that has it.
-    ///
-    /// # Shapes
-    /// - returns `[projection_dim]`
-    /// # Errors
-    /// As [`embed_text`](Self::embed_text).
-    pub fn text_centre(&self) -> Result<&[f32], ModelError> {
-        let mean = || {
-            let texts = self.embed_text(crate::text::descriptions())?;
-            let mut sum = vec![0.0_f64; self.config().projection_dim];
-            for row in 0..texts.len() {
-                sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
-            }
-            Ok::<_, ModelError>(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
-        };
-        Ok(self.text_centre.get_or_try(mean)?)
-    }
-
-    /// Embeds captions or queries.
-    ///
-    /// # Shapes
-    /// - returns `[texts, projection_dim]`, unit norm, in the order given.
-    /// # Errors
-    /// [`ModelError::NotFinite`] if the model has diverged, [`ModelError::Config`] if its text
-    /// encoder is too small for the tokenizer.
-    pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
-        let texts = texts.as_ref();
-        if !texts.is_empty() {
-            self.config().text.check_tokens()?;
-        }
-        let mut values = Vec::new();
-        for texts in texts.chunks(TEXT_BATCH) {
-            let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
-            let packed = self.source().map(|source| self.packed.text(source)).transpose()?.flatten();
-            match packed.and_then(|encoder| Some((encoder, self.text_frontend().tokens(&texts)?))) {
-                Some((encoder, tokens)) => {
-                    append(&mut values, &encoder.embed(&tokens), self.config().projection_dim, "text")?;
-                }
-                None => {
-                    let text = self.text_frontend().batch(&texts, self.device());
-                    append_tensor(&mut values, self.model()?.embed_text(text), "text")?;
-                }
-            }
-        }
-        Ok(TextEmbedding::new(values, self.config().projection_dim))
     }
 
     /// How well labels describe files, as cosines: the whole of each file, in windows that overlap
