@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -28,13 +28,46 @@ const PIECE: usize = 1 << 18;
 pub(crate) struct WeightsFile {
     path: PathBuf,
     /// Where to read from next is no state that anybody relies on.
-    file: Mutex<File>,
+    content: Mutex<Content>,
     bytes: usize,
     /// Where the first tensor begins.
     start: u64,
     map: OnceLock<Arc<MappedFile>>,
     tensors: BTreeMap<String, TensorInfo>,
     metadata: BTreeMap<String, String>,
+}
+
+/// What tensors are read from.
+#[derive(Debug)]
+enum Content {
+    File(File),
+    /// What came through a pipe.
+    Bytes(Cursor<Vec<u8>>),
+}
+
+impl Content {
+    /// With its length.
+    fn open(path: &Path) -> io::Result<(Self, u64)> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            return Ok((Self::File(file), metadata.len()));
+        }
+        let mut bytes = Vec::new();
+        let length = file.read_to_end(&mut bytes)?;
+        Ok((Self::Bytes(Cursor::new(bytes)), length as u64))
+    }
+
+    fn read_at(&mut self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+        fn read(mut content: impl Read + Seek, start: u64, bytes: &mut [u8]) -> io::Result<()> {
+            content.seek(SeekFrom::Start(start))?;
+            content.read_exact(bytes)
+        }
+        match self {
+            Self::File(file) => read(file, start, bytes),
+            Self::Bytes(content) => read(content, start, bytes),
+        }
+    }
 }
 
 impl WeightsFile {
@@ -45,13 +78,12 @@ impl WeightsFile {
     pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
         let reading = FileError::reading(path);
         let weights = |source| ModelError::Weights { path: path.to_owned(), source };
-        let mut file = File::open(path).map_err(&reading)?;
-        let bytes = file.metadata().map_err(&reading)?.len();
+        let (mut content, bytes) = Content::open(path).map_err(&reading)?;
         let mut length = [0; 8];
         if bytes < 8 {
             return Err(weights(SafeTensorError::HeaderTooSmall));
         }
-        file.read_exact(&mut length).map_err(&reading)?;
+        content.read_at(0, &mut length).map_err(&reading)?;
         let length = u64::from_le_bytes(length);
         if length > MAX_HEADER_BYTES {
             return Err(weights(SafeTensorError::HeaderTooLarge));
@@ -60,7 +92,7 @@ impl WeightsFile {
             return Err(weights(SafeTensorError::InvalidHeaderLength));
         }
         let mut header = vec![0; length as usize];
-        file.read_exact(&mut header).map_err(&reading)?;
+        content.read_at(8, &mut header).map_err(&reading)?;
         let header = std::str::from_utf8(&header).map_err(|error| weights(SafeTensorError::InvalidHeader(error)))?;
         let parsed: Metadata = serde_json::from_str(header)
             .map_err(|error| weights(SafeTensorError::InvalidHeaderDeserialization(error)))?;
@@ -86,7 +118,7 @@ impl WeightsFile {
         let metadata = parsed.metadata().clone().unwrap_or_default().into_iter().collect();
         let (path, bytes) =
             (path.to_owned(), usize::try_from(bytes).map_err(|_| weights(SafeTensorError::ValidationOverflow))?);
-        Ok(Self { path, file: Mutex::new(file), bytes, start, map: OnceLock::new(), tensors, metadata })
+        Ok(Self { path, content: Mutex::new(content), bytes, start, map: OnceLock::new(), tensors, metadata })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -135,24 +167,25 @@ impl WeightsFile {
         let reading = FileError::reading(&self.path);
         let size = info.dtype.bitsize() / 8;
         let (begin, end) = info.data_offsets;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.start + begin as u64)).map_err(&reading)?;
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut start = self.start + begin as u64;
         let mut left = (end - begin) / size;
         let (mut values, mut bytes) = (Vec::<f32>::new(), Vec::new());
         while left > 0 {
             let count = left.min(most);
             values.resize(count, 0.0);
             if info.dtype == Dtype::F32 {
-                file.read_exact(cast_slice_mut(&mut values)).map_err(&reading)?;
+                content.read_at(start, cast_slice_mut(&mut values)).map_err(&reading)?;
                 if cfg!(target_endian = "big") {
                     values.iter_mut().for_each(|x| *x = f32::from_bits(x.to_bits().swap_bytes()));
                 }
             } else {
                 bytes.resize(count * size, 0);
-                file.read_exact(&mut bytes).map_err(&reading)?;
+                content.read_at(start, &mut bytes).map_err(&reading)?;
                 widen(&bytes, info.dtype, &mut values);
             }
             left -= count;
+            start += (count * size) as u64;
             see(&mut values);
         }
         Ok(())
@@ -174,9 +207,9 @@ impl WeightsFile {
             _ => None,
         };
         let place = self.start as usize + info.data_offsets.0;
-        let map = self.map()?;
-        let mapped =
-            stored_as.and_then(|stored_as| Rows::mapped(map.clone(), place, [info.shape[0], info.shape[1]], stored_as));
+        let mapped = stored_as
+            .zip(self.map()?)
+            .and_then(|(stored_as, map)| Rows::mapped(map.clone(), place, [info.shape[0], info.shape[1]], stored_as));
         match mapped {
             Some(rows) => Ok(rows),
             None => {
@@ -186,13 +219,15 @@ impl WeightsFile {
         }
     }
 
-    fn map(&self) -> Result<&Arc<MappedFile>, ModelError> {
+    /// Nothing for what came through a pipe.
+    fn map(&self) -> Result<Option<&Arc<MappedFile>>, ModelError> {
         if let Some(map) = self.map.get() {
-            return Ok(map);
+            return Ok(Some(map));
         }
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let map = MappedFile::open(&file, self.bytes).map_err(FileError::reading(&self.path))?;
-        Ok(self.map.get_or_init(|| Arc::new(map)))
+        let content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        let Content::File(file) = &*content else { return Ok(None) };
+        let map = MappedFile::open(file, self.bytes).map_err(FileError::reading(&self.path))?;
+        Ok(Some(self.map.get_or_init(|| Arc::new(map))))
     }
 }
 
