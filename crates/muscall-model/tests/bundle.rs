@@ -119,6 +119,25 @@ fn a_flipped_bit_of_a_weight_is_found_when_its_tower_is_needed() {
 }
 
 #[test]
+fn a_configuration_edited_by_hand_is_named_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let saved = model(Pooling::Average);
+    saved.save(dir.path()).unwrap();
+    let path = dir.path().join("config.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"clip_s\": 2.0", "\"clip_s\": 2.0, \"segment_hop_s\": 0.5", 1)).unwrap();
+    let edited = Muscall::load(dir.path(), &Device::flex()).unwrap();
+    let config = MuscallConfig { segment_hop_s: Some(0.5), ..saved.config().clone() };
+    let (network, frontend) = (saved.model().unwrap(), saved.text_frontend().clone());
+    let expected = Muscall::new(config, network, frontend, saved.device()).unwrap();
+    assert_eq!(edited.fingerprint().unwrap(), expected.fingerprint().unwrap());
+    assert_ne!(edited.fingerprint().unwrap(), saved.fingerprint().unwrap());
+    // The weights are the same, and are not taken for damaged.
+    let clip = [vec![0.1; 32_000]];
+    assert_eq!(edited.embed_clips(&clip).unwrap(), saved.embed_clips(&clip).unwrap());
+}
+
+#[test]
 fn a_weight_beyond_sixteen_bits_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (device, config) = (Device::flex(), model(Pooling::Average).config().clone());
