@@ -1,7 +1,7 @@
 //! A trained model in one directory: the layout on the disk.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
 use muscall_files::{FileError, replace, replace_bytes};
@@ -14,15 +14,9 @@ use crate::network::{BundleWeights, Lazy};
 use crate::space::{described, name_of};
 use crate::text::TextFrontend;
 use crate::tower::TextEncoderConfig;
-use crate::weights::{self, Rounded, StateDict, WeightsFile, check_shapes, shapes_of};
+use crate::weights::{self, Rounded, StateDict, WeightsFile, check_shapes, shapes_of, weights_file};
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: &str = "weights.safetensors";
-
-/// Where the weights of a bundle are.
-pub fn weights_file(bundle: &Path) -> PathBuf {
-    bundle.join(WEIGHTS)
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +67,7 @@ impl RecordedSpace {
 /// read once as a whole.
 pub(crate) fn read(dir: &Path, device: &Device) -> Result<(MuscallConfig, BundleWeights, TextFrontend), ModelError> {
     let BundleConfig { model: config, text_frontend_fingerprint: words, .. } = read_config(&dir.join(CONFIG))?;
-    let file = WeightsFile::open(&dir.join(WEIGHTS))?;
+    let file = WeightsFile::open(&weights_file(dir))?;
     let expected = shapes_of(&config.init(device)?);
     check_shapes(&expected, file.shapes(), &file.path().display().to_string())?;
     let text_frontend = read_text_frontend(dir, &config.text, words.as_deref(), device)?;
@@ -163,7 +157,7 @@ pub(crate) fn write(
     let text_centre = text_centre.map(<[f32]>::to_vec);
     let recorded = RecordedSpace { names, described: described(config, words.name()), text_centre };
     let recorded = serde_json::to_string(&recorded).map_err(parse)?;
-    replace(&dir.join(WEIGHTS), |path| weights::write(path, state, half, (SPACE, &recorded)))?;
+    replace(&weights_file(dir), |path| weights::write(path, state, half, (SPACE, &recorded)))?;
     text_frontend.save(dir)?;
     Ok(replace_bytes(&path, text)?)
 }

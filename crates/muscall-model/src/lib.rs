@@ -31,7 +31,6 @@ mod windows;
 
 pub use activations::Activations;
 pub use audio::AudioBatch;
-pub use bundle::weights_file;
 pub use dual_encoder::{DualEncoder, LOGIT_SCALE, MuscallConfig, OtherLengths, Temperature, WindowPooling};
 pub use embedding::{AudioEmbedding, TextEmbedding};
 pub use error::{Differences, ModelError};
@@ -43,6 +42,7 @@ pub use precision::Precision;
 pub use space::Description;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
+pub use weights::weights_file;
 
 /// Whether a device is burn's own CPU backend.
 pub fn is_cpu(device: &burn::tensor::Device) -> bool {

@@ -13,8 +13,8 @@ use super::head::Head;
 use super::tokenizer::TOKENIZER;
 use crate::space::Description;
 use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
-use crate::weights::{StateDict, read_safetensors, state_of};
-use crate::{Activations, ModelError, weights_file};
+use crate::weights::{StateDict, read_safetensors, state_of, weights_file};
+use crate::{Activations, ModelError};
 
 /// Where the names of the encoder's parameters begin.
 const ENCODER: &str = "encoder.";

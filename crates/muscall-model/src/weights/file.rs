@@ -23,6 +23,11 @@ const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Values that are read together, where a tensor need not be there as a whole.
 const PIECE: usize = 1 << 18;
 
+/// Where the weights of a bundle are.
+pub fn weights_file(bundle: &Path) -> PathBuf {
+    bundle.join("weights.safetensors")
+}
+
 /// An open file of float tensors. Opening it reads names and shapes alone.
 #[derive(Debug)]
 pub(crate) struct WeightsFile {

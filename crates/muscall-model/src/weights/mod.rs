@@ -14,7 +14,7 @@ mod state;
 mod tensors;
 
 pub(crate) use self::file::WeightsFile;
-pub use self::file::read_safetensors;
+pub use self::file::{read_safetensors, weights_file};
 pub use self::import::{Import, import_released};
 pub use self::named::{ParameterMapper, ParameterVisitor, map_parameters, visit_parameters};
 pub use self::released::{from_released, to_released};
