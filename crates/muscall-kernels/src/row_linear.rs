@@ -70,6 +70,8 @@ impl RowLinear {
             residual.is_none_or(|residual| residual.len() == rows * self.outputs),
             "a residual of the output's shape"
         );
+        let mut room = Vec::new();
+        let x = aligned(x, &mut room);
         let shares = 4 * rayon::current_num_threads();
         let mut tasks: Vec<(usize, &Rows, Range<usize>)> = Vec::new();
         let mut first = 0;
@@ -116,10 +118,19 @@ impl RowLinear {
     }
 }
 
-/// Rows of weights that are fetched together: a multiple of what a tile takes.
+/// Rows of weights that are taken together: a multiple of what a tile takes.
 const GROUP: usize = 12;
-/// Bytes between what is multiplied and what is fetched meanwhile.
-const AHEAD: usize = 16 << 10;
+/// Bytes that come from memory together.
+const LINE: usize = 64;
+
+/// The same values from the start of a line on, so that no vector lies across two.
+fn aligned<'a>(x: &[f32], room: &'a mut Vec<f32>) -> &'a [f32] {
+    room.resize(x.len() + LINE / size_of::<f32>(), 0.0);
+    let start = room.as_ptr().align_offset(LINE).min(LINE / size_of::<f32>());
+    let out = &mut room[start..start + x.len()];
+    out.copy_from_slice(x);
+    out
+}
 
 /// Some rows of `x` times some rows of weights.
 struct Products<'a> {
@@ -166,19 +177,25 @@ impl Products<'_> {
     fn rows<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, output: usize) {
         let rows = self.x.len() / self.inputs;
         let whole = rows - rows % M;
+        let tiles = rows.div_ceil(M);
+        // The weights of the next outputs lie behind these. Each tile fetches its share of them, so that memory is never idle.
+        let lines_per_step = N.div_ceil(tiles);
+        let share = self.inputs / S::F32_LANES * lines_per_step * LINE;
+        let behind = self.weights[(output + N) * self.inputs..].as_ptr().cast::<u8>();
+        let fetch = |tile: usize| Fetch { from: behind.wrapping_add(tile * share), lines_per_step };
         for tile in 0..whole / M {
-            self.tile::<S, M, N>(simd, tile * M, output);
+            self.tile::<S, M, N>(simd, tile * M, output, fetch(tile));
         }
         match rows - whole {
-            1 => self.tile::<S, 1, N>(simd, whole, output),
-            2 => self.tile::<S, 2, N>(simd, whole, output),
-            3 => self.tile::<S, 3, N>(simd, whole, output),
+            1 => self.tile::<S, 1, N>(simd, whole, output, fetch(tiles - 1)),
+            2 => self.tile::<S, 2, N>(simd, whole, output, fetch(tiles - 1)),
+            3 => self.tile::<S, 3, N>(simd, whole, output, fetch(tiles - 1)),
             _ => {}
         }
     }
 
     #[inline(always)]
-    fn tile<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, row: usize, output: usize) {
+    fn tile<S: Simd, const M: usize, const N: usize>(&mut self, simd: S, row: usize, output: usize, fetch: Fetch) {
         let inputs = self.inputs;
         let rows: [&[f32]; M] = std::array::from_fn(|m| &self.x[(row + m) * inputs..][..inputs]);
         let weights: [&[f32]; N] = std::array::from_fn(|n| &self.weights[(output + n) * inputs..][..inputs]);
@@ -186,12 +203,8 @@ impl Products<'_> {
         // SAFETY: each row and each output has `inputs` values, which are at least `vectors` vectors. Vectors may begin at
         // any multiple of four bytes: `as_simd` of pulp is a cast of the same kind.
         let mut sums = unsafe {
-            sums_of::<S, M, N>(
-                simd,
-                rows.map(|row| row.as_ptr().cast()),
-                weights.map(|row| row.as_ptr().cast()),
-                vectors,
-            )
+            let (rows, weights) = (rows.map(|row| row.as_ptr().cast()), weights.map(|row| row.as_ptr().cast()));
+            sums_of::<S, M, N>(simd, rows, weights, vectors, fetch)
         };
         let rest = vectors * S::F32_LANES;
         if rest < inputs {
@@ -220,16 +233,17 @@ unsafe fn sums_of<S: Simd, const M: usize, const N: usize>(
     rows: [*const S::f32s; M],
     weights: [*const S::f32s; N],
     vectors: usize,
+    mut fetch: Fetch,
 ) -> [[S::f32s; N]; M] {
     let mut sums = [[simd.splat_f32s(0.0); N]; M];
     for i in 0..vectors {
+        fetch.step();
         let mut values = [simd.splat_f32s(0.0); M];
         for m in 0..M {
             // SAFETY: i < vectors.
             values[m] = unsafe { rows[m].add(i).read_unaligned() };
         }
         for n in 0..N {
-            fetch(weights[n].wrapping_add(i).wrapping_byte_add(AHEAD));
             // SAFETY: i < vectors.
             let weight = unsafe { weights[n].add(i).read_unaligned() };
             for m in 0..M {
@@ -240,16 +254,26 @@ unsafe fn sums_of<S: Simd, const M: usize, const N: usize>(
     sums
 }
 
-/// Asks for what will be read soon. Weights of a file are farther away than the processor looks by itself.
-#[inline(always)]
-fn fetch<T>(place: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, which reads nothing; any address will do.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(place.cast());
+/// What is asked for while something else is multiplied. Weights of a file are farther away than the processor looks by
+/// itself.
+#[derive(Clone, Copy)]
+struct Fetch {
+    from: *const u8,
+    lines_per_step: usize,
+}
+
+impl Fetch {
+    #[inline(always)]
+    fn step(&mut self) {
+        for _ in 0..self.lines_per_step {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: a hint, which reads nothing; any address will do.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(self.from.cast());
+            }
+            self.from = self.from.wrapping_add(LINE);
+        }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 #[cfg(test)]
