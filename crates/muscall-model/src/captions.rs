@@ -16,15 +16,19 @@ impl Muscall {
     /// # Errors
     /// As [`embed_text`](Self::embed_text).
     pub fn text_centre(&self) -> Result<&[f32], ModelError> {
-        let mean = || {
+        if let Some(centre) = self.text_centre.get() {
+            return Ok(centre);
+        }
+        let mean = {
             let texts = self.embed_text(crate::text::descriptions())?;
             let mut sum = vec![0.0_f64; self.config().projection_dim];
             for row in 0..texts.len() {
                 sum.iter_mut().zip(texts.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
             }
-            Ok::<_, ModelError>(sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect())
+            sum.into_iter().map(|x| (x / texts.len() as f64) as f32).collect()
         };
-        Ok(self.text_centre.get_or_try(mean)?)
+        // Two threads may have computed it, and the same.
+        Ok(self.text_centre.get_or_init(|| mean))
     }
 
     /// Embeds captions or queries.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,7 +15,7 @@ use crate::bundle;
 use crate::dual_encoder::{DualEncoder, MuscallConfig, OtherLengths, WindowPooling};
 use crate::finite::{append, append_tensor};
 use crate::inference::{PackedEncoders, Source};
-use crate::network::{Lazy, Network};
+use crate::network::Network;
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};
@@ -51,7 +51,7 @@ pub struct Muscall {
     /// Packed when it is first needed, and shared by clones.
     pub(crate) packed: Arc<PackedEncoders>,
     /// Computed when it is first asked for, if the bundle does not have it.
-    pub(crate) text_centre: Arc<Lazy<Vec<f32>>>,
+    pub(crate) text_centre: Arc<OnceLock<Vec<f32>>>,
     /// Whether the kernels may be used.
     kernels: bool,
 }
@@ -101,7 +101,7 @@ impl Muscall {
         config.validate()?;
         let frontend = config.log_mel.init()?.into();
         let text_centre = network.bundle().and_then(|bundle| bundle.text_centre.clone());
-        let text_centre = Arc::new(text_centre.map_or_else(Lazy::default, Lazy::from));
+        let text_centre = Arc::new(text_centre.map_or_else(OnceLock::new, OnceLock::from));
         let (network, packed, kernels) = (Arc::new(network), Arc::default(), true);
         Ok(Self { config, network, text_frontend, frontend, device, packed, text_centre, kernels })
     }

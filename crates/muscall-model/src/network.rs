@@ -34,7 +34,7 @@ impl<T> From<T> for Lazy<T> {
 }
 
 impl<T> Lazy<T> {
-    pub(crate) fn get(&self) -> Option<&T> {
+    fn get(&self) -> Option<&T> {
         self.value.get()
     }
 

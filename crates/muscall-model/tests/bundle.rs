@@ -10,6 +10,7 @@ use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
 use muscall_model::weights::with_state;
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, OtherLengths, WindowPooling};
+use rayon::prelude::*;
 
 fn model(pooling: Pooling) -> Muscall {
     let device = Device::flex();
@@ -115,6 +116,29 @@ fn a_flipped_bit_of_a_weight_is_found_when_its_tower_is_needed() {
         other.unwrap();
         assert!(matches!(loaded.model().map(|_| ()), Err(ModelError::Damaged { .. })));
         assert!(matches!(loaded.save(dir.path().join("copy")), Err(ModelError::Damaged { .. })));
+    }
+}
+
+#[test]
+fn threads_of_a_pool_may_ask_for_the_first_vectors_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let device = Device::flex();
+    let text = TransformerConfig::new(2).with_width(128, 4);
+    let config = MuscallConfig::new(ResNetConfig::new(16), text).with_clip_s(2.0);
+    let network = config.init(&device).unwrap();
+    Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &device).unwrap().save(dir.path()).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for _ in 0..3 {
+        // Each time packed anew, by a pool whose threads all wait for that.
+        let model = Muscall::load(dir.path(), &device).unwrap();
+        let embed = |i: usize| {
+            let clip = vec![vec![0.1; 32_000]];
+            let music = model.embed_clips(&clip).unwrap().values().to_vec();
+            let words = model.embed_text([format!("{}", i % 2)]).unwrap().values().to_vec();
+            (music, words, model.text_centre().unwrap().to_vec())
+        };
+        let found: Vec<_> = pool.install(|| (0..6).into_par_iter().map(embed).collect());
+        assert!(found.chunks(2).all(|pair| pair == &found[..2]));
     }
 }
 

@@ -72,14 +72,33 @@ impl Source<'_> {
     fn pack<T>(
         self,
         tower: Tower,
-        pack: impl FnOnce(&Weights<'_>) -> Result<Option<T>, ModelError>,
-    ) -> Result<Option<T>, ModelError> {
+        pack: impl FnOnce(&Weights<'_>) -> Result<Option<T>, ModelError> + Send,
+    ) -> Result<Option<T>, ModelError>
+    where
+        T: Send,
+    {
         if !crate::is_cpu(self.device) {
             return Ok(None);
         }
-        let state = self.network.tower(tower, |name| reads_by_row(self.config, name))?;
-        pack(&Weights::new(state, self.network, Level::best()))
+        apart(|| {
+            let state = self.network.tower(tower, |name| reads_by_row(self.config, name))?;
+            pack(&Weights::new(state, self.network, Level::best()))
+        })
     }
+}
+
+/// Runs on threads of its own. Others wait for what is packed, and it is packed by all threads: one of rayon's that waits for
+/// its own work takes up other work meanwhile, which may be to wait for itself.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let threads = rayon::current_num_threads();
+    std::thread::scope(|scope| {
+        let run = || match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+            Ok(pool) => pool.install(work),
+            // Without threads there is nobody else to wait.
+            Err(_) => work(),
+        };
+        scope.spawn(run).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Whether a matrix is read where it lies: all of BERT, and the token table of the Transformer.
