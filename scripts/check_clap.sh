@@ -39,6 +39,8 @@ peak() {
 }
 expect() { grep -q -- "$1" "$work/said" || { echo "no '$1' in:"; cat "$work/said"; exit 1; }; }
 same() { cmp "$1" "$2" || exit 1; }
+# The header of the weights says which space they make with the rest of the bundle.
+tensors() { tail -c "+$((9 + $(od -An -t u8 -N8 "$1")))" "$1"; }
 
 for size in tiny base; do
   for layout in hub pt; do
@@ -84,6 +86,6 @@ for size in tiny base; do
     echo "$name: the exported model is the same to the bit"
     rm -r "$work/exported" "$work/again"
   done
-  same "$work/$size-hub/weights.safetensors" "$work/$size-pt/weights.safetensors"
+  same <(tensors "$work/$size-hub/weights.safetensors") <(tensors "$work/$size-pt/weights.safetensors")
   echo "$size: both layouts have the same weights"
 done
