@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use muscall_audio::{AudioSource, Clip, FileComparison, FileState, Part, file_tags, load_whole};
 use muscall_files::Digest;
-use muscall_model::Muscall;
+use muscall_model::{ModelError, Muscall, Track, is_cpu};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::Item;
@@ -28,6 +28,11 @@ pub(crate) enum Loaded {
         /// As the file names them.
         tags: Vec<String>,
     },
+    /// The same, embedded in one pass over the file, whose times begin at `start_s`. Other devices than the CPU are left to
+    /// one thread.
+    Embedded { identity: Identity, duration_s: f64, start_s: f64, track: Track, tags: Vec<String> },
+    /// The model failed.
+    Failed(ModelError),
     /// The content is that of tracks, of which this is the first.
     Known { identity: Identity, first: usize },
     /// The content is that of a file before this one, which is new as well.
@@ -81,8 +86,30 @@ impl Decoded {
     }
 }
 
+/// What files are loaded for.
+#[derive(Clone, Copy)]
+pub(crate) struct Loader<'a> {
+    pub(crate) model: &'a Muscall,
+    pub(crate) plan: &'a Plan,
+    pub(crate) decoded: &'a Decoded,
+    /// Threads of the run, each of which loads a file of its own as long as there are as many.
+    pub(crate) threads: usize,
+}
+
+impl Loader<'_> {
+    /// One pass over a file. Where there is a file for every thread, none of them waits for another.
+    fn pass(&self, whole: &Clip) -> Result<Track, ModelError> {
+        let alone = rayon::ThreadPoolBuilder::new().num_threads(1);
+        match (self.plan.work.len() >= self.threads).then(|| alone.build()) {
+            Some(Ok(pool)) => pool.install(|| self.model.embed_track(whole)),
+            _ => self.model.embed_track(whole),
+        }
+    }
+}
+
 /// File `number` of a plan.
-pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usize) -> Loaded {
+pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
+    let Loader { model, plan, decoded, .. } = loader;
     let Work { item, known } = &plan.work[number];
     if let Some(Known { track, state, look: Look::Nothing, .. }) = *known {
         // Without a look there is no new probe.
@@ -123,6 +150,12 @@ pub(crate) fn load(model: &Muscall, plan: &Plan, decoded: &Decoded, number: usiz
             let duration_s = whole.start_s + length_s;
             // A file without readable tags has none.
             let tags = file_tags(local.path()).unwrap_or_default();
+            if model.shares_segments() && is_cpu(model.device()) {
+                return match loader.pass(&whole) {
+                    Ok(track) => Loaded::Embedded { identity, duration_s, start_s: whole.start_s, track, tags },
+                    Err(error) => Loaded::Failed(error),
+                };
+            }
             let starts = model.segment_starts(whole.samples.len());
             Loaded::Windows { identity, duration_s, whole, starts, tags }
         }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use muscall_audio::{Clip, FileState};
-use muscall_model::Muscall;
+use muscall_model::{Muscall, Track};
 use muscall_retrieval::{Index, IndexWriter, TrackRecord};
 
 use crate::ahead::in_order;
-use crate::load::{Decoded, Identity, Loaded, load};
+use crate::load::{Decoded, Identity, Loaded, Loader, load};
 use crate::plan::{Plan, is_news};
 use crate::settle::{Settler, Source};
 use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable};
@@ -18,7 +18,7 @@ use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreada
 /// A file, as long as it has windows that wait, and where one of them starts.
 type Window = (Arc<Clip>, usize);
 
-/// A track some of whose windows have not been heard yet.
+/// A track, and as many of its windows as are embedded.
 struct Open {
     item: Item,
     record: TrackRecord,
@@ -81,13 +81,23 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             Loaded::Known { identity, first } => self.known(item, identity, first)?,
             Loaded::Twin(identity) => self.twin(number, identity),
             // Two threads may have decoded one content at the same time.
-            Loaded::Windows { identity, .. } if decoded.before(number, identity.content).is_some() => {
+            Loaded::Windows { identity, .. } | Loaded::Embedded { identity, .. }
+                if decoded.before(number, identity.content).is_some() =>
+            {
                 self.twin(number, identity)
             }
+            Loaded::Embedded { identity, duration_s, start_s, track, tags } => {
+                let record = record(item, identity, duration_s, tags);
+                self.embedded(item, record, start_s, &track)?
+            }
+            Loaded::Failed(error) => return Err(error.into()),
+            Loaded::Windows { identity, duration_s, whole, tags, .. } if self.model.shares_segments() => {
+                let track = self.model.embed_track(&whole)?;
+                let record = record(item, identity, duration_s, tags);
+                self.embedded(item, record, whole.start_s, &track)?
+            }
             Loaded::Windows { identity, duration_s, whole, starts, tags } => {
-                let sample_rate = f64::from(self.model.config().log_mel.sample_rate);
-                let start_s = |&start: &usize| (whole.start_s + start as f64 / sample_rate) as f32;
-                let starts_s = starts.iter().map(start_s).collect();
+                let starts_s = self.starts_s(&starts, whole.start_s);
                 let whole = Arc::new(whole);
                 self.windows.extend(starts.into_iter().map(|start| (whole.clone(), start)));
                 let record = record(item, identity, duration_s, tags);
@@ -230,19 +240,41 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             }
             while self.open.front().is_some_and(|track| track.rows.len() == track.starts_s.len() * dim) {
                 let Some(track) = self.open.pop_front() else { break };
-                let duration_s = track.record.duration_s - track.item.part.map_or(0.0, |part| part.start_s());
-                self.writer.remove(&track.record.path)?;
-                self.writer.add(&track.record, &track.starts_s, &track.rows)?;
-                self.report.embedded += 1;
-                self.report.audio_s += duration_s;
-                let segments = track.starts_s.len();
-                let told = self.tell(&track.item, Outcome::Embedded { duration_s, segments });
+                let told = self.add(track)?;
                 if told.is_break() {
                     flow = told;
                 }
             }
         }
         Ok(flow)
+    }
+
+    /// Where windows start in a file, from samples of what was decoded of it from `start_s` on.
+    fn starts_s(&self, starts: &[usize], start_s: f64) -> Vec<f32> {
+        let sample_rate = f64::from(self.model.config().log_mel.sample_rate);
+        starts.iter().map(|&start| (start_s + start as f64 / sample_rate) as f32).collect()
+    }
+
+    fn embedded(
+        &mut self,
+        item: &Item,
+        record: TrackRecord,
+        start_s: f64,
+        track: &Track,
+    ) -> Result<ControlFlow<()>, IndexingError> {
+        let starts_s = self.starts_s(&track.starts, start_s);
+        self.add(Open { item: item.clone(), record, starts_s, rows: track.windows.values().to_vec() })
+    }
+
+    /// Writes a track all of whose windows are embedded.
+    fn add(&mut self, track: Open) -> Result<ControlFlow<()>, IndexingError> {
+        let Open { item, record, starts_s, rows } = track;
+        let duration_s = record.duration_s - item.part.map_or(0.0, |part| part.start_s());
+        self.writer.remove(&record.path)?;
+        self.writer.add(&record, &starts_s, &rows)?;
+        self.report.embedded += 1;
+        self.report.audio_s += duration_s;
+        Ok(self.tell(&item, Outcome::Embedded { duration_s, segments: starts_s.len() }))
     }
 
     fn tell(&mut self, item: &Item, outcome: Outcome<'_>) -> ControlFlow<()> {
@@ -290,13 +322,14 @@ impl Indexer {
         let decoded = Decoded::default();
         let planned = Planned { plan: &plan, index: &index, decoded: &decoded };
         let mut run = Run::new((model, self), planned, writer, listen);
+        let loader = Loader { model, plan: &plan, decoded: &decoded, threads: self.threads };
         let mut flow = run.begin();
         if flow.is_continue() {
             in_order(
                 plan.work.len(),
                 self.threads,
                 self.threads + 2,
-                |number| (number, load(model, &plan, &decoded, number)),
+                |number| (number, load(loader, number)),
                 |(number, loaded)| {
                     flow = run.take(number, loaded)?;
                     Ok::<_, IndexingError>(flow)

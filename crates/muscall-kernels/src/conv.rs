@@ -1,5 +1,7 @@
 //! Convolution with everything that follows it.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use crate::output::{Activation, Grid, Output, Residual};
@@ -52,7 +54,7 @@ impl Weights {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
     /// Added, in the output's shape.
-    pub residual: Option<&'a FeatureMap>,
+    pub residual: Option<FeatureView<'a>>,
     /// Whether negative values become zero.
     pub relu: bool,
 }
@@ -99,6 +101,11 @@ impl Conv {
         Self { weights, bias, inputs: outputs, kernel, stride: 1 }
     }
 
+    /// Channels of the output.
+    pub fn outputs(&self) -> usize {
+        self.weights.matrix().columns
+    }
+
     /// `[images, height, width, outputs]` for an input.
     pub fn output_dims<'x>(&self, x: impl Into<FeatureView<'x>>) -> [usize; 4] {
         let x = x.into();
@@ -129,40 +136,79 @@ impl Conv {
         border: usize,
         then: impl Fn(&[f32]) -> T + Sync,
     ) -> Vec<T> {
+        let (dims, x) = self.checked(x, epilogue);
+        let values = out.unwritten(dims, border);
+        let [_, height, width, _] = dims;
+        let row_len = (width + 2 * border) * dims[3];
+        let image_len = (height + 2 * border) * row_len;
+        let images =
+            values.chunks_mut(image_len.max(1)).map(|image| &mut image[border * row_len..][..height * row_len]);
+        let seen = self.rows_of(x, epilogue, border, images, then);
+        // SAFETY: the tasks have written all rows of all images, `unwritten` the border around them.
+        unsafe { out.assume_written() };
+        seen
+    }
+
+    /// Convolves `x` into rows below those that `out` has, a map of one image.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run), and if `out` has another width or other channels.
+    pub fn append<'x>(&self, x: impl Into<FeatureView<'x>>, epilogue: Epilogue<'_>, out: &mut FeatureMap) {
+        let (dims, x) = self.checked(x.into(), epilogue);
+        let [images, height, width, columns] = dims;
+        assert_eq!([images, width, columns], [out.images, out.width, out.channels], "rows of one map");
+        let border = out.border;
+        let rows = out.unwritten_rows(height);
+        self.rows_of(x, epilogue, border, std::iter::once(rows), |_| ());
+        // SAFETY: the tasks have written all rows, `unwritten_rows` the border around them.
+        unsafe { out.assume_written() };
+    }
+
+    /// The shape of the output, if everything fits.
+    fn checked<'x>(&self, x: FeatureView<'x>, epilogue: Epilogue<'_>) -> ([usize; 4], FeatureView<'x>) {
         assert_eq!(x.channels, self.inputs, "channels of the input");
-        let reach = self.kernel / 2;
         assert!(x.border >= self.border(), "a border of {}", self.border());
         let dims = self.output_dims(x);
         if let Some(residual) = epilogue.residual {
             assert_eq!(residual.dims(), dims, "the residual has the output's shape");
         }
-        let values = out.unwritten(dims, border);
-        let [_, height, width, _] = dims;
-        let row_len = (width + 2 * border) * dims[3];
-        let image_len = (height + 2 * border) * row_len;
+        (dims, x)
+    }
+
+    /// Writes the rows of each image, which have a `border` at both sides.
+    fn rows_of<'o, T: Send>(
+        &self,
+        x: FeatureView<'_>,
+        epilogue: Epilogue<'_>,
+        border: usize,
+        images: impl Iterator<Item = &'o mut [MaybeUninit<f32>]>,
+        then: impl Fn(&[f32]) -> T + Sync,
+    ) -> Vec<T> {
+        let [count, height, width, columns] = self.output_dims(x);
+        let reach = self.kernel / 2;
+        let row_len = (width + 2 * border) * columns;
         let bytes_a_row = width * self.stride * self.stride * self.inputs * size_of::<f32>();
         let shares = if rayon::current_num_threads() == 1 { 1 } else { 2 * rayon::current_num_threads() };
-        let fair = (height * dims[0]).div_ceil(shares).max(1);
+        let fair = (height * count).div_ceil(shares).max(1);
         let task_bytes = if self.weights.bytes() > MANY_BYTES { 2 * TASK_BYTES } else { TASK_BYTES };
         let rows = (task_bytes / bytes_a_row.max(1)).clamp(1, fair);
         // Winograd's outputs come in pairs of rows.
         let rows = if matches!(self.weights, Weights::Winograd(_)) { rows.next_multiple_of(2) } else { rows };
         // A kernel row is one run of inputs: pixels lie side by side.
         let taps: Vec<usize> = (0..self.kernel).map(|row| row * x.row_len()).collect();
-        let mut tasks = Vec::with_capacity(dims[0] * height.div_ceil(rows));
-        for (image, values) in values.chunks_mut(image_len.max(1)).enumerate() {
-            let inner = &mut values[border * row_len..(border + height) * row_len];
-            tasks.extend(inner.chunks_mut(rows * row_len).enumerate().map(|(chunk, values)| (image, chunk, values)));
+        let mut tasks = Vec::with_capacity(count * height.div_ceil(rows));
+        for (image, values) in images.enumerate() {
+            let chunks = values.chunks_mut((rows * row_len).max(1));
+            tasks.extend(chunks.enumerate().map(|(chunk, values)| (image, chunk, values)));
         }
-        let seen = tasks
+        tasks
             .into_par_iter()
             .flat_map_iter(|(image, chunk, values)| {
                 let (first, count) = (chunk * rows, values.len() / row_len);
-                let columns = dims[3];
                 let residual = epilogue.residual.map(|map| {
                     let start = map.offset(image, first, 0);
                     let grid = Grid { start, row_step: map.row_len(), step: columns };
-                    Residual { values: map.data.as_slice(), grid, order: &[] }
+                    Residual { values: map.data, grid, order: &[] }
                 });
                 let output = Output {
                     bias: &self.bias,
@@ -191,14 +237,11 @@ impl Conv {
                         weights.matrix().level.run(WinogradTask { x, image, first_row, rows, weights, output });
                     }
                 }
-                // SAFETY: the task has written all columns of all pixels of its rows, `unwritten` their borders.
+                // SAFETY: the task has written all columns of all pixels of its rows, whoever gave them their borders.
                 let values = unsafe { values.assume_init_ref() };
                 values.chunks_exact(row_len).map(&then).collect::<Vec<T>>()
             })
-            .collect();
-        // SAFETY: the tasks have written all rows of all images, `unwritten` the border around them.
-        unsafe { out.assume_written() };
-        seen
+            .collect()
     }
 }
 

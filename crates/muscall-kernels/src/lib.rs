@@ -42,7 +42,7 @@ pub use level::Level;
 pub use linear::{Linear, RowEpilogue};
 pub use mapped::MappedFile;
 pub use memory::keep_freed_memory;
-pub use pool::{average2x2, average2x2_backward};
+pub use pool::{append_average2x2, average2x2, average2x2_backward};
 pub use row_linear::RowLinear;
 pub use rows::{Rows, StoredAs};
 pub use scan::{ByteQuery, Quantised, dot, quantise_row};

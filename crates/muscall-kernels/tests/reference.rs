@@ -2,7 +2,8 @@
 #![allow(missing_docs, clippy::needless_range_loop)]
 
 use muscall_kernels::{
-    Conv, Epilogue, FeatureMap, Level, Linear, attention, average2x2, causal_attention, read_out, weighted_sum,
+    Conv, Epilogue, FeatureMap, Level, Linear, append_average2x2, attention, average2x2, causal_attention, read_out,
+    weighted_sum,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -75,7 +76,7 @@ impl Case {
             let conv = Conv::new(&weight, [self.outputs, inputs, self.kernel], self.stride, &bias, level);
             let map = FeatureMap::new(&x, self.dims, self.kernel / 2);
             let residual = with_residual.then(|| FeatureMap::new(&residual, dims, 1));
-            let epilogue = Epilogue { residual: residual.as_ref(), relu };
+            let epilogue = Epilogue { residual: residual.as_ref().map(FeatureMap::view), relu };
             // Memory that held something else.
             let mut out = FeatureMap::new(&values(1 << 12, 9), [1, 64, 64, 1], 0);
             for border in [0, 1] {
@@ -268,6 +269,60 @@ fn what_is_not_a_number_is_not_clipped() {
                 0,
             );
             assert!(out.to_vec().iter().all(|x| x.is_nan()), "{level}: {:?}", out.to_vec());
+        }
+    }
+}
+
+/// A tall map that comes in pieces, each with the rows around what is computed of it, and its outputs one below the other.
+#[test]
+fn rows_of_a_map_are_those_of_the_whole_to_the_bit() {
+    for level in Level::available() {
+        for [inputs, outputs, kernel, stride] in
+            [[3, 5, 3, 1], [1, 8, 3, 2], [32, 48, 3, 1], [20, 33, 1, 1], [64, 32, 3, 1]]
+        {
+            let [height, width] = [37, 6];
+            let x = values(height * width * inputs, 1);
+            let (weight, bias) = (values(outputs * inputs * kernel * kernel, 2), values(outputs, 3));
+            let conv = Conv::new(&weight, [outputs, inputs, kernel], stride, &bias, level);
+            let map = FeatureMap::new(&x, [1, height, width, inputs], conv.border());
+            let dims = conv.output_dims(&map);
+            let residual = FeatureMap::new(&values(dims.iter().product(), 4), dims, 1);
+            let (mut whole, mut pooled) = (FeatureMap::default(), FeatureMap::default());
+            conv.run(&map, Epilogue { residual: Some(residual.view()), relu: true }, &mut whole, 0);
+            average2x2(&whole, &mut pooled, 0);
+            for cuts in [vec![37], vec![2, 4, 20, 37], vec![10, 10, 12, 37]] {
+                let mut found = FeatureMap::new(&[], [1, 0, dims[2], outputs], 1);
+                let mut means = FeatureMap::new(&[], [1, 0, dims[2] / 2, outputs], 1);
+                let mut from = 0;
+                for to in cuts {
+                    // What is there of the map by then.
+                    let there = FeatureMap::new(
+                        &x[..(to + 2).min(height) * width * inputs],
+                        [1, (to + 2).min(height), width, inputs],
+                        conv.border(),
+                    );
+                    let done = from / stride..to.div_ceil(stride);
+                    let epilogue = Epilogue { residual: Some(residual.view().rows(done.clone())), relu: true };
+                    conv.append(there.view().rows(from..to), epilogue, &mut found);
+                    append_average2x2(whole.view().rows(done), &mut means);
+                    from = to;
+                }
+                assert_eq!(found.to_vec(), whole.to_vec(), "{level}");
+                assert_eq!(found.dims(), whole.dims());
+                if stride == 1 {
+                    assert_eq!(means.to_vec(), pooled.to_vec());
+                }
+                let mut more = FeatureMap::new(&[], [1, 0, dims[2], outputs], 1);
+                more.append(&whole.to_vec()[..5 * dims[2] * outputs]);
+                more.append(&whole.to_vec()[5 * dims[2] * outputs..]);
+                assert_eq!(more.to_vec(), found.to_vec());
+                // Borders and all: a convolution that reads them gives the same.
+                let three = Conv::new(&values(outputs * 9, 5), [1, outputs, 3], 1, &[], level);
+                let (mut of_found, mut of_more) = (FeatureMap::default(), FeatureMap::default());
+                three.run(&found, Epilogue::default(), &mut of_found, 0);
+                three.run(&more, Epilogue::default(), &mut of_more, 0);
+                assert_eq!(of_found.to_vec(), of_more.to_vec());
+            }
         }
     }
 }

@@ -47,10 +47,8 @@ impl Muscall {
         for texts in texts.chunks(TEXT_BATCH) {
             let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
             let packed = self.source().map(|source| self.packed.text(source)).transpose()?.flatten();
-            match packed.and_then(|encoder| Some((encoder, self.text_frontend().tokens(&texts)?))) {
-                Some((encoder, tokens)) => {
-                    append(&mut values, &encoder.embed(&tokens), self.config().projection_dim, "text")?;
-                }
+            match packed.and_then(|encoder| encoder.embed(&texts, self.text_frontend())) {
+                Some(embedded) => append(&mut values, &embedded, self.config().projection_dim, "text")?,
                 None => {
                     let text = self.text_frontend().batch(&texts, self.device());
                     append_tensor(&mut values, self.model()?.embed_text(text), "text")?;

@@ -69,6 +69,9 @@ pub struct MuscallConfig {
     /// not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment_hop_s: Option<f64>,
+    /// How windows of a recording that is longer than one are embedded.
+    #[serde(default, skip_serializing_if = "Segments::is_separate")]
+    pub segments: Segments,
     /// ln(1/τ) of the direction from captions to music in a LAION-CLAP checkpoint, which has one for each. laion's loss
     /// takes the other for both, and so does everything here: it is kept to be written where the model is exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +117,26 @@ pub enum WindowPooling {
     Mean,
 }
 
+/// How windows of a recording that is longer than one are embedded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Segments {
+    /// Each goes through the encoder by itself, as a clip does. What was written before there was a choice is read as
+    /// this.
+    #[default]
+    Separate,
+    /// The encoder's last feature map is computed once for the whole recording, and each window pools its part of it, so
+    /// that windows cost little however much they overlap. They start at columns of the map, for a residual network
+    /// every 32 frames of log-mel. A network's padding stands at the ends of the recording alone.
+    Shared,
+}
+
+impl Segments {
+    fn is_separate(&self) -> bool {
+        *self == Self::Separate
+    }
+}
+
 impl MuscallConfig {
     /// The given encoders on 20 s clips, with a joint space of 512 dimensions.
     pub fn new(audio: impl Into<AudioEncoderConfig>, text: impl Into<TextEncoderConfig>) -> Self {
@@ -130,6 +153,7 @@ impl MuscallConfig {
             padding: Padding::default(),
             other_lengths: OtherLengths::default(),
             segment_hop_s: None,
+            segments: Segments::default(),
             text_logit_scale: None,
         }
     }
@@ -199,6 +223,13 @@ impl MuscallConfig {
         self.segment_hop_s.unwrap_or(self.clip_s / 2.0)
     }
 
+    /// Replaces how windows of longer recordings are embedded.
+    #[must_use]
+    pub fn with_segments(mut self, segments: Segments) -> Self {
+        self.segments = segments;
+        self
+    }
+
     /// Replaces the temperature.
     #[must_use]
     pub fn with_temperature(mut self, temperature: Temperature) -> Self {
@@ -227,6 +258,10 @@ impl MuscallConfig {
         }
         let (hop_s, clip_s) = (self.segment_hop_s(), self.clip_s);
         ModelError::check(hop_s > 0.0 && hop_s <= clip_s, "segment_hop_s", hop_s, "above 0 and at most clip_s")?;
+        if self.segments == Segments::Shared {
+            let shares = self.audio.time_columns().is_some();
+            ModelError::check(shares, "segments", "shared", "separate, for an encoder without a map over time")?;
+        }
         if let Some(most) = self.audio.max_frames() {
             let windows = matches!(self.other_lengths, OtherLengths::Windows { .. });
             ModelError::check(windows, "other_lengths", "interpolate", "windows, for an encoder with a longest input")?;
@@ -326,6 +361,11 @@ impl DualEncoder {
     /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
     pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
         normalise(project(&self.audio_projection, self.audio.forward(audio)))
+    }
+
+    /// Into the joint space from what a map over time was pooled to.
+    pub(crate) fn embed_pooled(&self, pooled: Tensor<2>) -> Tensor<2> {
+        normalise(project(&self.audio_projection, pooled))
     }
 
     /// # Shapes

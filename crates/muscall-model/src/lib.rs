@@ -26,12 +26,13 @@ mod segments;
 mod space;
 pub mod text;
 pub mod tower;
+mod track;
 pub mod weights;
 mod windows;
 
 pub use activations::Activations;
 pub use audio::AudioBatch;
-pub use dual_encoder::{DualEncoder, LOGIT_SCALE, MuscallConfig, OtherLengths, Temperature, WindowPooling};
+pub use dual_encoder::{DualEncoder, LOGIT_SCALE, MuscallConfig, OtherLengths, Segments, Temperature, WindowPooling};
 pub use embedding::{AudioEmbedding, TextEmbedding};
 pub use error::{Differences, ModelError};
 pub use layers::{Activation, Head, HeadConfig, NormGroup, with_norm_group};
@@ -42,6 +43,7 @@ pub use precision::Precision;
 pub use space::Description;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
+pub use track::{Track, TrackPass};
 pub use weights::weights_file;
 
 /// Whether a device is burn's own CPU backend.

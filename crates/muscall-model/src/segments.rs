@@ -6,12 +6,29 @@ use muscall_audio::{Clip, LogMel};
 use muscall_vectors::{Embeddings, mean_direction};
 use rayon::prelude::*;
 
+use crate::dual_encoder::OtherLengths;
 use crate::muscall::{AUDIO_BATCH, Muscall};
 use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError};
 
 impl Muscall {
     pub(crate) fn embed_pieces<C: Sync>(
+        &self,
+        clips: &[C],
+        samples: impl Fn(&C) -> (&[f32], usize) + Sync,
+    ) -> Result<AudioEmbedding, ModelError> {
+        let longest = clips.iter().map(|clip| samples(clip).0.len()).max().unwrap_or(0);
+        if let OtherLengths::Windows { hop_s, .. } = self.config().other_lengths
+            && self.shares_segments()
+            && longest > self.config().clip_samples()
+        {
+            return self.embed_passes(clips, samples, hop_s);
+        }
+        self.embed_separately(clips, samples)
+    }
+
+    /// Each piece by itself.
+    pub(crate) fn embed_separately<C: Sync>(
         &self,
         clips: &[C],
         samples: impl Fn(&C) -> (&[f32], usize) + Sync,
@@ -42,7 +59,27 @@ impl Muscall {
         Ok(AudioEmbedding::new(values, dim))
     }
 
-    /// A whole file as the windows that an index keeps of it: `clip_s` long, one every
+    /// The same where some are longer than a window and their windows share a map.
+    fn embed_passes<C: Sync>(
+        &self,
+        clips: &[C],
+        samples: impl Fn(&C) -> (&[f32], usize) + Sync,
+        hop_s: f64,
+    ) -> Result<AudioEmbedding, ModelError> {
+        let embed = |(index, clip): (usize, &C)| {
+            let (whole, _) = samples(clip);
+            let embedded = if whole.len() > self.config().clip_samples() {
+                self.embed_pass(whole, hop_s).map(|track| track.mean())
+            } else {
+                self.embed_separately(&[clip], |clip| samples(clip)).map(|clip| clip.values().to_vec())
+            };
+            embedded.map_err(|error| error.with_index(|_| index))
+        };
+        let rows: Result<Vec<Vec<f32>>, ModelError> = clips.par_iter().enumerate().map(embed).collect();
+        Ok(AudioEmbedding::new(rows?.concat(), self.config().projection_dim))
+    }
+
+    /// A whole file as the windows that an index keeps of it unless they [share](crate::Segments::Shared) a map: `clip_s` long, one every
     /// [`segment_hop_s`](crate::MuscallConfig::segment_hop_s), the last one ending where the audio ends.
     ///
     /// The normalised mean of their embeddings is that of the file as

@@ -3,45 +3,17 @@
 
 #[path = "../../../tests/golden/gradients.rs"]
 mod gradients;
-
-use std::sync::{Mutex, PoisonError};
+#[path = "../../../tests/golden/moved.rs"]
+mod moved;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use gradients::gradients_of;
+use moved::moved as model;
 use muscall_audio::LogMelConfig;
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
 use muscall_model::weights::{state_of, with_state};
-use muscall_model::{ClipTokenizer, DualEncoder, Muscall, MuscallConfig};
-
-static ONE_DRAW: Mutex<()> = Mutex::new(());
-
-/// A small model in which every norm does something.
-fn model(config: &MuscallConfig, device: &Device) -> DualEncoder {
-    let _one_draw = ONE_DRAW.lock().unwrap_or_else(PoisonError::into_inner);
-    device.seed(3);
-    let model = config.init(device).unwrap();
-    let state = state_of(&model)
-        .into_iter()
-        .map(|(name, data)| {
-            let values = data.as_slice::<f32>().unwrap();
-            let moved = |low: f32| {
-                let values = (0..values.len()).map(|i| low + ((i * 37) % 101) as f32 / 101.0).collect::<Vec<_>>();
-                TensorData::new(values, data.shape().clone())
-            };
-            let is_norm = name.contains("bn") || name.contains("norm");
-            let data = match name.rsplit('.').next() {
-                Some("running_var" | "gamma") => moved(0.5),
-                Some("weight") if is_norm => moved(0.5),
-                Some("running_mean" | "beta") => moved(-0.5),
-                Some("bias") if is_norm => moved(-0.5),
-                _ => data,
-            };
-            (name, data)
-        })
-        .collect();
-    with_state(model, state, "memory").unwrap()
-}
+use muscall_model::{ClipTokenizer, Muscall, MuscallConfig};
 
 fn config(width: usize, pooling: Pooling, n_mels: usize) -> MuscallConfig {
     let log_mel = LogMelConfig::new(n_mels);

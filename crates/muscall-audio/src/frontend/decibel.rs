@@ -30,14 +30,19 @@ pub(super) fn power_to_db(values: &mut [f32], amin: f32, top_db: f32) -> f32 {
 /// Replaces powers by `ln(power + 2.2e-16)`.
 pub(super) fn power_to_natural_log(values: &mut [f32]) {
     for value in values {
-        *value = (*value + f64::EPSILON as f32).ln();
+        *value = natural_log(*value);
     }
+}
+
+/// `ln(power + 2.2e-16)`.
+pub(super) fn natural_log(power: f32) -> f32 {
+    (power + f64::EPSILON as f32).ln()
 }
 
 /// `10·log10(max(power, amin))` within 2e-5 dB, without a branch or a call, so that loops over it vectorise.
 /// The power is finite, and `amin` a normal number above zero.
 #[inline(always)]
-fn decibel(power: f32, amin: f32) -> f32 {
+pub(super) fn decibel(power: f32, amin: f32) -> f32 {
     const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
     const MANTISSA: u32 = 0x007f_ffff;
     const DB_PER_OCTAVE: f32 = 10.0 * std::f32::consts::LOG10_2;

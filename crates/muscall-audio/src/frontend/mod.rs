@@ -7,10 +7,12 @@ mod mel;
 mod mel_scale;
 mod slaney;
 mod stft;
+mod stream;
 mod top_db;
 
 pub use config::{LogMelConfig, PowerScale};
 pub use mel_scale::MelScale;
+pub use stream::LogMelStream;
 
 use crate::AudioError;
 use mel::{BankShape, MelBank};

@@ -101,9 +101,10 @@ pub(crate) fn patch<'a, S: Simd, const N: usize>(
     for (i, row) in patch.iter_mut().enumerate() {
         for (j, values) in row.iter_mut().enumerate() {
             // What lies before the first pixel becomes a very large number.
-            let (y, column) = ((top + i as isize) as usize, (left + j as isize) as usize);
-            if y < x.height && column < x.width {
-                let at = x.offset(image, y, column);
+            let y = (top + x.above as isize + i as isize) as usize;
+            let column = (left + j as isize) as usize;
+            if y < x.above + x.height + x.below && column < x.width {
+                let at = x.offset(image, y, column) - x.above * x.row_len();
                 *values = S::as_simd_f32s(&x.data[at..at + x.channels]).0;
             }
         }

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, module};
 use crate::Activations;
 use crate::layers::BatchNorm;
 use crate::precision::{Precision, convolve};
+use crate::tower::TimeColumns;
 
 const EXPANSION: usize = 4;
 /// Within the dual encoder.
@@ -41,6 +42,10 @@ pub struct ResNet {
 }
 
 impl ResNet {
+    /// Five halvings, of which the first rounds up and the others down. One side of a position reaches over 1 frame in
+    /// the first convolution, 2 · 2 in the stem, and then a pixel per 3×3 convolution: 3 of 4 frames, 1 of 4 and 3 of 8,
+    /// 1 of 8 and 5 of 16, 1 of 16 and 2 of 32.
+    pub(super) const COLUMNS: TimeColumns = TimeColumns { frames: 32, lacking: 1, reach: 213 };
     /// The shortest spectrogram that leaves one position on the time axis.
     pub const MIN_FRAMES: usize = 31;
     /// The fewest mel bands: five halvings of the frequency axis, each of which leaves out a last odd row.
@@ -105,8 +110,7 @@ impl ResNet {
 
     /// Height and width of the last feature map for a spectrogram.
     pub fn output_size(n_mels: usize, frames: usize) -> [usize; 2] {
-        // The strided convolution rounds up, each of the four averages down.
-        [n_mels, frames].map(|n| n.div_ceil(2) / 16)
+        [n_mels, frames].map(|n| Self::COLUMNS.count(n))
     }
 
     /// # Shapes

@@ -10,7 +10,7 @@ use super::resnet::ResNet;
 use crate::layers::Linear;
 use crate::precision::{Precision, full};
 use crate::space::Description;
-use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TowerConfig};
+use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TimeColumns, TimeMap, TowerConfig};
 use crate::{Activations, ModelError};
 
 /// How the positions of the last feature map become one vector.
@@ -107,6 +107,10 @@ impl AudioTower for ResNetConfig {
         ResNet::MIN_FRAMES
     }
 
+    fn time_columns(&self) -> Option<TimeColumns> {
+        Some(ResNet::COLUMNS)
+    }
+
     fn without_dropout(&self) -> AudioEncoderConfig {
         self.clone().into()
     }
@@ -146,12 +150,21 @@ impl ResNetEncoder {
     /// - mel: `[batch, n_mels, frames]`, dB; any number of frames from
     ///   [`ResNet::MIN_FRAMES`] on; returns `[batch, hidden]`.
     fn run(&self, mel: Tensor<3>, seen: Option<&mut Activations>) -> Tensor<2> {
-        let features = self.resnet.run(mel.unsqueeze_dim(1), seen); // [batch, 32 width, mels/32, frames/32]
+        self.pool(self.resnet.run(mel.unsqueeze_dim(1), seen)) // [batch, 32 width, mels/32, frames/32]
+    }
+}
+
+impl TimeMap for ResNetEncoder {
+    fn map(&self, mel: Tensor<3>) -> Tensor<4> {
+        self.resnet.run(mel.unsqueeze_dim(1), None)
+    }
+
+    fn pool(&self, map: Tensor<4>) -> Tensor<2> {
         full(match &self.pool {
-            Pool::Attention(pool) => pool.forward(features),
+            Pool::Attention(pool) => pool.forward(map),
             Pool::Average(linear) => {
-                let [batch, channels, height, width] = features.dims();
-                let mean = features.reshape([batch, channels, height * width]).mean_dim(2);
+                let [batch, channels, height, width] = map.dims();
+                let mean = map.reshape([batch, channels, height * width]).mean_dim(2);
                 linear.forward(mean.reshape([batch, channels]))
             }
         })
@@ -161,6 +174,10 @@ impl ResNetEncoder {
 impl Encoder<AudioBatch> for ResNetEncoder {
     fn forward(&self, audio: AudioBatch, seen: Option<&mut Activations>) -> Tensor<2> {
         self.run(audio.mel, seen)
+    }
+
+    fn time_map(&self) -> Option<&dyn TimeMap> {
+        Some(self)
     }
 
     fn with_kernels(self, kernels: bool) -> Self {

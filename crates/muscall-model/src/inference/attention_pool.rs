@@ -1,6 +1,6 @@
 //! Attention pooling without computing a key or a value.
 
-use muscall_kernels::{FeatureMap, Level, Linear, read_out, weighted_sum};
+use muscall_kernels::{Level, Linear, read_out, weighted_sum};
 
 use super::weights::Weights;
 use crate::audio::{AttentionPool, ResNet};
@@ -48,36 +48,60 @@ impl FoldedAttentionPool {
         }
     }
 
+    /// Of each position.
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Pools maps of one size. Weights are read once for all of them.
+    ///
     /// # Shapes
-    /// - features: `[1, height, width, channels]`; returns `[hidden]`.
-    pub(super) fn run(&self, features: &FeatureMap) -> Vec<f32> {
-        let [_, _, width, channels] = features.dims();
-        let features = features.to_vec();
-        let count = (features.len() / channels) as f32;
+    /// - maps: each `[height · width, channels]`; returns `[maps, hidden]`.
+    pub(super) fn run(&self, maps: &[Vec<f32>], width: usize) -> Vec<f32> {
+        let channels = self.channels;
+        let per_head = channels / AttentionPool::HEADS;
+        let positions = self.positions(width);
+        let x: Vec<Vec<f32>> = maps.iter().map(|map| self.with_mean(map, &positions)).collect();
+        let means: Vec<f32> = x.iter().flat_map(|x| &x[..channels]).copied().collect();
+        let mut queries = self.query.run(&means, None);
+        let scale = 1.0 / (per_head as f32).sqrt();
+        queries.iter_mut().for_each(|q| *q *= scale);
+        // [maps, heads, channels]
+        let a_map = AttentionPool::HEADS * channels;
+        let mut directions = vec![0.0; maps.len() * a_map];
+        for (head, key) in self.key.chunks_exact(per_head * channels).enumerate() {
+            for (query, directions) in queries.chunks_exact(channels).zip(directions.chunks_exact_mut(a_map)) {
+                let query = &query[head * per_head..][..per_head];
+                weighted_sum(key, query, &mut directions[head * channels..][..channels], self.level);
+            }
+        }
+        let mut read = vec![0.0; directions.len()];
+        for ((x, directions), read) in x.iter().zip(directions.chunks_exact(a_map)).zip(read.chunks_exact_mut(a_map)) {
+            read_out(x, directions, channels, read, self.level);
+        }
+        let mut values = vec![0.0; maps.len() * channels];
+        for (head, value) in self.values.iter().enumerate() {
+            let read = read.chunks_exact(a_map).flat_map(|read| &read[head * channels..][..channels]);
+            let read: Vec<f32> = read.copied().collect();
+            for (own, values) in value.run(&read, None).chunks_exact(per_head).zip(values.chunks_exact_mut(channels)) {
+                values[head * per_head..][..per_head].copy_from_slice(own);
+            }
+        }
+        self.output.run(&values, None)
+    }
+
+    /// The mean of a map, the map, and the position of each added: `[1 + height · width, channels]`.
+    fn with_mean(&self, map: &[f32], positions: &[f32]) -> Vec<f32> {
+        let channels = self.channels;
+        let count = (map.len() / channels) as f32;
         let mut x = vec![0.0; channels];
-        for position in features.chunks_exact(channels) {
+        for position in map.chunks_exact(channels) {
             x.iter_mut().zip(position).for_each(|(sum, x)| *sum += x);
         }
         x.iter_mut().for_each(|x| *x /= count);
-        x.extend(features);
-        for (x, position) in x.iter_mut().zip(self.positions(width)) {
-            *x += position;
-        }
-
-        let per_head = channels / AttentionPool::HEADS;
-        let mut query = self.query.run(&x[..channels], None);
-        let scale = 1.0 / (per_head as f32).sqrt();
-        query.iter_mut().for_each(|q| *q *= scale);
-        let mut directions = vec![0.0; AttentionPool::HEADS * channels];
-        let heads = self.key.chunks_exact(per_head * channels).zip(query.chunks_exact(per_head));
-        for ((key, query), direction) in heads.zip(directions.chunks_exact_mut(channels)) {
-            weighted_sum(key, query, direction, self.level);
-        }
-        let mut means = vec![0.0; directions.len()];
-        read_out(&x, &directions, channels, &mut means, self.level);
-        let heads = self.values.iter().zip(means.chunks_exact(channels));
-        let values: Vec<f32> = heads.flat_map(|(value, mean)| value.run(mean, None)).collect();
-        self.output.run(&values, None)
+        x.extend_from_slice(map);
+        x.iter_mut().zip(positions).for_each(|(x, position)| *x += position);
+        x
     }
 
     /// The positional embedding for feature maps `width` wide, `[height · width + 1, channels]`.

@@ -11,12 +11,13 @@ mod head;
 mod htsat;
 mod pooled_resnet;
 mod resnet;
+mod resnet_stream;
 mod rows;
 mod transformer;
 mod weights;
 
 use burn::tensor::Device;
-use muscall_kernels::Level;
+use muscall_kernels::{Level, Linear, gelu};
 use rayon::prelude::*;
 
 #[cfg(feature = "sentence")]
@@ -24,15 +25,17 @@ use self::bert::PackedBert;
 use self::head::PackedHead;
 use self::htsat::PackedHtsat;
 use self::pooled_resnet::PooledResNet;
+use self::resnet_stream::ResNetStream;
 use self::transformer::PackedTransformer;
-use self::weights::Weights;
-use crate::audio::ResNetConfig;
+use self::weights::{Axes, Weights};
+use crate::audio::{ResNet, ResNetConfig};
 use crate::network::{Lazy, Network};
 use crate::space::Tower;
 #[cfg(feature = "sentence")]
 use crate::text::SentenceTowerConfig;
-use crate::text::TransformerConfig;
-use crate::{ModelError, MuscallConfig};
+use crate::text::static_words::StaticWordsConfig;
+use crate::text::{TextFrontend, TransformerConfig};
+use crate::{ModelError, MuscallConfig, Segments};
 
 /// What there are kernels for. Each encoder is packed when it first embeds something: who only searches needs no room
 /// for the audio side.
@@ -140,7 +143,11 @@ impl PackedAudio {
     fn new(config: &MuscallConfig, weights: &Weights<'_>) -> Option<Self> {
         let encoder = if let Some(audio) = config.audio.downcast_ref::<ResNetConfig>() {
             let frames = config.log_mel.frames(config.clip_samples());
-            AudioNetwork::ResNet(PooledResNet::new(weights, "audio", audio, [config.log_mel.n_mels, frames]))
+            let axes = match config.segments {
+                Segments::Separate => Axes::BandsByTime,
+                Segments::Shared => Axes::TimeByBands,
+            };
+            AudioNetwork::ResNet(PooledResNet::new(weights, "audio", audio, [config.log_mel.n_mels, frames], axes))
         } else {
             AudioNetwork::Htsat(PackedHtsat::new(weights, "audio", config.audio.downcast_ref()?))
         };
@@ -156,12 +163,63 @@ impl PackedAudio {
                 AudioNetwork::ResNet(network) => network.run(mel, n_mels),
                 AudioNetwork::Htsat(network) => network.run(mel),
             };
-            normalised(match &self.head {
-                Some(head) => head.run(&pooled),
-                None => pooled,
-            })
+            self.projected(pooled, 1)
         };
         mels.par_iter().flat_map_iter(embed).collect()
+    }
+
+    /// Starts on a recording whose windows share a map; nothing for encoders that have none.
+    pub(crate) fn map(&self, n_mels: usize) -> Option<PackedMap<'_>> {
+        match &self.encoder {
+            AudioNetwork::ResNet(network) => {
+                Some(PackedMap { audio: self, network, stream: network.stream(n_mels), n_mels })
+            }
+            AudioNetwork::Htsat(_) => None,
+        }
+    }
+
+    /// Into the joint space.
+    fn projected(&self, pooled: Vec<f32>, rows: usize) -> Vec<f32> {
+        let values = match &self.head {
+            Some(head) => head.run(&pooled),
+            None => pooled,
+        };
+        values.chunks(values.len().div_ceil(rows).max(1)).flat_map(|row| normalised(row.to_vec())).collect()
+    }
+}
+
+/// The last feature map of a recording, and embeddings of windows of it.
+#[derive(Debug)]
+pub(crate) struct PackedMap<'a> {
+    audio: &'a PackedAudio,
+    network: &'a PooledResNet,
+    stream: ResNetStream<'a>,
+    n_mels: usize,
+}
+
+impl PackedMap<'_> {
+    /// Adds what follows from the next frames to `columns`.
+    ///
+    /// # Shapes
+    /// - frames: `[frames, n_mels]`; columns: `[columns, height, channels]`.
+    pub(crate) fn push(&mut self, frames: &[f32], last: bool, columns: &mut Vec<f32>) {
+        self.stream.push(frames, last, columns);
+    }
+
+    /// # Shapes
+    /// - returns `[starts, projection_dim]`, unit norm.
+    pub(crate) fn embed(&self, columns: &[f32], starts: &[usize], width: usize) -> Vec<f32> {
+        let pooled = self.network.pool_windows(columns, self.height(), starts, width);
+        self.audio.projected(pooled, starts.len().max(1))
+    }
+
+    /// Values of a column.
+    pub(crate) fn column_len(&self) -> usize {
+        self.height() * self.network.channels()
+    }
+
+    fn height(&self) -> usize {
+        ResNet::output_size(self.n_mels, 0)[0]
     }
 }
 
@@ -176,6 +234,8 @@ pub(crate) struct PackedText {
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 enum TextNetwork {
+    /// Of vectors that somebody else makes of captions, through a hidden layer if there is one.
+    Vectors(Option<Linear>),
     Transformer(PackedTransformer),
     #[cfg(feature = "sentence")]
     Bert(PackedBert),
@@ -188,6 +248,10 @@ impl PackedText {
             let encoder = TextNetwork::Transformer(PackedTransformer::new(weights, "text", text)?);
             return Ok(Some(Self { encoder, head }));
         }
+        if let Some(text) = config.text.downcast_ref::<StaticWordsConfig>() {
+            let hidden = text.hidden.map(|_| weights.linear("text.hidden"));
+            return Ok(Some(Self { encoder: TextNetwork::Vectors(hidden), head }));
+        }
         #[cfg(feature = "sentence")]
         if let Some(text) = fine_tuned(config) {
             let encoder = TextNetwork::Bert(PackedBert::new(weights, SENTENCE, &text.encoder)?);
@@ -196,15 +260,30 @@ impl PackedText {
         Ok(None)
     }
 
+    /// As the frontend reads them; nothing if the network reads something else than the frontend gives.
+    ///
     /// # Shapes
-    /// - captions: token ids, each with its end token; returns `[captions, projection_dim]`, unit
-    ///   norm.
-    pub(crate) fn embed(&self, captions: &[Vec<u32>]) -> Vec<f32> {
+    /// - returns `[captions, projection_dim]`, unit norm.
+    pub(crate) fn embed(&self, captions: &[&str], frontend: &TextFrontend) -> Option<Vec<f32>> {
         let (states, width) = match &self.encoder {
-            TextNetwork::Transformer(network) => (network.run(captions), network.width()),
+            TextNetwork::Vectors(None) => {
+                let vectors = frontend.vectors(captions)?;
+                let width = vectors.len() / captions.len().max(1);
+                (vectors, width)
+            }
+            TextNetwork::Vectors(Some(hidden)) => {
+                let mut states = hidden.run(&frontend.vectors(captions)?, None);
+                gelu(&mut states, Level::best());
+                (states, hidden.outputs())
+            }
+            TextNetwork::Transformer(network) => (network.run(&frontend.tokens(captions)?), network.width()),
             #[cfg(feature = "sentence")]
-            TextNetwork::Bert(network) => (network.run(captions), network.width()),
+            TextNetwork::Bert(network) => (network.run(&frontend.tokens(captions)?), network.width()),
         };
+        Some(self.projected(states, width))
+    }
+
+    fn projected(&self, states: Vec<f32>, width: usize) -> Vec<f32> {
         let (projected, dim) = match &self.head {
             Some(head) => (head.run(&states), head.outputs()),
             None => (states, width),

@@ -4,51 +4,51 @@ use std::sync::{Mutex, PoisonError};
 
 use muscall_kernels::{Conv, Epilogue, FeatureMap, average2x2};
 
-use super::weights::Weights;
+use super::weights::{Axes, Weights};
 
 /// See [`ResNet`](crate::audio::ResNet).
 #[derive(Debug)]
 pub(super) struct FoldedResNet {
-    stem: [Conv; 3],
-    blocks: Vec<FoldedBottleneck>,
+    pub(super) stem: [Conv; 3],
+    pub(super) blocks: Vec<FoldedBottleneck>,
     /// Memory of earlier clips: no allocation and no zero-filling from the second clip on.
     spare: Mutex<Vec<Maps>>,
 }
 
 #[derive(Debug)]
-struct FoldedBottleneck {
-    conv1: Conv,
-    conv2: Conv,
-    conv3: Conv,
-    downsample: Option<Conv>,
-    halves: bool,
+pub(super) struct FoldedBottleneck {
+    pub(super) conv1: Conv,
+    pub(super) conv2: Conv,
+    pub(super) conv3: Conv,
+    pub(super) downsample: Option<Conv>,
+    pub(super) halves: bool,
 }
 
 /// Feature maps of one clip.
 #[derive(Debug, Default)]
-struct Maps {
-    x: FeatureMap,
-    y: FeatureMap,
-    z: FeatureMap,
-    pooled: FeatureMap,
-    shortcut: FeatureMap,
-    out: FeatureMap,
+pub(super) struct Maps {
+    pub(super) x: FeatureMap,
+    pub(super) y: FeatureMap,
+    pub(super) z: FeatureMap,
+    pub(super) pooled: FeatureMap,
+    pub(super) shortcut: FeatureMap,
+    pub(super) out: FeatureMap,
 }
 
-const RELU: Epilogue<'static> = Epilogue { residual: None, relu: true };
+pub(super) const RELU: Epilogue<'static> = Epilogue { residual: None, relu: true };
 
 impl FoldedResNet {
-    pub(super) fn new(weights: &Weights<'_>, name: &str) -> Self {
+    pub(super) fn new(weights: &Weights<'_>, name: &str, axes: Axes) -> Self {
         let stem = [1, 2, 3].map(|i| {
             let stride = if i == 1 { 2 } else { 1 };
-            weights.folded(&format!("{name}.conv{i}"), &format!("{name}.bn{i}"), stride)
+            weights.folded(&format!("{name}.conv{i}"), &format!("{name}.bn{i}"), stride, axes)
         });
         let mut blocks = Vec::new();
         for layer in 1..=4 {
             let block = |i: usize| format!("{name}.layer{layer}.{i}");
             for i in (0..).take_while(|&i| weights.has(&format!("{}.conv1.weight", block(i)))) {
                 let halves = layer > 1 && i == 0;
-                blocks.push(FoldedBottleneck::new(weights, &block(i), halves));
+                blocks.push(FoldedBottleneck::new(weights, &block(i), halves, axes));
             }
         }
         Self { stem, blocks, spare: Mutex::default() }
@@ -57,8 +57,7 @@ impl FoldedResNet {
     /// # Shapes
     /// - mel: `[n_mels, frames]`; `then` gets `[1, n_mels/32, frames/32, 32 width]`.
     pub(super) fn run<T>(&self, mel: &[f32], [n_mels, frames]: [usize; 2], then: impl FnOnce(&FeatureMap) -> T) -> T {
-        let lock = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut maps = lock().pop().unwrap_or_default();
+        let mut maps = self.maps();
         let Maps { x, y, out, .. } = &mut maps;
         x.fill(mel, [1, n_mels, frames, 1], self.stem[0].border());
         self.stem[0].run(&*x, RELU, y, self.stem[1].border());
@@ -69,18 +68,28 @@ impl FoldedResNet {
             block.run(&mut maps);
         }
         let result = then(&maps.x);
-        lock().push(maps);
+        self.give_back(maps);
         result
+    }
+
+    /// Memory to work in.
+    pub(super) fn maps(&self) -> Maps {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    /// For the next clip.
+    pub(super) fn give_back(&self, maps: Maps) {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(maps);
     }
 }
 
 impl FoldedBottleneck {
-    fn new(weights: &Weights<'_>, name: &str, halves: bool) -> Self {
-        let conv = |i: usize| weights.folded(&format!("{name}.conv{i}"), &format!("{name}.bn{i}"), 1);
+    fn new(weights: &Weights<'_>, name: &str, halves: bool, axes: Axes) -> Self {
+        let conv = |i: usize| weights.folded(&format!("{name}.conv{i}"), &format!("{name}.bn{i}"), 1, axes);
         let downsample = format!("{name}.downsample");
         let downsample = weights
             .has(&format!("{downsample}.conv.weight"))
-            .then(|| weights.folded(&format!("{downsample}.conv"), &format!("{downsample}.bn"), 1));
+            .then(|| weights.folded(&format!("{downsample}.conv"), &format!("{downsample}.bn"), 1, axes));
         Self { conv1: conv(1), conv2: conv(2), conv3: conv(3), downsample, halves }
     }
 
@@ -98,9 +107,9 @@ impl FoldedBottleneck {
         let residual = match &self.downsample {
             Some(downsample) => {
                 downsample.run(&*x, Epilogue::default(), shortcut, 0);
-                &*shortcut
+                shortcut.view()
             }
-            None => &*x,
+            None => x.view(),
         };
         self.conv3.run(&*z, Epilogue { residual: Some(residual), relu: true }, out, 0);
         std::mem::swap(x, out);

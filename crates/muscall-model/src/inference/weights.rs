@@ -12,6 +12,15 @@ use crate::weights::StateDict;
 /// Of batch norms.
 const EPSILON: f32 = 1e-5;
 
+/// Height and width of feature maps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Axes {
+    /// As burn has them.
+    BandsByTime,
+    /// A moment is a row, so that a recording can come row by row.
+    TimeByBands,
+}
+
 /// The tensors of a model, by name. What was read from a file for this alone is given away, so that it is not held beside what
 /// is packed from it: each is asked for once.
 pub(super) struct Weights<'a> {
@@ -94,8 +103,8 @@ impl<'a> Weights<'a> {
         Linear::new(&weight, [outputs, inputs], &bias, self.level)
     }
 
-    /// A convolution and the batch norm that follows it, with its running statistics, as one.
-    pub(super) fn folded(&self, conv: &str, norm: &str, stride: usize) -> Conv {
+    /// A convolution and the batch norm that follows it, with its running statistics, as one, for maps with these axes.
+    pub(super) fn folded(&self, conv: &str, norm: &str, stride: usize, axes: Axes) -> Conv {
         let (weight, shape) = self.get(&format!("{conv}.weight"));
         let part = |name: &str| self.values(&format!("{norm}.{name}"));
         let (gain, offset) = (part("weight"), part("bias"));
@@ -104,7 +113,13 @@ impl<'a> Weights<'a> {
         let bias: Vec<f32> =
             offset.iter().zip(&*mean).zip(&scale).map(|((offset, mean), scale)| offset - mean * scale).collect();
         let an_output = weight.len() / shape[0];
-        let weight: Vec<f32> = weight.iter().enumerate().map(|(i, weight)| weight * scale[i / an_output]).collect();
+        let mut weight: Vec<f32> = weight.iter().enumerate().map(|(i, weight)| weight * scale[i / an_output]).collect();
+        if axes == Axes::TimeByBands && shape[2] == 3 {
+            for kernel in weight.as_chunks_mut::<9>().0 {
+                let [a, b, c, d, e, f, g, h, i] = *kernel;
+                *kernel = [a, d, g, b, e, h, c, f, i];
+            }
+        }
         Conv::new(&weight, [shape[0], shape[1], shape[2]], stride, &bias, self.level)
     }
 }

@@ -4,7 +4,7 @@
 //! here by hand, and **never changes**: whatever happens to the structs, what was kept under such a name must go on
 //! being found. A field that was added since has had one value then, and is not in the text.
 
-use muscall_audio::{LogMelConfig, PowerScale};
+use muscall_audio::{LogMelConfig, Padding, PowerScale};
 
 use super::former_sentence::hash;
 #[cfg(feature = "sentence")]
@@ -15,7 +15,7 @@ use crate::text::SentenceTowerConfig;
 use crate::text::{TransformerConfig, WordVectorsConfig};
 use crate::tower::{AudioEncoderConfig, TextEncoderConfig};
 use crate::weights::Tensors;
-use crate::{MuscallConfig, OtherLengths, Temperature, WindowPooling};
+use crate::{MuscallConfig, OtherLengths, Segments, Temperature, WindowPooling};
 
 /// Of a model. Neither tokenizer nor frozen encoder nor word vectors were in it.
 pub(crate) fn model<T: Tensors>(config: &MuscallConfig, tensors: &T) -> Result<Option<String>, T::Error> {
@@ -32,11 +32,16 @@ fn model_text(config: &MuscallConfig) -> Option<String> {
         log_mel,
         audio,
         text,
-        padding: _, // came later
+        padding,
         other_lengths,
         segment_hop_s,
+        segments,
         text_logit_scale: _, // came later
     } = config;
+    // These came later: there were no such vectors then.
+    if *padding != Padding::Zeros || *segments != Segments::Separate {
+        return None;
+    }
     let temperature = match temperature {
         Temperature::Learned(tau) => format!("Learned({tau:?})"),
         Temperature::Fixed(tau) => format!("Fixed({tau:?})"),

@@ -5,7 +5,7 @@ use muscall_vectors::Fingerprint;
 
 use super::{Description, former};
 use crate::weights::Tensors;
-use crate::{MuscallConfig, OtherLengths, WindowPooling};
+use crate::{MuscallConfig, OtherLengths, Segments, WindowPooling};
 
 /// One side of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,12 +78,18 @@ fn describe(config: &MuscallConfig, words: &str) -> (Description, Description) {
         text: reads,
         padding,
         other_lengths,
-        segment_hop_s: _,    // as what it stands for, below
+        segment_hop_s: _, // as what it stands for, below
+        segments,
         text_logit_scale: _, // nothing uses it
     } = config;
     let (mut audio, mut text) = (Description::new("audio tower 1"), Description::new("text tower 1"));
     audio.field("clip_s", *clip_s);
     audio.unless(clip_s / 2.0, "segment_hop_s", config.segment_hop_s());
+    let segments = match segments {
+        Segments::Separate => "separate",
+        Segments::Shared => "shared",
+    };
+    audio.unless("separate", "segments", segments);
     let padding = match padding {
         Padding::Zeros => "zeros",
         Padding::Repeat => "repeat",
@@ -149,7 +155,7 @@ mod tests {
         let config = |audio: &Value, text: &Value| {
             serde_json::json!({
                 "clip_s": 2.0, "projection_dim": 8, "project": true, "temperature": { "learned": 0.07 },
-                "head": { "mlp": { "hidden": 5, "activation": "relu" } }, "padding": "repeat", "log_mel": log_mel, "audio": audio, "text": text, "other_lengths": windows, "segment_hop_s": 0.75,
+                "head": { "mlp": { "hidden": 5, "activation": "relu" } }, "padding": "repeat", "log_mel": log_mel, "audio": audio, "text": text, "other_lengths": windows, "segment_hop_s": 0.75, "segments": "shared",
             })
         };
         texts.iter().flat_map(|text| [&resnet, &crnn].map(|audio| config(audio, text))).collect()
@@ -179,6 +185,7 @@ mod tests {
                 ("scale", "decibel") => "natural_log".into(),
                 ("activation", "relu") => "gelu".into(),
                 ("padding", "repeat") => "zeros".into(),
+                ("segments", "shared") => "separate".into(),
                 ("mel_scale", "slaney") => "htk".into(),
                 ("resampling", "high_quality") => "torchaudio".into(),
                 ("model" | "file", _) => "elsewhere".into(),

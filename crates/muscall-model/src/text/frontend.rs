@@ -19,6 +19,11 @@ pub trait TextProcessor: Debug + Send + Sync + Any {
         None
     }
 
+    /// Captions as vectors, one after the other, if those are what the encoder reads and they cost next to nothing.
+    fn vectors(&self, _captions: &[&str]) -> Option<Vec<f32>> {
+        None
+    }
+
     /// Captions as a batch: of their tokens, unless the encoder reads something else.
     ///
     /// # Panics

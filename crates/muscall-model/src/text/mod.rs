@@ -8,6 +8,7 @@ mod frontend;
 mod head;
 #[cfg(feature = "sentence")]
 mod sentence_tower;
+pub mod static_words;
 pub mod tokenizer;
 mod tokenizer_error;
 mod transformer;

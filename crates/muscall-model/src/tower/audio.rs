@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use muscall_audio::OpenKind;
 use serde::{Deserialize, Serialize};
 
-use super::{AnyEncoder, TowerConfig};
+use super::{AnyEncoder, TimeColumns, TowerConfig};
 use crate::ModelError;
 use crate::audio::AudioBatch;
 
@@ -27,6 +27,12 @@ pub trait AudioTower: TowerConfig {
 
     /// The longest one, if there is a limit: longer audio is then embedded in windows.
     fn max_frames(&self) -> Option<usize> {
+        None
+    }
+
+    /// How the last feature map lies on the spectrogram, if the encoder has one that is a convolution over time: then its
+    /// [`Encoder::time_map`](super::Encoder::time_map) is there, and windows of a recording can share it.
+    fn time_columns(&self) -> Option<TimeColumns> {
         None
     }
 

@@ -6,6 +6,7 @@ use burn::module::{Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleM
 use burn::tensor::{Device, Tensor};
 
 use super::module::{AnyMapper, AnyVisitor, Mapper, Visitor};
+use super::time_map::TimeMap;
 use crate::{Activations, Precision};
 
 /// A network from batches of one kind, [`AudioBatch`](crate::AudioBatch) or [`TextBatch`](crate::TextBatch), to
@@ -19,6 +20,11 @@ pub trait Encoder<Batch>: Module + Sync + 'static {
     /// # Panics
     /// If the batch is not of the form that this encoder reads.
     fn forward(&self, batch: Batch, seen: Option<&mut Activations>) -> Tensor<2>;
+
+    /// The parts of the forward pass, if the last feature map is a convolution over time.
+    fn time_map(&self) -> Option<&dyn TimeMap> {
+        None
+    }
 
     /// Whether kernels of our own may stand in for burn's operators, if the network has any. The results agree to a few
     /// units of the last place.
@@ -44,6 +50,7 @@ pub trait Encoder<Batch>: Module + Sync + 'static {
 /// [`Encoder`] without its type.
 trait Erased<Batch>: fmt::Debug + Send + Sync {
     fn forward(&self, batch: Batch, seen: Option<&mut Activations>) -> Tensor<2>;
+    fn time_map(&self) -> Option<&dyn TimeMap>;
     fn copy(&self) -> Box<dyn Erased<Batch>>;
     fn switched(self: Box<Self>, switch: Switch) -> Box<dyn Erased<Batch>>;
     fn devices(&self, devices: Vec<Device>) -> Vec<Device>;
@@ -71,6 +78,10 @@ enum Move<'a> {
 impl<Batch: 'static, E: Encoder<Batch>> Erased<Batch> for E {
     fn forward(&self, batch: Batch, seen: Option<&mut Activations>) -> Tensor<2> {
         Encoder::forward(self, batch, seen)
+    }
+
+    fn time_map(&self) -> Option<&dyn TimeMap> {
+        Encoder::time_map(self)
     }
 
     fn copy(&self) -> Box<dyn Erased<Batch>> {
@@ -131,6 +142,11 @@ impl<Batch: 'static> AnyEncoder<Batch> {
     /// The same; adds what comes out of the parts of the network to `seen`.
     pub(crate) fn run(&self, batch: Batch, seen: Option<&mut Activations>) -> Tensor<2> {
         self.0.forward(batch, seen)
+    }
+
+    /// See [`Encoder::time_map`].
+    pub fn time_map(&self) -> Option<&dyn TimeMap> {
+        self.0.time_map()
     }
 
     /// See [`Encoder::with_kernels`].

@@ -11,8 +11,10 @@ mod config;
 mod encoder;
 mod module;
 mod text;
+mod time_map;
 
 pub use audio::{AudioEncoder, AudioEncoderConfig, AudioTower};
 pub use config::{ParameterGroup, TowerConfig};
 pub use encoder::{AnyEncoder, Encoder};
 pub use text::{TextEncoder, TextEncoderConfig, TextTower};
+pub use time_map::{TimeColumns, TimeMap};

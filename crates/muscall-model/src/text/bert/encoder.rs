@@ -142,6 +142,12 @@ impl SentenceEncoder {
         texts.iter().map(vector).collect::<Vec<_>>().concat()
     }
 
+    /// Embeds rows of tokens of one length, whatever they say.
+    pub(in crate::text) fn embed_tokens(&self, rows: &[Vec<u32>]) -> Vec<f32> {
+        let vectors = self.model.forward(TokenBatch::new(rows, &self.device)).into_data().convert::<f32>();
+        vectors.try_into_vec().expect("converted to f32")
+    }
+
     fn compute(&self, texts: &[&str], mut progress: impl FnMut(usize)) -> Vec<f32> {
         let rows: Vec<Vec<u32>> = texts.iter().map(|text| self.tokenizer.encode(text)).collect();
         // Captions of about one length go together: less padding.
@@ -152,8 +158,7 @@ impl SentenceEncoder {
         let mut done = 0;
         for batch in order.chunks(BATCH) {
             let tokens: Vec<_> = batch.iter().map(|&i| rows[i].clone()).collect();
-            let vectors = self.model.forward(TokenBatch::new(&tokens, &self.device)).into_data().convert::<f32>();
-            let vectors = vectors.as_slice::<f32>().expect("converted to f32");
+            let vectors = self.embed_tokens(&tokens);
             for (&i, vector) in batch.iter().zip(vectors.chunks_exact(width)) {
                 values[i * width..][..width].copy_from_slice(vector);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use muscall_files::replace;
 use muscall_vectors::Fingerprint;
-use tokenizers::{Tokenizer, TruncationParams};
+use tokenizers::{ModelWrapper, Tokenizer, TruncationParams};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::byte_pairs::{MERGES, VOCABULARY, tokenizer_json};
@@ -70,6 +70,32 @@ impl SentenceTokenizer {
         // The pipeline has no step that can fail on text.
         let encoded = self.tokenizer.encode_fast(if self.trim { text.trim() } else { text }, true);
         encoded.map_or_else(|_| vec![0], |encoding| encoding.get_ids().to_vec())
+    }
+
+    /// The words and parts of words of a vocabulary of word pieces, in Latin letters and digits, by their ids; none if it is of
+    /// another kind.
+    pub(in crate::text) fn word_pieces(&self) -> Vec<(String, u32)> {
+        if !matches!(self.tokenizer.get_model(), ModelWrapper::WordPiece(_)) {
+            return Vec::new();
+        }
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let special = self.tokenizer.get_added_vocabulary().get_vocab();
+        let all = self.tokenizer.get_vocab(false).into_iter();
+        let mut pieces: Vec<(String, u32)> = all
+            .filter(|(name, _)| !special.contains_key(name))
+            .filter(|(name, _)| {
+                let name = name.strip_prefix("##").unwrap_or(name);
+                !name.is_empty() && name.chars().all(is_plain)
+            })
+            .collect();
+        pieces.sort_by_key(|&(_, id)| id);
+        pieces
+    }
+
+    /// What stands before and behind a caption.
+    pub(in crate::text) fn start_and_end(&self) -> [u32; 2] {
+        let around = self.encode("");
+        [around.first().copied().unwrap_or(0), around.last().copied().unwrap_or(0)]
     }
 
     /// Writes the file that it was read from.

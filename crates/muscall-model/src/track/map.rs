@@ -1,0 +1,62 @@
+//! The last feature map of a recording, by the kernels or by burn's operators.
+
+use super::tiles::Tiles;
+use crate::inference::PackedMap;
+use crate::muscall::Muscall;
+use crate::tower::TimeColumns;
+use crate::{ModelError, finite};
+
+/// Columns of a map as they become known, and embeddings of windows of them.
+#[derive(Debug)]
+pub(super) enum Map<'a> {
+    Packed(PackedMap<'a>),
+    Tiles(Tiles<'a>),
+}
+
+impl<'a> Map<'a> {
+    pub(super) fn new(model: &'a Muscall, columns: TimeColumns) -> Result<Self, ModelError> {
+        let n_mels = model.config().log_mel.n_mels;
+        let packed = model.source().map(|source| model.packed.audio(source)).transpose()?.flatten();
+        Ok(match packed.and_then(|audio| audio.map(n_mels)) {
+            Some(map) => Self::Packed(map),
+            None => Self::Tiles(Tiles::new(model.model()?, model.device(), n_mels, columns)?),
+        })
+    }
+
+    /// Adds the columns that follow from the next frames to `columns`, or all that are left.
+    ///
+    /// # Shapes
+    /// - frames: `[frames, n_mels]`; columns: `[columns, height, channels]`.
+    pub(super) fn push(&mut self, frames: &[f32], last: bool, columns: &mut Vec<f32>) {
+        match self {
+            Self::Packed(map) => map.push(frames, last, columns),
+            Self::Tiles(tiles) => tiles.push(frames, last, columns),
+        }
+    }
+
+    /// Values of a column, at least one.
+    pub(super) fn column_len(&self) -> usize {
+        match self {
+            Self::Packed(map) => map.column_len(),
+            Self::Tiles(tiles) => tiles.column_len(),
+        }
+    }
+
+    /// Adds the embeddings of windows of `width` columns from `starts` on to `rows`.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFinite`].
+    pub(super) fn embed(
+        &self,
+        columns: &[f32],
+        starts: &[usize],
+        width: usize,
+        dim: usize,
+        rows: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        match self {
+            Self::Packed(map) => finite::append(rows, &map.embed(columns, starts, width), dim, "audio"),
+            Self::Tiles(tiles) => finite::append_tensor(rows, tiles.embed(columns, starts, width), "audio"),
+        }
+    }
+}
