@@ -10,12 +10,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use muscall_audio::LogMelExtractor;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, item_seed};
+use crate::dataset::Dataset;
 use crate::presence::{Presence, Unread};
 use crate::{ClipFault, DataError};
 
@@ -113,8 +110,7 @@ impl EpochLoader {
         DataError::check_positive(config.batch_size, "batch_size")?;
         DataError::check_positive(config.threads, "data.threads")?;
         DataError::check_positive(config.prefetch_batches, "data.prefetch_batches")?;
-        let mut order: Vec<usize> = (0..dataset.len()).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(item_seed(dataset.seed(), epoch, u64::MAX)));
+        let mut order = dataset.order(epoch);
         if config.drop_last {
             order.truncate(order.len() / config.batch_size * config.batch_size);
         }

@@ -6,6 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::manifest::{Manifest, Row};
+use crate::sources::{self, Sources};
 use crate::{ClipFault, DataError};
 
 /// How items are made of rows.
@@ -21,6 +22,8 @@ pub struct DataConfig {
     pub random_crop: bool,
     /// Captions per item, of those that its track has.
     pub captions_per_track: usize,
+    /// How much of each source an epoch has.
+    pub sources: Sources,
     /// What makes the two views of self-supervision, if there are any.
     pub views: Option<AugmentConfig>,
     /// Decides all that is random.
@@ -74,6 +77,7 @@ impl Dataset {
             return Err(DataError::EmptyManifest { path: manifest.source });
         }
         config.augment.validate()?;
+        sources::check(&config.sources, &manifest)?;
         Ok(Self { manifest, config })
     }
 
@@ -92,9 +96,9 @@ impl Dataset {
         &self.manifest
     }
 
-    /// Decides all that is random.
-    pub fn seed(&self) -> u64 {
-        self.config.seed
+    /// The rows of an epoch, in the order in which they come.
+    pub(crate) fn order(&self, epoch: u64) -> Vec<usize> {
+        sources::order(&self.manifest, &self.config.sources, self.config.seed, epoch)
     }
 
     /// Row `index` as seen in `epoch`: crop, augmentation and caption are drawn from the item's seed.

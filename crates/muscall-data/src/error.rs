@@ -8,6 +8,23 @@ use muscall_files::FileError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// A recipe names a source that no row has, or a part that is none.
+    #[error(
+        "data.sources: {source_name} = {part}: expected a number above 0 and at most 1, and a source that rows of {path} name \
+         (these do: {known}); {rows} rows name this one"
+    )]
+    Source {
+        /// The manifest.
+        path: PathBuf,
+        /// As the recipe has it.
+        source_name: String,
+        /// As the recipe has it.
+        part: f64,
+        /// Rows of the source.
+        rows: usize,
+        /// Sources that there are.
+        known: String,
+    },
     /// A file or a directory cannot be read or written.
     #[error(transparent)]
     Io(#[from] FileError),

@@ -15,9 +15,11 @@ mod error;
 pub mod manifest;
 mod presence;
 mod read_text;
+mod sources;
 
 pub use clip_fault::ClipFault;
 pub use error::DataError;
 pub use manifest::{Manifest, Row, Split};
 pub use presence::{AbsentRows, Presence, Unread};
 pub use read_text::read_text;
+pub use sources::{Sources, rows_per_epoch};

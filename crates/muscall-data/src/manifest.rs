@@ -33,12 +33,15 @@ pub struct Row {
     pub captions: Vec<String>,
     /// A class such as a genre, for reports; training does not look at it.
     pub label: Option<String>,
+    /// The collection that it is from, `source` in manifests; a recipe may say how much of each an epoch has.
+    pub origin: Option<String>,
 }
 
 impl Row {
     /// A whole file.
     pub fn new(id: impl Into<String>, audio: impl Into<PathBuf>, captions: Vec<String>) -> Self {
-        Self { id: id.into(), audio: audio.into(), part: None, length: None, captions, label: None }
+        let (id, audio) = (id.into(), audio.into());
+        Self { id, audio, part: None, length: None, captions, label: None, origin: None }
     }
 
     /// What is heard of the file.
@@ -93,7 +96,7 @@ impl Manifest {
     /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, or a folder in the released layout
     /// (`dataset_{train,val,test}.json` and `audio/`). A row has `audio` (or `audio_path`, `file`,
     /// `file_name`, `path`), `caption` or `captions` (in tables also `caption_1`, `caption_2` …),
-    /// and maybe `id` (or `audio_id`), `split` and `label`; other keys are left alone. Paths are
+    /// and maybe `id` (or `audio_id`), `split`, `label` and `source`; other keys are left alone. Paths are
     /// relative to the manifest. Rows with the same id are one track with several captions. A manifest without
     /// splits gives all its rows, whatever split is asked for.
     ///
@@ -193,7 +196,8 @@ impl Manifest {
             match by_id.get(&(row.id.clone(), part)) {
                 None => {
                     by_id.insert((row.id.clone(), part), rows.len());
-                    rows.push(Row { id: row.id, audio, part, length, captions: row.captions, label: row.label });
+                    let RawRow { id, captions, label, source: origin, .. } = row;
+                    rows.push(Row { id, audio, part, length, captions, label, origin });
                 }
                 Some(&earlier) => rows[earlier].captions.extend(row.captions),
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use muscall_audio::{AudioCache, AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
 use muscall_data::batcher::{EpochLoader, LoadedItem, LoaderConfig, OnBadFile, RawBatch};
 use muscall_data::dataset::{DataConfig, Dataset, item_seed};
+use muscall_data::Sources;
 use muscall_data::manifest::{Manifest, Row};
 use tempfile::TempDir;
 use wav::write_wav;
@@ -53,7 +54,8 @@ fn dataset_in(
     let manifest = Manifest { rows: (0..ROWS).map(row).collect(), source: dir.path().join("made.jsonl") };
     let clip = ClipConfig::new(16_000, SAMPLES);
     let augment = AugmentConfig::muscall();
-    let config = DataConfig { clip, cache, augment, random_crop: true, captions_per_track, views, seed: 5 };
+    let sources = Sources::new();
+    let config = DataConfig { clip, cache, augment, random_crop: true, captions_per_track, sources, views, seed: 5 };
     Arc::new(Dataset::new(manifest, config).unwrap())
 }
 

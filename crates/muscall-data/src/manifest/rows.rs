@@ -25,6 +25,7 @@ pub(super) struct RawRow {
     pub(super) captions: Vec<String>,
     pub(super) split: Option<String>,
     pub(super) label: Option<String>,
+    pub(super) source: Option<String>,
     pub(super) times: Times,
 }
 
@@ -87,14 +88,17 @@ fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, DataError> {
         return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
     }
     // Some manifests have something else under this name, which is theirs to keep.
-    let label = object.get("label").and_then(Value::as_str).map(str::trim).filter(|label| !label.is_empty());
-    let label = label.map(str::to_owned);
+    let named = |key: &str| {
+        let text = object.get(key).and_then(Value::as_str).map(str::trim);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let (label, source) = (named("label"), named("source"));
     let times = Times::read(path, number, |key| match object.get(key) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Some(other) => Some(shorten(&other.to_string())),
     })?;
-    Ok(RawRow { number, id, audio, captions, split, label, times })
+    Ok(RawRow { number, id, audio, captions, split, label, source, times })
 }
 
 /// The first of the keys that is there and not null; numbers, common as ids, become text.

@@ -29,7 +29,8 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, DataError>
         found: header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
     };
     let audio = column(&AUDIO_KEYS).ok_or_else(|| missing("audio"))?;
-    let (id, split, label) = (column(&ID_KEYS), column(&["split"]), column(&["label"]));
+    let (id, split) = (column(&ID_KEYS), column(&["split"]));
+    let (label, source) = (column(&["label"]), column(&["source"]));
     // Data sets also have `caption_id`, `caption_source` and the like.
     let is_numbered = |name: &str| {
         name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
@@ -68,6 +69,7 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, DataError>
             captions,
             split: text(split),
             label: text(label),
+            source: text(source),
         });
     }
     Ok(rows)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use muscall_data::rows_per_epoch;
 use muscall_model::is_cpu;
 
 use super::bundles::Bundles;
@@ -37,7 +38,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         let recipe = &options.recipe;
         ranks.agree(check_sizes(recipe, &manifests.train, ranks.size()))?;
-        let steps = recipe.epochs * (manifests.train.rows.len() / recipe.tracks_per_step()) as u64;
+        let steps = recipe.epochs * (rows_per_epoch(&manifests.train, &recipe.data.sources) / recipe.tracks_per_step()) as u64;
         let steps = steps.min(recipe.max_steps.unwrap_or(u64::MAX));
         let fresh = Progress::at_start(recipe, manifests.train.fingerprint());
         check_same_run(&ranks, &fresh)?;
@@ -91,7 +92,7 @@ impl<'a> Run<'a> {
 
 /// Whether a step has enough rows, and each rank something to do.
 fn check_sizes(recipe: &Recipe, train: &Manifest, ranks: usize) -> Result<(), TrainError> {
-    let (tracks, rows) = (recipe.tracks_per_step(), train.rows.len());
+    let (tracks, rows) = (recipe.tracks_per_step(), rows_per_epoch(train, &recipe.data.sources));
     if rows < tracks {
         return Err(TrainError::TooFewRows { path: train.source.clone(), rows, batch_size: tracks });
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use muscall_audio::AugmentConfig;
+use muscall_data::Sources;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -25,6 +26,10 @@ pub struct DataRecipe {
     pub prefetch_batches: usize,
     /// Skip a file that cannot be read, or stop.
     pub on_bad_file: OnBadFile,
+    /// The part of each source's rows that an epoch has, by the names that rows give under `source`. If any is named, all
+    /// sources are spread evenly over an epoch, so that each batch holds all of them.
+    #[serde(skip_serializing_if = "Sources::is_empty")]
+    pub sources: Sources,
     /// A directory where files are kept decoded, so that each is decoded once and not in every epoch:
     /// 230 MB per hour of music at 16 kHz. It may be shared between runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,6 +45,7 @@ impl Default for DataRecipe {
             threads: 2,
             prefetch_batches: 2,
             on_bad_file: OnBadFile::Skip,
+            sources: Sources::new(),
             cache: None,
         }
     }
