@@ -161,6 +161,18 @@ pub enum AudioError {
         /// The highest one taken.
         max: u32,
     },
+    /// A folder of impulse responses holds none.
+    #[error("{path}: no audio files in this folder of impulse responses; give a folder that has some, as WAV or FLAC")]
+    NoImpulseResponses {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An impulse response is silent.
+    #[error("{path}: this impulse response is silent; remove the file from the folder")]
+    SilentResponse {
+        /// The audio file.
+        path: PathBuf,
+    },
     /// A setting of a configuration does not make sense.
     #[error("{section}: `{field}` is {found}; expected {expected}")]
     InvalidSetting {

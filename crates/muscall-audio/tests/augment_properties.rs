@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use muscall_audio::{
-    AugmentConfig, AugmentParams, ColouredNoise, ColouredNoiseParams, Gain, GainParams, HighPassParams, LowPassParams,
-    PitchShift, Polarity, PolarityParams,
+    AugmentConfig, AugmentParams, BandLimitParams, BandShape, CodecLossParams, ColouredNoise, ColouredNoiseParams,
+    CompressionParams, EqualiserBand, EqualiserParams, Gain, GainParams, HighPassParams, LowPassParams, MadeRoom,
+    PitchShift, Polarity, PolarityParams, ReverbParams, Room, SoftClipParams,
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -13,6 +14,42 @@ const RATE: u32 = 16_000;
 
 fn rng(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Every link of the signal chain at once, with any parameters.
+fn any_chain() -> impl Strategy<Value = AugmentParams> {
+    let room = (0.01f32..3.0, 0f32..1.0, any::<u64>());
+    let room = room.prop_map(|(rt60_s, damping, seed)| Room::Made(MadeRoom { rt60_s, damping, seed }));
+    let reverb = (0f32..=1.0, room).prop_map(|(wet, room)| ReverbParams { wet, room });
+    let shape = prop::sample::select(vec![BandShape::Peak, BandShape::LowShelf, BandShape::HighShelf]);
+    let band = (shape, 1f32..20_000.0, -24f32..24.0, 0.1f32..10.0);
+    let band = band.prop_map(|(shape, hz, gain_db, q)| EqualiserBand { shape, hz, gain_db, q });
+    let equaliser = prop::collection::vec(band, 0..6).prop_map(|bands| EqualiserParams { bands });
+    let compression = (-40f32..20.0, 1f32..100.0, 0.1f32..100.0, 0.1f32..1000.0).prop_map(
+        |(threshold_db, ratio, attack_ms, release_ms)| CompressionParams { threshold_db, ratio, attack_ms, release_ms },
+    );
+    let soft_clip = (0f32..100.0).prop_map(|drive| SoftClipParams { drive });
+    let band_limit = (prop::option::of(1f32..20_000.0), prop::option::of(1f32..1000.0));
+    let band_limit = band_limit.prop_map(|(upper_hz, lower_hz)| BandLimitParams { upper_hz, lower_hz });
+    let codec = (0f32..120.0, 0f32..10_000.0, 0f32..=1.0, any::<u64>());
+    let codec = codec.prop_map(|(snr_db, holes_hz, holes, seed)| CodecLossParams { snr_db, holes_hz, holes, seed });
+    (
+        prop::option::of(reverb),
+        prop::option::of(equaliser),
+        prop::option::of(compression),
+        prop::option::of(soft_clip),
+        prop::option::of(band_limit),
+        prop::option::of(codec),
+    )
+        .prop_map(|(reverb, equaliser, compression, soft_clip, band_limit, codec)| AugmentParams {
+            reverb,
+            equaliser,
+            compression,
+            soft_clip,
+            band_limit,
+            codec,
+            ..AugmentParams::default()
+        })
 }
 
 /// Every augmentation at once, with any parameters.
@@ -31,15 +68,16 @@ fn any_params() -> impl Strategy<Value = AugmentParams> {
         prop::option::of(gain),
         prop::option::of(low),
         prop::option::of(high),
+        any_chain(),
     )
-        .prop_map(|(noise, pitch_shift, polarity, gain, low_pass, high_pass)| AugmentParams {
+        .prop_map(|(noise, pitch_shift, polarity, gain, low_pass, high_pass, chain)| AugmentParams {
             noise,
             pitch_shift,
             polarity,
             gain,
             low_pass,
             high_pass,
-            other: Vec::new(),
+            ..chain
         })
 }
 
@@ -66,6 +104,18 @@ proptest! {
         let mut clip = vec![0.0; length];
         params.apply(&mut clip, RATE);
         prop_assert!(clip.iter().all(|&s| s == 0.0));
+    }
+
+    #[test]
+    fn rooms_compressors_and_soft_clipping_keep_the_level(
+        clip in prop::collection::vec(-1f32..1.0, 200..2000),
+        chain in any_chain(),
+    ) {
+        let level = |x: &[f32]| (x.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / x.len() as f64).log10() * 10.0;
+        let params = AugmentParams { equaliser: None, band_limit: None, codec: None, ..chain };
+        let mut out = clip.clone();
+        params.apply(&mut out, RATE);
+        prop_assert!((level(&out) - level(&clip)).abs() < 0.1);
     }
 
     #[test]
@@ -105,7 +155,9 @@ proptest! {
 
     #[test]
     fn the_same_seed_draws_the_same(seed in any::<u64>()) {
-        let draw = || AugmentConfig::ssl().draw(&mut rng(seed));
-        prop_assert_eq!(draw(), draw());
+        for config in [AugmentConfig::ssl(), AugmentConfig::signal_chain()] {
+            let draw = || config.draw(&mut rng(seed));
+            prop_assert_eq!(draw(), draw());
+        }
     }
 }

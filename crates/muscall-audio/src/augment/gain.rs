@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{happens, require_probability, uniform};
+use super::draw::{happens, require_probability, uniform};
 use crate::AudioError;
 use crate::setting::require;
 

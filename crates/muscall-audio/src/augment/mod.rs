@@ -3,30 +3,46 @@
 //! Each augmentation is a configuration that can be written in a recipe. `draw` decides whether it is applied and with
 //! what; the parameters that come out are plain data, and applying them is a pure function.
 
+mod band_limit;
+mod biquad;
+mod codec;
+mod compression;
+mod convolution;
+mod draw;
+mod equaliser;
 mod filter;
+mod fir;
 mod gain;
+mod level;
 mod noise;
 mod open;
 mod pitch_shift;
 mod polarity;
+mod reverb;
+mod soft_clip;
 mod stretch;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use rustfft::{Fft, FftDirection, FftPlanner};
 use serde::{Deserialize, Serialize};
 
 use crate::AudioError;
-use crate::setting::require;
 
+pub use band_limit::{BandLimit, BandLimitParams};
+pub use codec::{CodecLoss, CodecLossParams};
+pub use compression::{Compression, CompressionParams};
+pub use equaliser::{BandShape, Equaliser, EqualiserBand, EqualiserParams};
 pub use filter::{HighPass, HighPassParams, LowPass, LowPassParams};
 pub use gain::{Gain, GainParams};
 pub use noise::{ColouredNoise, ColouredNoiseParams};
 pub use open::{Augmentation, OtherAugmentation, OtherParams};
 pub use pitch_shift::{PitchShift, PitchShiftParams};
 pub use polarity::{Polarity, PolarityParams};
+pub use reverb::{ImpulseResponses, MadeRoom, Reverb, ReverbParams, Room};
+pub use soft_clip::{SoftClip, SoftClipParams};
 
 /// Which augmentations there are, applied in the order of the fields. Each has its own probability for each clip.
 ///
@@ -36,6 +52,24 @@ pub use polarity::{Polarity, PolarityParams};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentConfig {
+    /// Reverberation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reverb: Option<Reverb>,
+    /// An equaliser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equaliser: Option<Equaliser>,
+    /// Compression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
+    /// Soft clipping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soft_clip: Option<SoftClip>,
+    /// A limited band.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band_limit: Option<BandLimit>,
+    /// The loss of a small file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecLoss>,
     /// Coloured noise.
     pub noise: Option<ColouredNoise>,
     /// Pitch shift.
@@ -70,11 +104,42 @@ impl AugmentConfig {
         Self { polarity: Some(Polarity::default()), gain: Some(Gain::default()), ..Self::muscall() }
     }
 
+    /// What lies between an instrument and a listener: a room, an equaliser, a compressor, an amplifier that is driven
+    /// too far, a narrow band, a small file, noise and any loudness. Music that was rendered and music that was recorded
+    /// and produced become more alike, so that a model that learns from both cannot tell them by these.
+    ///
+    /// Each is applied to some clips, and one clip in thirty stays as it is.
+    pub fn signal_chain() -> Self {
+        Self {
+            reverb: Some(Reverb::default()),
+            equaliser: Some(Equaliser::default()),
+            compression: Some(Compression::default()),
+            soft_clip: Some(SoftClip::default()),
+            band_limit: Some(BandLimit::default()),
+            codec: Some(CodecLoss::default()),
+            noise: Some(ColouredNoise {
+                probability: 0.2,
+                min_snr_db: 15.0,
+                max_snr_db: 45.0,
+                min_decay: 0.0,
+                max_decay: 1.0,
+            }),
+            gain: Some(Gain { probability: 0.5, min_db: -20.0, max_db: 6.0 }),
+            ..Self::default()
+        }
+    }
+
     /// Checks every augmentation that is set.
     ///
     /// # Errors
     /// [`AudioError::InvalidSetting`] naming the first field that does not make sense and what would.
     pub fn validate(&self) -> Result<(), AudioError> {
+        self.reverb.iter().try_for_each(Reverb::validate)?;
+        self.equaliser.iter().try_for_each(Equaliser::validate)?;
+        self.compression.iter().try_for_each(Compression::validate)?;
+        self.soft_clip.iter().try_for_each(SoftClip::validate)?;
+        self.band_limit.iter().try_for_each(BandLimit::validate)?;
+        self.codec.iter().try_for_each(CodecLoss::validate)?;
         self.noise.iter().try_for_each(ColouredNoise::validate)?;
         self.pitch_shift.iter().try_for_each(PitchShift::validate)?;
         self.polarity.iter().try_for_each(Polarity::validate)?;
@@ -87,6 +152,12 @@ impl AugmentConfig {
     /// Draws what is done to one clip.
     pub fn draw(&self, rng: &mut impl Rng) -> AugmentParams {
         AugmentParams {
+            reverb: self.reverb.as_ref().and_then(|a| a.draw(rng)),
+            equaliser: self.equaliser.as_ref().and_then(|a| a.draw(rng)),
+            compression: self.compression.as_ref().and_then(|a| a.draw(rng)),
+            soft_clip: self.soft_clip.as_ref().and_then(|a| a.draw(rng)),
+            band_limit: self.band_limit.as_ref().and_then(|a| a.draw(rng)),
+            codec: self.codec.as_ref().and_then(|a| a.draw(rng)),
             noise: self.noise.as_ref().and_then(|a| a.draw(rng)),
             pitch_shift: self.pitch_shift.as_ref().and_then(|a| a.draw(rng)),
             polarity: self.polarity.as_ref().and_then(|a| a.draw(rng)),
@@ -102,6 +173,24 @@ impl AugmentConfig {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AugmentParams {
+    /// Reverberation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reverb: Option<ReverbParams>,
+    /// An equaliser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equaliser: Option<EqualiserParams>,
+    /// Compression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionParams>,
+    /// Soft clipping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soft_clip: Option<SoftClipParams>,
+    /// A limited band.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub band_limit: Option<BandLimitParams>,
+    /// The loss of a small file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec: Option<CodecLossParams>,
     /// Coloured noise.
     pub noise: Option<ColouredNoiseParams>,
     /// Pitch shift.
@@ -122,6 +211,24 @@ pub struct AugmentParams {
 impl AugmentParams {
     /// Changes the clip. The length stays; nothing is clipped.
     pub fn apply(&self, samples: &mut Vec<f32>, sample_rate: u32) {
+        if let Some(reverb) = &self.reverb {
+            reverb.apply(samples, sample_rate);
+        }
+        if let Some(equaliser) = &self.equaliser {
+            equaliser.apply(samples, sample_rate);
+        }
+        if let Some(compression) = &self.compression {
+            compression.apply(samples, sample_rate);
+        }
+        if let Some(soft_clip) = &self.soft_clip {
+            soft_clip.apply(samples, sample_rate);
+        }
+        if let Some(band_limit) = &self.band_limit {
+            band_limit.apply(samples, sample_rate);
+        }
+        if let Some(codec) = &self.codec {
+            codec.apply(samples, sample_rate);
+        }
         if let Some(noise) = &self.noise {
             noise.apply(samples, sample_rate);
         }
@@ -142,23 +249,6 @@ impl AugmentParams {
         }
         self.other.iter().for_each(|other| other.apply(samples, sample_rate));
     }
-}
-
-/// True with the given probability.
-fn happens(probability: f64, rng: &mut impl Rng) -> bool {
-    // `random` is below 1 and reaches 0: probability 0 is never, 1 is always.
-    rng.random::<f64>() < probability
-}
-
-/// Uniform between two numbers.
-fn uniform(low: f32, high: f32, rng: &mut impl Rng) -> f32 {
-    let place: f64 = rng.random();
-    (f64::from(low) + (f64::from(high) - f64::from(low)) * place) as f32
-}
-
-fn require_probability(probability: f64, section: &'static str) -> Result<(), AudioError> {
-    let valid = (0.0..=1.0).contains(&probability);
-    require(valid, section, "probability", probability, "0 to 1")
 }
 
 /// A Fourier transform, planned once per thread and length.

@@ -8,7 +8,9 @@ use rustfft::FftDirection;
 use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
-use super::{fourier, happens, require_probability, uniform};
+use super::draw::{happens, require_probability, uniform};
+use super::fourier;
+use super::level::rms;
 use crate::AudioError;
 use crate::setting::require;
 
@@ -141,14 +143,6 @@ fn colour(noise: &mut [f32], decay: f32) {
     for (sample, value) in noise.iter_mut().zip(&spectrum) {
         *sample = value.re;
     }
-}
-
-fn rms(x: &[f32]) -> f64 {
-    if x.is_empty() {
-        return 0.0;
-    }
-    let energy: f64 = x.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
-    (energy / x.len() as f64).sqrt()
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
+use super::draw::{happens, require_probability};
 use super::stretch::stretch;
-use super::{happens, require_probability};
 use crate::setting::require;
 use crate::{AudioError, Resampler, crop_or_pad};
 

@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{happens, require_probability};
+use super::draw::{happens, require_probability};
 use crate::AudioError;
 
 /// Inverts the polarity of the clip.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{mel_scale::MelScale, top_db};
+use super::{loudness::Loudness, mel_scale::MelScale, top_db};
 use crate::setting::require;
 use crate::{AudioError, Resampling};
 
@@ -12,6 +12,10 @@ const SECTION: &str = "log-mel";
 const ALGORITHM_VERSION: u32 = 1;
 /// −100 dB.
 const AMIN: f32 = 1e-10;
+/// Between the loudness of records and that of broadcasts.
+const LOUDNESS_DB: f32 = -20.0;
+/// Below it the filters of EBU R128 have no room.
+const LEAST_EBUR128_HZ: u32 = 8000;
 
 /// What a log-mel spectrogram is made with.
 ///
@@ -56,6 +60,12 @@ pub struct LogMelConfig {
     /// [`Resampling::Torchaudio`].
     #[serde(skip_serializing_if = "is_default")]
     pub resampling: Resampling,
+    /// By which measure clips are brought to one loudness.
+    #[serde(skip_serializing_if = "is_default")]
+    pub loudness: Loudness,
+    /// The loudness that they are brought to: dBFS for [`Loudness::Rms`], LUFS for [`Loudness::Ebur128`].
+    #[serde(skip_serializing_if = "is_default_loudness")]
+    pub loudness_db: f32,
 }
 
 /// How the power of a mel band becomes loudness.
@@ -85,6 +95,8 @@ impl Default for LogMelConfig {
             window_norm: true,
             amin: AMIN,
             resampling: Resampling::Torchaudio,
+            loudness: Loudness::None,
+            loudness_db: LOUDNESS_DB,
         }
     }
 }
@@ -99,6 +111,10 @@ fn is_true(value: &bool) -> bool {
 
 fn is_default_amin(amin: &f32) -> bool {
     *amin == AMIN
+}
+
+fn is_default_loudness(loudness_db: &f32) -> bool {
+    *loudness_db == LOUDNESS_DB
 }
 
 impl LogMelConfig {
@@ -213,6 +229,18 @@ impl LogMelConfig {
         self
     }
 
+    /// Sets [`loudness`](Self::loudness).
+    pub fn with_loudness(mut self, loudness: Loudness) -> Self {
+        self.loudness = loudness;
+        self
+    }
+
+    /// Sets [`loudness_db`](Self::loudness_db).
+    pub fn with_loudness_db(mut self, loudness_db: f32) -> Self {
+        self.loudness_db = loudness_db;
+        self
+    }
+
     /// Checks that a frontend can be built.
     ///
     /// # Errors
@@ -256,7 +284,16 @@ impl LogMelConfig {
         let top_db = self.top_db.unwrap_or(1.0);
         require(top_db.is_finite() && top_db > 0.0, SECTION, "top_db", top_db, "a finite number above 0, or \"none\"")?;
         let amin = self.amin.is_normal() && self.amin > 0.0 && self.amin <= 1.0;
-        require(amin, SECTION, "amin", self.amin, "1.2e-38 to 1")
+        require(amin, SECTION, "amin", self.amin, "1.2e-38 to 1")?;
+        let loudness_db = (-70.0..=0.0).contains(&self.loudness_db);
+        require(loudness_db, SECTION, "loudness_db", self.loudness_db, "-70 to 0 dB")?;
+        require(
+            self.loudness != Loudness::Ebur128 || self.sample_rate >= LEAST_EBUR128_HZ,
+            SECTION,
+            "sample_rate",
+            self.sample_rate,
+            "at least 8000 Hz where loudness is ebur128",
+        )
     }
 
     /// Sixteen hexadecimal digits that are equal exactly for frontends that give the same values. Stored beside weights
@@ -277,6 +314,8 @@ impl LogMelConfig {
             window_norm,
             amin,
             resampling,
+            loudness,
+            loudness_db,
         } = self;
         let top_db = top_db.map_or_else(|| "none".to_owned(), |top_db| top_db.to_string());
         let mut text = format!(
@@ -301,6 +340,11 @@ impl LogMelConfig {
             Resampling::Torchaudio => "",
             Resampling::HighQuality => " resampling=high_quality",
         };
+        match loudness {
+            Loudness::None => {}
+            Loudness::Rms => text += &format!(" loudness=rms:{loudness_db}"),
+            Loudness::Ebur128 => text += &format!(" loudness=ebur128:{loudness_db}"),
+        }
         format!("{:016x}", xxh3_64(text.as_bytes()))
     }
 

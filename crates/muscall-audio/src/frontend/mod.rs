@@ -3,6 +3,7 @@
 mod config;
 mod decibel;
 mod htk;
+mod loudness;
 mod mel;
 mod mel_scale;
 mod slaney;
@@ -11,8 +12,11 @@ mod stream;
 mod top_db;
 
 pub use config::{LogMelConfig, PowerScale};
+pub use loudness::Loudness;
 pub use mel_scale::MelScale;
 pub use stream::LogMelStream;
+
+use std::borrow::Cow;
 
 use crate::AudioError;
 use mel::{BankShape, MelBank};
@@ -41,6 +45,14 @@ impl LogMelConfig {
     }
 }
 
+impl LogMelConfig {
+    /// What the samples of a stretch at [`sample_rate`](Self::sample_rate) are multiplied by to come to
+    /// [`loudness_db`](Self::loudness_db); 1 without a [`loudness`](Self::loudness), and for silence.
+    pub fn gain(&self, samples: &[f32]) -> f32 {
+        self.loudness.gain(samples, self.sample_rate, self.loudness_db)
+    }
+}
+
 /// Turns waveforms into log-mel spectrograms. Can be shared between threads; the same samples give the same bits on
 /// all of them.
 #[derive(Clone)]
@@ -62,7 +74,7 @@ impl LogMelExtractor {
         &self.config
     }
 
-    /// The log-mel spectrogram of one clip at the configured rate.
+    /// The log-mel spectrogram of one clip at the configured rate, and at the configured loudness if there is one.
     ///
     /// # Shapes
     /// - samples: `[n]`; returns `[n_mels, config.frames(n)]`, dB.
@@ -77,11 +89,15 @@ impl LogMelExtractor {
         if let Some(index) = first_non_finite(samples) {
             return Err(AudioError::NonFiniteSample { index, value: samples[index] });
         }
+        let samples = match self.config.gain(samples) {
+            1.0 => Cow::Borrowed(samples),
+            gain => samples.iter().map(|sample| sample * gain).collect(),
+        };
         let shortest = self.config.shortest();
         if samples.len() < shortest {
-            return self.extract_checked(&crate::crop_or_pad(samples, 0, shortest));
+            return self.extract_checked(&crate::crop_or_pad(&samples, 0, shortest));
         }
-        self.extract_checked(samples)
+        self.extract_checked(&samples)
     }
 
     /// `samples` are finite and at least `shortest` of them.

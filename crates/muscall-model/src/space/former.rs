@@ -80,6 +80,8 @@ fn log_mel_text(config: &LogMelConfig) -> String {
         window_norm: _,
         amin: _,
         resampling: _,
+        loudness: _,
+        loudness_db: _,
     } = config;
     let top_db = top_db.map_or("None".to_owned(), |top_db| format!("{top_db:?}"));
     let scale = match scale {

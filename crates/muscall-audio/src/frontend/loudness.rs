@@ -1,0 +1,67 @@
+//! One loudness for all clips: a quieter copy of a clip has the same spectrogram.
+
+use ebur128::{EbuR128, Mode};
+use serde::{Deserialize, Serialize};
+
+/// What is quieter is taken for silence and left alone, dBFS.
+const SILENCE_DBFS: f64 = -70.0;
+/// Largest gain and largest attenuation, dB.
+const MOST_DB: f64 = 40.0;
+/// The root mean square that loudness is measured at, dBFS: the gates of EBU R128, one of which is absolute, then close at
+/// the same moments of a clip and of its quieter copy.
+const MEASURED_AT_DBFS: f64 = -20.0;
+/// Length of EBU R128's blocks, seconds; it knows no loudness of less.
+const BLOCK_S: f64 = 0.4;
+
+/// By which measure a clip is brought to the loudness [`loudness_db`](super::LogMelConfig::loudness_db) before its spectrogram is made. The
+/// gain is at most 40 dB either way, and a clip below −70 dBFS is left alone.
+#[derive(Serialize, Deserialize, PartialEq, Eq, Clone, Copy, Debug, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Loudness {
+    /// None: clips keep the loudness that they have, as in the paper.
+    #[default]
+    None,
+    /// Root mean square of all samples, dBFS.
+    Rms,
+    /// Integrated loudness after EBU R128, LUFS: highs count more and lows less, and pauses do not count.
+    Ebur128,
+}
+
+impl Loudness {
+    /// What samples are multiplied by to come to a loudness, dBFS or LUFS. 1 for [`None`](Self::None) and for silence.
+    pub(super) fn gain(self, samples: &[f32], sample_rate: u32, wanted_db: f32) -> f32 {
+        if self == Self::None {
+            return 1.0;
+        }
+        let rms_dbfs = rms_dbfs(samples);
+        if rms_dbfs.is_nan() || rms_dbfs < SILENCE_DBFS {
+            return 1.0;
+        }
+        let found_db = match self {
+            Self::None | Self::Rms => rms_dbfs,
+            Self::Ebur128 => integrated_lufs(samples, sample_rate, rms_dbfs).unwrap_or(rms_dbfs),
+        };
+        let gain_db = (f64::from(wanted_db) - found_db).clamp(-MOST_DB, MOST_DB);
+        10f64.powf(gain_db / 20.0) as f32
+    }
+}
+
+/// −∞ for silence and for no samples.
+fn rms_dbfs(samples: &[f32]) -> f64 {
+    let energy: f64 = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum();
+    10.0 * (energy / samples.len().max(1) as f64).log10()
+}
+
+/// Integrated loudness, LUFS, of samples whose level is known; `None` where nothing passes the gates, as in a clip without
+/// anything above the lowest bass. A clip shorter than a block counts as one, with silence behind it.
+fn integrated_lufs(samples: &[f32], sample_rate: u32, rms_dbfs: f64) -> Option<f64> {
+    let shift_db = MEASURED_AT_DBFS - rms_dbfs;
+    let factor = 10f64.powf(shift_db / 20.0) as f32;
+    let mut shifted: Vec<f32> = samples.iter().map(|sample| sample * factor).collect();
+    let shortest = (BLOCK_S * f64::from(sample_rate)).ceil() as usize + 1;
+    shifted.resize(shifted.len().max(shortest), 0.0);
+    let mut meter = EbuR128::new(1, sample_rate, Mode::I).ok()?;
+    meter.add_frames_f32(&shifted).ok()?;
+    let lufs = meter.loudness_global().ok()?;
+    lufs.is_finite().then_some(lufs - shift_db)
+}
