@@ -22,7 +22,7 @@ pub type Sources = BTreeMap<String, f64>;
 pub(crate) fn check(sources: &Sources, manifest: &Manifest) -> Result<(), DataError> {
     let named = by_source(manifest);
     for (source, part) in sources {
-        let rows = named.get(Some(source.as_str())).map_or(0, Vec::len);
+        let rows = named.get(&Some(source.as_str())).map_or(0, Vec::len);
         if !(*part > 0.0 && *part <= 1.0) || rows == 0 {
             let known = named.keys().flatten().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let path = manifest.source.clone();
@@ -104,7 +104,8 @@ mod tests {
             assert_eq!(order.len(), 45);
             assert_eq!(order.iter().collect::<HashSet<_>>().len(), 45);
             for batch in order.chunks_exact(9) {
-                let of = |name: Option<&str>| batch.iter().filter(|&&i| manifest.rows[i].origin.as_deref() == name).count();
+                let of =
+                    |name: Option<&str>| batch.iter().filter(|&&i| manifest.rows[i].origin.as_deref() == name).count();
                 assert_eq!([of(Some("a")), of(Some("b")), of(None)], [2, 3, 4]);
             }
         }
@@ -123,7 +124,9 @@ mod tests {
     fn parts_out_of_range_and_unknown_names_are_named() {
         let manifest = manifest();
         assert!(check(&sources(&[("a", 1.0), ("b", 0.01)]), &manifest).is_ok());
-        for (wrong, named) in [(("a", 0.0), "0"), (("a", 1.5), "1.5"), (("c", 1.0), "`a`, `b`"), (("a", f64::NAN), "NaN")] {
+        for (wrong, named) in
+            [(("a", 0.0), "0"), (("a", 1.5), "1.5"), (("c", 1.0), "`a`, `b`"), (("a", f64::NAN), "NaN")]
+        {
             let error = check(&sources(&[wrong]), &manifest).unwrap_err().to_string();
             assert!(error.contains(named) && error.contains("music.jsonl"), "{error}");
         }

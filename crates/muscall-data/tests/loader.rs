@@ -7,9 +7,9 @@ use std::fs;
 use std::sync::Arc;
 
 use muscall_audio::{AudioCache, AugmentConfig, ClipConfig, LogMelConfig, LogMelExtractor};
+use muscall_data::Sources;
 use muscall_data::batcher::{EpochLoader, LoadedItem, LoaderConfig, OnBadFile, RawBatch};
 use muscall_data::dataset::{DataConfig, Dataset, item_seed};
-use muscall_data::Sources;
 use muscall_data::manifest::{Manifest, Row};
 use tempfile::TempDir;
 use wav::write_wav;

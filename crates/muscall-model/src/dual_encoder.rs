@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use muscall_audio::{LogMelConfig, Padding};
+use muscall_audio::{LogMelConfig, Loudness, Padding};
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{AudioBatch, CrnnConfig, ResNetConfig};
@@ -261,6 +261,9 @@ impl MuscallConfig {
         if self.segments == Segments::Shared {
             let shares = self.audio.time_columns().is_some();
             ModelError::check(shares, "segments", "shared", "separate, for an encoder without a map over time")?;
+            let measured = self.log_mel.loudness != Loudness::Ebur128;
+            let expected = "none or rms, where segments are shared: EBU R128 is of a clip as a whole";
+            ModelError::check(measured, "log_mel.loudness", "ebur128", expected)?;
         }
         if let Some(most) = self.audio.max_frames() {
             let windows = matches!(self.other_lengths, OtherLengths::Windows { .. });

@@ -41,9 +41,22 @@ impl Loudness {
             Self::None | Self::Rms => rms_dbfs,
             Self::Ebur128 => integrated_lufs(samples, sample_rate, rms_dbfs).unwrap_or(rms_dbfs),
         };
-        let gain_db = (f64::from(wanted_db) - found_db).clamp(-MOST_DB, MOST_DB);
-        10f64.powf(gain_db / 20.0) as f32
+        gain_from(found_db, wanted_db)
     }
+}
+
+/// What a stretch of this mean energy is multiplied by to come to a root mean square; 1 for silence.
+pub(super) fn gain_of_energy(energy: f64, wanted_dbfs: f32) -> f32 {
+    let rms_dbfs = 10.0 * energy.log10();
+    if rms_dbfs.is_nan() || rms_dbfs < SILENCE_DBFS {
+        return 1.0;
+    }
+    gain_from(rms_dbfs, wanted_dbfs)
+}
+
+fn gain_from(found_db: f64, wanted_db: f32) -> f32 {
+    let gain_db = (f64::from(wanted_db) - found_db).clamp(-MOST_DB, MOST_DB);
+    10f64.powf(gain_db / 20.0) as f32
 }
 
 /// −∞ for silence and for no samples.

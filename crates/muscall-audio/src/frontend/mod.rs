@@ -2,6 +2,7 @@
 
 mod config;
 mod decibel;
+mod energy;
 mod htk;
 mod loudness;
 mod mel;

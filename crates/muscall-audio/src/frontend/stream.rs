@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use super::decibel::{decibel, natural_log};
+use super::energy::Energy;
+use super::loudness::{Loudness, gain_of_energy};
 use super::stft::{BLOCK, Scratch};
 use super::{LogMelConfig, LogMelExtractor, PowerScale, first_non_finite};
 use crate::AudioError;
@@ -16,6 +18,9 @@ const PIECE: usize = 1 << 15;
 /// music: it lies [`top_db`](super::LogMelConfig::top_db) under the loudest value of all frames that one window can
 /// hold together with this one. So a frame depends on the samples around it alone, not on how they arrive; and a
 /// recording of one window has the spectrogram that `extract` gives, to the bit.
+///
+/// With [`Loudness::Rms`] the same samples decide a frame's gain; then the spectrogram of one window is that of `extract` to
+/// rounding. There is no such measure for [`Loudness::Ebur128`], which is taken for the former here.
 pub struct LogMelStream<'a> {
     extractor: &'a LogMelExtractor,
     /// Frames of a window.
@@ -28,11 +33,14 @@ pub struct LogMelStream<'a> {
     /// The next frame to be transformed.
     next: usize,
     scratch: Scratch,
-    /// Frames whose floor is not known yet, the first of which is frame `given`: `[frames, n_mels]`.
+    /// Frames whose floor is not known yet, the first of which is frame `given`, `[frames, n_mels]`: in dB, or as powers if
+    /// their gain is not known yet either.
     waiting: VecDeque<f32>,
     given: usize,
-    /// Frames that are louder than all behind them and as near as a window, and how loud, in dB.
+    /// Frames that are louder than all behind them and as near as a window, and how loud, in the same unit.
     loudest: VecDeque<(usize, f32)>,
+    /// Of the samples, for the gain.
+    energy: Option<Energy>,
 }
 
 impl LogMelExtractor {
@@ -49,6 +57,7 @@ impl LogMelExtractor {
             waiting: VecDeque::new(),
             given: 0,
             loudest: VecDeque::new(),
+            energy: (self.config.loudness != Loudness::None).then(|| Energy::new(self.config.hop)),
         }
     }
 }
@@ -68,6 +77,9 @@ impl LogMelStream<'_> {
         let (hop, half) = (self.hop(), self.half());
         for piece in samples.chunks(PIECE) {
             self.samples.extend_from_slice(piece);
+            if let Some(energy) = &mut self.energy {
+                energy.add(piece);
+            }
             self.total += piece.len();
             while self.total > 2 * half && (self.next + BLOCK - 1) * hop + half <= self.total {
                 self.block(BLOCK, frames)?;
@@ -110,11 +122,8 @@ impl LogMelStream<'_> {
             let peak = self.samples.iter().fold(0f32, |peak, s| peak.max(s.abs()));
             return Err(AudioError::ClipTooLoud { peak });
         }
-        for value in &mut bands {
-            *value = match config.scale {
-                PowerScale::Decibel => decibel(*value, config.amin),
-                PowerScale::NaturalLog => natural_log(*value),
-            };
+        if self.energy.is_none() {
+            bands.iter_mut().for_each(|value| *value = self.scaled(*value));
         }
         for frame in 0..count {
             let values = bands.iter().skip(frame).step_by(count).copied();
@@ -151,15 +160,27 @@ impl LogMelStream<'_> {
         while self.loudest.front().is_some_and(|&(at, _)| at + self.window <= self.given) {
             self.loudest.pop_front();
         }
-        let LogMelConfig { scale, top_db, n_mels, .. } = self.extractor.config;
-        let loudest = self.loudest.front().map_or(f32::NEG_INFINITY, |&(_, loudest)| loudest);
+        let LogMelConfig { scale, top_db, n_mels, loudness_db, .. } = self.extractor.config;
+        let near = (self.given + 1).saturating_sub(self.window)..self.given + self.window - 1;
+        let power_gain = self.energy.as_mut().map(|energy| gain_of_energy(energy.mean(near), loudness_db).powi(2));
+        let value = |value: f32| power_gain.map_or(value, |gain| self.scaled(value * gain));
+        let loudest = self.loudest.front().map_or(f32::NEG_INFINITY, |&(_, loudest)| value(loudest));
         let floor = match (scale, top_db) {
             (PowerScale::Decibel, Some(top_db)) => loudest - top_db,
             _ => f32::NEG_INFINITY,
         };
-        let row = self.waiting.drain(..n_mels);
+        let row = self.waiting.iter().take(n_mels).map(|&own| value(own));
         frames.extend(row.map(|value| if value > floor { value } else { floor }));
+        self.waiting.drain(..n_mels);
         self.given += 1;
+    }
+
+    /// Of a power.
+    fn scaled(&self, power: f32) -> f32 {
+        match self.extractor.config.scale {
+            PowerScale::Decibel => decibel(power, self.extractor.config.amin),
+            PowerScale::NaturalLog => natural_log(power),
+        }
     }
 
     fn hop(&self) -> usize {
@@ -255,6 +276,27 @@ mod tests {
                         assert_eq!(found[frame * n_mels + band], of(band, frame).max(floor));
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_quieter_recording_has_the_same_frames() {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for config in [LogMelConfig::default(), LogMelConfig::dcase()] {
+            let extractor = config.with_loudness(Loudness::Rms).init().unwrap();
+            // Of one level: longer recordings are as a window of them, up to what they are made of.
+            let samples: Vec<f32> = (0..150_000).map(|_| rng.random::<f32>() - 0.5).collect();
+            let quieter: Vec<f32> = samples.iter().map(|sample| sample * 0.05).collect();
+            let found = streamed(&extractor, &samples, 100, &mut rng);
+            for (a, b) in found.iter().zip(streamed(&extractor, &quieter, 100, &mut rng)) {
+                assert!((a - b).abs() < 1e-3, "{a} {b}");
+            }
+            let whole = extractor.extract(&samples).unwrap();
+            let (n_mels, frames) = (whole.n_mels(), whole.frames());
+            for (at, value) in streamed(&extractor, &samples, frames, &mut rng).iter().enumerate() {
+                let expected = whole.values()[at % n_mels * frames + at / n_mels];
+                assert!((value - expected).abs() < 1e-3, "{value} {expected}");
             }
         }
     }

@@ -130,7 +130,7 @@ mod tests {
         let log_mel = serde_json::json!({
             "sample_rate": 16000, "n_fft": 1024, "hop": 512, "n_mels": 128, "f_min": 0.0, "f_max": 8000.0,
             "top_db": 100.0, "scale": "decibel", "mel_scale": "slaney", "area_norm": true, "window_norm": false,
-            "amin": 1e-9, "resampling": "high_quality",
+            "amin": 1e-9, "resampling": "high_quality", "loudness": "rms", "loudness_db": -18.0,
         });
         let resnet = serde_json::json!({
             "kind": "resnet", "width": 4, "hidden": 16, "pooling": "attention", "frozen_norms": false,
@@ -186,6 +186,7 @@ mod tests {
                 ("activation", "relu") => "gelu".into(),
                 ("padding", "repeat") => "zeros".into(),
                 ("segments", "shared") => "separate".into(),
+                ("loudness", "rms") => "ebur128".into(),
                 ("mel_scale", "slaney") => "htk".into(),
                 ("resampling", "high_quality") => "torchaudio".into(),
                 ("model" | "file", _) => "elsewhere".into(),

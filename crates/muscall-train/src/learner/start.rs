@@ -38,7 +38,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, TrainError> {
         let recipe = &options.recipe;
         ranks.agree(check_sizes(recipe, &manifests.train, ranks.size()))?;
-        let steps = recipe.epochs * (rows_per_epoch(&manifests.train, &recipe.data.sources) / recipe.tracks_per_step()) as u64;
+        let steps =
+            recipe.epochs * (rows_per_epoch(&manifests.train, &recipe.data.sources) / recipe.tracks_per_step()) as u64;
         let steps = steps.min(recipe.max_steps.unwrap_or(u64::MAX));
         let fresh = Progress::at_start(recipe, manifests.train.fingerprint());
         check_same_run(&ranks, &fresh)?;
