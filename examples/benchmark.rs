@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
+use muscall::train::Hearing;
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
@@ -67,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         arguments.prompts.as_ref().map_or_else(|| Ok(ClassPrompts::default()), |path| ClassPrompts::read(path))?;
     let unreadable = match task {
         Task::Retrieval(manifest) => {
-            let result = console::evaluate(&model, manifest)?;
+            let result = console::evaluate(&model, manifest, Hearing::Centre)?;
             println!("{} tracks, {} captions", result.tracks, result.captions);
             println!("{}", console::report_table(&RetrievalReport::new(&result.ranks, &Bootstrap::default())));
             println!("chance        {}", chance(result.tracks));

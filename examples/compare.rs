@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, compare};
+use muscall::train::Hearing;
 
 /// Puts the same captions to two models. Differences are the advantage of the first model; one whose 95 %
 /// interval contains zero does not count.
@@ -43,7 +44,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let manifest = console::read_split(&arguments.data, arguments.split)?;
     let device = arguments.device.open()?;
     let evaluated = |bundle: &PathBuf| -> Result<_, Box<dyn Error>> {
-        Ok(console::evaluate(&Muscall::load(bundle, &device)?, &manifest)?)
+        Ok(console::evaluate(&Muscall::load(bundle, &device)?, &manifest, Hearing::Centre)?)
     };
     let (one, other) = (evaluated(&arguments.bundle)?, evaluated(&arguments.other)?);
     for error in &one.unreadable {

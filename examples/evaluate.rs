@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
+use muscall::train::Hearing;
 use muscall::{Muscall, files};
 use serde_json::json;
 
@@ -29,6 +30,9 @@ struct Arguments {
     /// The split to use.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
+    /// Hear all of every track, in windows whose embeddings are averaged, and not its middle alone.
+    #[arg(long)]
+    whole: bool,
     /// Also draw ten random galleries of this many tracks.
     #[arg(long)]
     gallery: Option<usize>,
@@ -49,7 +53,8 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let manifest = console::read_split(&arguments.data, arguments.split)?;
     let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
-    let result = console::evaluate(&model, &manifest)?;
+    let hearing = if arguments.whole { Hearing::Whole } else { Hearing::Centre };
+    let result = console::evaluate(&model, &manifest, hearing)?;
     for error in &result.unreadable {
         eprintln!("left out: {error}");
     }

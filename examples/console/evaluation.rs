@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muscall::train::Evaluation;
+use muscall::train::{Evaluation, Hearing};
 use muscall::{DataError, Manifest, Muscall, Split, TrainError};
 
 use super::{Progress, SplitName};
@@ -20,9 +20,9 @@ pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> 
 }
 
 /// [`muscall::evaluate`] with a bar.
-pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
+pub fn evaluate(model: &Muscall, manifest: &Manifest, hearing: Hearing) -> Result<Evaluation, TrainError> {
     let progress = Progress::files(manifest.rows.len(), "read");
-    let result = Evaluation::with_listener(model, manifest, |_| progress.file());
+    let result = Evaluation::of(model, manifest, hearing, |_| progress.file());
     progress.finish();
     result
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muscall_audio::{AudioSource, CropPosition, load_clip};
+use muscall_audio::{AudioError, AudioSource, Clip, CropPosition, load_clip, load_whole};
 use muscall_model::Muscall;
 use muscall_retrieval::{BothDirections, Embeddings, Pairs, Ranks, RetrievalMetrics, top_k};
 use rand::SeedableRng;
@@ -36,6 +36,16 @@ pub struct Evaluation {
     audio: Vec<f32>,
     /// `[captions, dim]`.
     text: Vec<f32>,
+}
+
+/// How much of each track is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hearing {
+    /// The middle, as long as a clip in training: what the paper reports.
+    #[default]
+    Centre,
+    /// All of it, as the mean of its windows: what a search in an index ranks tracks by is closer to this.
+    Whole,
 }
 
 /// One caption, and what was found for it.
@@ -73,7 +83,31 @@ impl Evaluation {
         manifest: &Manifest,
         listener: impl Fn(&Path) + Sync,
     ) -> Result<Self, TrainError> {
-        evaluate_with(model, manifest, listener)
+        Self::of(model, manifest, Hearing::Centre, listener)
+    }
+
+    /// The same, hearing as much of each track as is said.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
+    pub fn of(
+        model: &Muscall,
+        manifest: &Manifest,
+        hearing: Hearing,
+        listener: impl Fn(&Path) + Sync,
+    ) -> Result<Self, TrainError> {
+        match hearing {
+            Hearing::Centre => evaluate_with(model, manifest, |source| {
+                let clip = load_clip(source, CropPosition::Central, &model.clip_config());
+                listener(source.path);
+                clip
+            }),
+            Hearing::Whole => evaluate_with(&model.in_windows(), manifest, |source| {
+                let clip = load_whole(source, &model.clip_config());
+                listener(source.path);
+                clip
+            }),
+        }
     }
 
     /// Track embeddings, `[tracks, dim]`.
@@ -130,21 +164,15 @@ impl Evaluation {
 /// # Source
 /// Section 5.1 of the paper.
 pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
-    evaluate_with(model, manifest, |_| {})
+    Evaluation::of(model, manifest, Hearing::Centre, |_| {})
 }
 
 fn evaluate_with(
     model: &Muscall,
     manifest: &Manifest,
-    listener: impl Fn(&Path) + Sync,
+    load: impl Fn(AudioSource<'_>) -> Result<Clip, AudioError> + Sync,
 ) -> Result<Evaluation, TrainError> {
-    let config = model.clip_config();
     let sources: Vec<AudioSource<'_>> = manifest.rows.iter().map(Row::source).collect();
-    let load = |source: AudioSource<'_>| {
-        let clip = load_clip(source, CropPosition::Central, &config);
-        listener(source.path);
-        clip
-    };
     let EmbeddedFiles { audio, readable: rows, unreadable } = embed_files(model, &sources, &manifest.source, load)?;
     let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
     let owners =

@@ -33,7 +33,7 @@ pub mod values;
 
 pub use captions::Captions;
 pub use error::TrainError;
-pub use evaluate::{Evaluation, FoundTrack, QueryResult, evaluate, subset};
+pub use evaluate::{Evaluation, FoundTrack, Hearing, QueryResult, evaluate, subset};
 pub use event::{Event, SkippedStep, StepReport, ValidationReport};
 pub use heads::Heads;
 pub use initial::InitialWeights;
