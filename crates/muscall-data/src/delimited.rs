@@ -5,22 +5,29 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use csv::ReaderBuilder;
+use flate2::bufread::MultiGzDecoder;
 use muscall_files::FileError;
 
 use crate::DataError;
 
-/// Opens a table whose quotes are sound.
+/// Opens a table whose quotes are sound; one whose name ends in `.gz` is uncompressed.
 ///
 /// # Errors
 /// [`DataError::Io`], or [`DataError::StrayQuote`].
-pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<File>, DataError> {
+pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<Box<dyn Read>>, DataError> {
     let io = FileError::reading(path);
-    let stray = stray_quote(File::open(path).map_err(io)?, delimiter).map_err(io)?;
+    let stray = stray_quote(bytes(path).map_err(io)?, delimiter).map_err(io)?;
     if let Some(StrayQuote { opened, until }) = stray {
         let until = until.map_or("the end of the file".to_owned(), |line| format!("line {line}"));
         return Err(DataError::StrayQuote { path: path.to_owned(), line: opened, until });
     }
-    ReaderBuilder::new().delimiter(delimiter).from_path(path).map_err(|source| DataError::csv(path, source))
+    Ok(ReaderBuilder::new().delimiter(delimiter).from_reader(bytes(path).map_err(io)?))
+}
+
+fn bytes(path: &Path) -> std::io::Result<Box<dyn Read>> {
+    let file = File::open(path)?;
+    let compressed = path.extension().is_some_and(|extension| extension == "gz");
+    Ok(if compressed { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) })
 }
 
 /// Bytes of a line that are looked at; names of files are shorter.

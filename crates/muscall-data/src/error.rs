@@ -52,6 +52,36 @@ pub enum DataError {
         /// Where and why.
         source: csv::Error,
     },
+    /// A file is not the TOML that it should be.
+    #[error("{path}: {source}; correct the TOML there")]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A template file says something that cannot be.
+    #[error("{path}: `{key}` is {found}; expected {expected}")]
+    Template {
+        /// The template file.
+        path: PathBuf,
+        /// Of what stands there.
+        key: String,
+        /// What stands there, or what is wrong with it.
+        found: String,
+        /// What should.
+        expected: String,
+    },
+    /// A tag of a table is not in the templates.
+    #[error("{path}: row {row}: {source}")]
+    UnknownTag {
+        /// The table.
+        path: PathBuf,
+        /// The line, from 1.
+        row: usize,
+        /// Which tag, and what to do.
+        source: crate::sentences::UnknownTag,
+    },
     /// A manifest is of no known format.
     #[error(
         "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with dataset_train.json, dataset_val.json, dataset_test.json and audio/"

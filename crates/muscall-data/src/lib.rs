@@ -4,6 +4,8 @@
 //! them out. A [`Dataset`](dataset::Dataset) crops and augments the files of a manifest, and an
 //! [`EpochLoader`](batcher::EpochLoader) makes batches of log-mel spectrograms of them, ahead of whoever takes them.
 //!
+//! Who has tags and no captions makes [`sentences`] of them.
+//!
 //! Nothing here knows of a network: batches are slices of `f32` and text.
 
 pub mod batcher;
@@ -15,6 +17,7 @@ mod error;
 pub mod manifest;
 mod presence;
 mod read_text;
+pub mod sentences;
 mod sources;
 
 pub use clip_fault::ClipFault;

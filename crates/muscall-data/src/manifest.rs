@@ -14,6 +14,7 @@ use muscall_files::FileError;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::DataError;
+pub(crate) use rows::AUDIO_KEYS;
 use rows::RawRow;
 use times::Times;
 

@@ -12,7 +12,7 @@ use crate::DataError;
 use crate::read_text::read_text;
 
 /// Names of the column with the audio file, in the order of preference.
-pub(super) const AUDIO_KEYS: [&str; 5] = ["audio", "audio_path", "file", "file_name", "path"];
+pub(crate) const AUDIO_KEYS: [&str; 5] = ["audio", "audio_path", "file", "file_name", "path"];
 /// Names of the column with the id.
 pub(super) const ID_KEYS: [&str; 2] = ["id", "audio_id"];
 
