@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::{happens, require_probability, uniform};
 use super::fourier;
-use super::level::rms;
 use crate::AudioError;
 use crate::setting::require;
 
@@ -143,6 +142,16 @@ fn colour(noise: &mut [f32], decay: f32) {
     for (sample, value) in noise.iter_mut().zip(&spectrum) {
         *sample = value.re;
     }
+}
+
+/// Root mean square; 0 without samples. One sum from the first sample to the last: in another order the last bit may
+/// differ, and what was trained with this noise would not be resumed to the bit.
+fn rms(x: &[f32]) -> f64 {
+    if x.is_empty() {
+        return 0.0;
+    }
+    let energy: f64 = x.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
+    (energy / x.len() as f64).sqrt()
 }
 
 #[cfg(test)]
