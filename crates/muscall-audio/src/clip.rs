@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::{
     AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, Resampling, central_start, count_frames,
-    decode, probe, random_start,
+    decode, decode_blocks, probe, random_start,
 };
 
 /// Where in a file a clip starts.
@@ -204,6 +204,26 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
         (resampler.resample(whole.waveform.into_samples()), whole.repairs)
     };
     Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs })
+}
+
+/// Gives all of a file at the rate of a model to `take`, block by block: the samples of [`load_whole`], to the bit, in memory
+/// that does not grow with the file, however long it is. Some may have been given when an error shows.
+///
+/// # Errors
+/// [`AudioError`] with the path.
+pub fn stream_whole(path: &Path, config: &ClipConfig, take: &mut dyn FnMut(&[f32])) -> Result<Vec<Repair>, AudioError> {
+    let options = options(config);
+    let resampler = config.resampler(probe(path, &options)?.sample_rate)?;
+    let (mut stream, mut block) = (resampler.stream(), Vec::new());
+    let streamed = decode_blocks(path, &options, &mut |frames| {
+        block.clear();
+        stream.push(frames, &mut block);
+        take(&block);
+    })?;
+    block.clear();
+    stream.finish(&mut block);
+    take(&block);
+    Ok(streamed.repairs)
 }
 
 /// These frames of a file and no others, at the rate of clips.

@@ -26,7 +26,8 @@ pub use tags::file_tags;
 
 use self::foreign::Readers;
 use self::opened::{is_npy, open};
-use crate::AudioError;
+use self::scrub::Scrubber;
+use crate::{AudioError, Repair, Waveform};
 
 /// Decodes a file, or a part of it, to the mean of its channels.
 ///
@@ -41,19 +42,72 @@ pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioErro
 
 fn decode_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
     let file = open(path)?;
-    let mut decoded =
-        if is_npy(&file)? { npy::decode(path, file.file, options)? } else { stream::decode(file, options, readers)? };
-    let is_span = options.span.is_some();
-    if decoded.waveform.is_empty() && !is_span {
-        let (path, codec) = (path.to_owned(), decoded.info.codec);
-        return Err(AudioError::NoAudio { path, codec });
+    let Decoded { waveform, info, mut repairs } = if is_npy(&file)? {
+        npy::decode(path, file.file, options)?
+    } else {
+        stream::decode(file, options, readers, None)?.0
+    };
+    if waveform.is_empty() && options.span.is_none() {
+        return Err(AudioError::NoAudio { path: path.to_owned(), codec: info.codec });
     }
-    scrub::scrub(path, &mut decoded)?;
-    if options.strict && !decoded.repairs.is_empty() {
-        let (path, repairs) = (path.to_owned(), decoded.repairs);
-        return Err(AudioError::Strict { path, repairs });
+    let (sample_rate, mut samples) = (waveform.sample_rate(), waveform.into_samples());
+    let mut scrubber = Scrubber::default();
+    scrubber.scrub(&mut samples);
+    repairs.extend(scrubber.finish(path)?);
+    check_strict(path, options, &repairs)?;
+    Ok(Decoded { waveform: Waveform::new(samples, sample_rate), info, repairs })
+}
+
+fn check_strict(path: &Path, options: &DecodeOptions, repairs: &[Repair]) -> Result<(), AudioError> {
+    if options.strict && !repairs.is_empty() {
+        return Err(AudioError::Strict { path: path.to_owned(), repairs: repairs.to_vec() });
     }
-    Ok(decoded)
+    Ok(())
+}
+
+/// A file that was decoded block by block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Streamed {
+    /// Of the file.
+    pub info: AudioInfo,
+    /// How many there were.
+    pub frames: u64,
+    /// What was mended, empty for a sound file.
+    pub repairs: Vec<Repair>,
+}
+
+/// Decodes a whole file and gives its frames to `take` in blocks, mono and at the file's rate: those that [`decode`] gives
+/// as one, in memory that does not grow with the file. How long the file is does not matter. Only arrays of NumPy are read
+/// as a whole.
+///
+/// A file may turn out to be unusable when some of its frames have been given away.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_blocks(
+    path: &Path,
+    options: &DecodeOptions,
+    take: &mut dyn FnMut(&[f32]),
+) -> Result<Streamed, AudioError> {
+    let file = open(path)?;
+    if is_npy(&file)? {
+        let Decoded { waveform, info, repairs } = decode(path, options)?;
+        take(waveform.samples());
+        return Ok(Streamed { info, frames: waveform.len() as u64, repairs });
+    }
+    let mut scrubber = Scrubber::default();
+    let mut scrubbed = |frames: &mut [f32]| {
+        scrubber.scrub(frames);
+        take(frames);
+    };
+    let (Decoded { info, mut repairs, .. }, frames) =
+        stream::decode(file, options, Readers::SYMPHONIA, Some(&mut scrubbed))?;
+    if frames == 0 && options.span.is_none() {
+        return Err(AudioError::NoAudio { path: path.to_owned(), codec: info.codec });
+    }
+    repairs.extend(scrubber.finish(path)?);
+    check_strict(path, options, &repairs)?;
+    Ok(Streamed { info, frames, repairs })
 }
 
 /// Reads the header alone.

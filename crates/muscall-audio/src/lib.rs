@@ -22,9 +22,11 @@ mod waveform;
 
 pub use augment::*;
 pub use cache::AudioCache;
-pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole};
+pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole, stream_whole};
 pub use crop::*;
-pub use decode::{AudioInfo, DecodeOptions, Decoded, Span, count_frames, decode, file_tags, probe};
+pub use decode::{
+    AudioInfo, DecodeOptions, Decoded, Span, Streamed, count_frames, decode, decode_blocks, file_tags, probe,
+};
 pub use error::AudioError;
 pub use file_state::{FileComparison, FileState};
 pub use folder::{AudioFolder, audio_files, has_audio_extension};

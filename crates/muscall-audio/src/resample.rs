@@ -1,11 +1,14 @@
 //! Change of sample rate as a polyphase filter.
 
 mod kernel;
+mod stream;
+
+use std::borrow::Cow;
 
 use kernel::Kernel;
 pub use kernel::Resampling;
 use muscall_kernels::Level;
-use std::borrow::Cow;
+pub use stream::ResampleStream;
 
 use crate::AudioError;
 
@@ -105,24 +108,34 @@ impl Resampler {
             return x.into_owned();
         };
         let mut out = vec![0.0; self.output_len(x.len())];
+        self.passes(kernel, &x, 0, &mut out);
+        out
+    }
+
+    /// Output frames of one pass through the filters.
+    fn pass_len(&self) -> usize {
+        if self.starts.is_empty() { self.to } else { self.starts.len() }
+    }
+
+    /// Passes of which the first begins at frame `begin` of `x`; what is not in `x` is silence.
+    fn passes(&self, kernel: &Kernel, x: &[f32], begin: isize, out: &mut [f32]) {
         Level::best().vectorise(
             #[inline(always)]
             || match kernel.resampling {
-                Resampling::Torchaudio => self.filter::<8>(kernel, &x, &mut out),
-                Resampling::HighQuality => self.filter::<32>(kernel, &x, &mut out),
+                Resampling::Torchaudio => self.filter::<8>(kernel, x, begin, out),
+                Resampling::HighQuality => self.filter::<32>(kernel, x, begin, out),
             },
         );
-        out
     }
 
     /// `LANES` are those of the kernel.
     #[inline(always)]
-    fn filter<const LANES: usize>(&self, kernel: &Kernel, x: &[f32], out: &mut [f32]) {
+    fn filter<const LANES: usize>(&self, kernel: &Kernel, x: &[f32], first: isize, out: &mut [f32]) {
         // Where a filter reaches over an end of the signal, its samples are gathered here.
         let mut edge = vec![0.0; self.taps];
         if self.starts.is_empty() {
             for (block, out) in out.chunks_mut(self.to).enumerate() {
-                let begin = (block * self.from) as isize;
+                let begin = first + (block * self.from) as isize;
                 for (phase, sample) in out.iter_mut().enumerate() {
                     let (offset, mut taps) = kernel.filter(phase);
                     taps.resize(self.taps, 0.0);
@@ -132,7 +145,7 @@ impl Resampler {
             return;
         }
         for (pass, out) in out.chunks_mut(self.starts.len()).enumerate() {
-            let begin = (pass * self.advance) as isize;
+            let begin = first + (pass * self.advance) as isize;
             let filters = self.starts.iter().zip(self.table.chunks_exact(self.taps));
             for (sample, (offset, taps)) in out.iter_mut().zip(filters) {
                 *sample = dot::<LANES>(samples(x, begin + offset, &mut edge), taps);

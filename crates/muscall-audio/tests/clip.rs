@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use muscall_audio::{
     AudioError, AudioSource, ClipConfig, CropPosition, DecodeOptions, Part, Repair, Resampler, Resampling, decode,
-    load_clip, load_whole,
+    load_clip, load_whole, stream_whole,
 };
 
 const POSITIONS: [CropPosition; 5] = [
@@ -131,4 +131,43 @@ fn write_wav(path: &Path, sample_rate: u32, samples: &[f32]) {
     let mut writer = hound::WavWriter::create(path, spec).unwrap();
     samples.iter().for_each(|&sample| writer.write_sample(sample).unwrap());
     writer.finalize().unwrap();
+}
+
+/// What is given block by block is what is loaded as a whole: sound files and damaged ones, of all kinds, at rates that are
+/// kept and changed. Most are longer than a block and what is held back of it.
+#[test]
+fn blocks_of_a_file_are_the_whole_to_the_bit() {
+    let dir = tempfile::tempdir().unwrap();
+    let long = dir.path().join("long.wav");
+    let samples: Vec<f32> =
+        (0..400_000).map(|i| (i as f32 * 0.01).sin() * if i == 300_000 { 1e6 } else { 0.5 }).collect();
+    write_wav(&long, 44_100, &samples);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(fixture(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .collect();
+    files.push(long);
+    let (mut read, mut mended, mut refused) = (0, 0, 0);
+    for path in files {
+        for rate in [16_000, 44_100] {
+            let config = ClipConfig::new(rate, 1);
+            let mut blocks = Vec::new();
+            let streamed = stream_whole(&path, &config, &mut |block| blocks.extend_from_slice(block));
+            match (load_whole(&path, &config), streamed) {
+                (Ok(whole), Ok(repairs)) => {
+                    assert!(blocks == whole.samples, "{}", path.display());
+                    assert_eq!(repairs, whole.repairs, "{}", path.display());
+                    read += 1;
+                    mended += usize::from(!repairs.is_empty());
+                }
+                (Err(whole), Err(streamed)) => {
+                    assert_eq!(whole.to_string(), streamed.to_string());
+                    refused += 1;
+                }
+                (whole, streamed) => panic!("{}: {whole:?} {streamed:?}", path.display()),
+            }
+        }
+    }
+    assert!(read > 10 && mended > 0 && refused > 0, "{read} {mended} {refused}");
 }

@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use muscall_audio::{AudioSource, Clip, FileComparison, FileState, Part, file_tags, load_whole};
+use muscall_audio::{
+    AudioError, AudioSource, Clip, FileComparison, FileState, Part, file_tags, load_whole, stream_whole,
+};
 use muscall_files::Digest;
 use muscall_model::{ModelError, Muscall, Track, is_cpu};
 use xxhash_rust::xxh3::Xxh3;
@@ -97,14 +99,37 @@ pub(crate) struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// One pass over a file. Where there is a file for every thread, none of them waits for another.
-    fn pass(&self, whole: &Clip) -> Result<Track, ModelError> {
+    /// One pass over a file or a part of one; gives its windows, and how many samples were heard. Where there is a file
+    /// for every thread, none of them waits for another.
+    fn pass(&self, source: AudioSource<'_>) -> Result<Result<(Track, usize), ModelError>, AudioError> {
         let alone = rayon::ThreadPoolBuilder::new().num_threads(1);
         match (self.plan.work.len() >= self.threads).then(|| alone.build()) {
-            Some(Ok(pool)) => pool.install(|| self.model.embed_track(whole)),
-            _ => self.model.embed_track(whole),
+            Some(Ok(pool)) => pool.install(|| pass(self.model, source)),
+            _ => pass(self.model, source),
         }
     }
+}
+
+fn pass(model: &Muscall, source: AudioSource<'_>) -> Result<Result<(Track, usize), ModelError>, AudioError> {
+    if source.part.is_some() {
+        let whole = load_whole(source, &model.clip_config())?;
+        if whole.samples.is_empty() {
+            return Err(AudioError::EmptyClip);
+        }
+        return Ok(model.embed_track(&whole).map(|track| (track, whole.samples.len())));
+    }
+    let mut pass = match model.track_pass() {
+        Ok(pass) => pass,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (mut samples, mut pushed) = (0, Ok(()));
+    stream_whole(source.path, &model.clip_config(), &mut |block| {
+        samples += block.len();
+        if pushed.is_ok() {
+            pushed = pass.push(block);
+        }
+    })?;
+    Ok(pushed.and_then(|()| pass.finish()).map(|track| (track, samples)))
 }
 
 /// File `number` of a plan.
@@ -140,27 +165,34 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
     }
     let refused = |reason: String| Loaded::Unreadable { reason, is_unknown: false };
     let source = AudioSource { path: local.path(), part: item.part };
+    // What was fetched has a name of its own, which says nothing to anybody.
+    let named = |error: AudioError| error.to_string().replace(&*local.path().to_string_lossy(), &item.path);
+    let sample_rate = f64::from(model.config().log_mel.sample_rate);
+    // Of a part, times are those of its file.
+    let start_s = item.part.map_or(0.0, |part| part.start_s());
+    // A file without readable tags has none.
+    let tags = || file_tags(local.path()).unwrap_or_default();
+    if model.shares_segments() && is_cpu(model.device()) {
+        return match loader.pass(source) {
+            Ok(Ok((track, samples))) => {
+                decoded.note(number, content);
+                let duration_s = start_s + samples as f64 / sample_rate;
+                Loaded::Embedded { identity, duration_s, start_s, track, tags: tags() }
+            }
+            Ok(Err(error)) => Loaded::Failed(error),
+            Err(error) => refused(named(error)),
+        };
+    }
     match load_whole(source, &model.clip_config()) {
         Ok(whole) if whole.samples.is_empty() => refused("it holds no audio".into()),
         Ok(mut whole) => {
             decoded.note(number, content);
-            // Of a part, times are those of its file.
-            whole.start_s = item.part.map_or(0.0, |part| part.start_s());
-            let length_s = whole.samples.len() as f64 / f64::from(model.config().log_mel.sample_rate);
-            let duration_s = whole.start_s + length_s;
-            // A file without readable tags has none.
-            let tags = file_tags(local.path()).unwrap_or_default();
-            if model.shares_segments() && is_cpu(model.device()) {
-                return match loader.pass(&whole) {
-                    Ok(track) => Loaded::Embedded { identity, duration_s, start_s: whole.start_s, track, tags },
-                    Err(error) => Loaded::Failed(error),
-                };
-            }
+            whole.start_s = start_s;
+            let duration_s = start_s + whole.samples.len() as f64 / sample_rate;
             let starts = model.segment_starts(whole.samples.len());
-            Loaded::Windows { identity, duration_s, whole, starts, tags }
+            Loaded::Windows { identity, duration_s, whole, starts, tags: tags() }
         }
-        // What was fetched has a name of its own, which says nothing to anybody.
-        Err(error) => refused(error.to_string().replace(&*local.path().to_string_lossy(), &item.path)),
+        Err(error) => refused(named(error)),
     }
 }
 

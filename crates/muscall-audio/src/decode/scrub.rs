@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::decoded::Decoded;
-use crate::{AudioError, Repair, Waveform};
+use crate::{AudioError, Repair};
 
 /// Lossy codecs go somewhat beyond ±1; damaged ones reach thousands.
 const LIMIT: f32 = 8.0;
@@ -12,31 +11,50 @@ const MOST: f64 = 0.01;
 /// Share of samples that are no numbers at which nothing is left to hear.
 const MOST_UNREADABLE: f64 = 0.5;
 
-/// Sets single impossible samples to zero; refuses a file that is full of them.
-pub(super) fn scrub(path: &Path, decoded: &mut Decoded) -> Result<(), AudioError> {
-    let bad = |x: &f32| x.is_nan() || x.abs() > LIMIT;
-    let samples = decoded.waveform.samples();
-    let count = samples.iter().filter(|x| bad(x)).count();
-    if count == 0 {
-        return Ok(());
+/// Sets impossible samples of a file to zero, and counts them.
+#[derive(Debug, Default)]
+pub(super) struct Scrubber {
+    samples: u64,
+    count: u64,
+    /// Of these, the ones that are numbers.
+    loud: u64,
+    /// Of all samples that are numbers.
+    peak: f32,
+}
+
+impl Scrubber {
+    /// The next samples.
+    pub(super) fn scrub(&mut self, samples: &mut [f32]) {
+        let bad = |x: &f32| x.is_nan() || x.abs() > LIMIT;
+        self.samples += samples.len() as u64;
+        if !samples.iter().any(bad) {
+            return;
+        }
+        for sample in samples.iter_mut().filter(|x| bad(x)) {
+            self.count += 1;
+            if sample.is_finite() {
+                self.loud += 1;
+                self.peak = self.peak.max(sample.abs());
+            }
+            *sample = 0.0;
+        }
     }
-    let finite = samples.iter().filter(|x| x.is_finite());
-    let peak = finite.clone().fold(0.0_f32, |peak, x| x.abs().max(peak));
-    let loud = finite.filter(|x| bad(x)).count();
-    let share = loud as f64 / samples.len() as f64;
-    if share > MOST && loud > 8 {
-        let path = path.to_owned();
-        return Err(AudioError::OutOfScale { path, share: 100.0 * share, limit: LIMIT, peak });
+
+    /// What was mended; refuses a file that is full of impossible samples.
+    pub(super) fn finish(self, path: &Path) -> Result<Option<Repair>, AudioError> {
+        let Self { samples, count, loud, peak } = self;
+        if count == 0 {
+            return Ok(None);
+        }
+        let share = loud as f64 / samples as f64;
+        if share > MOST && loud > 8 {
+            let path = path.to_owned();
+            return Err(AudioError::OutOfScale { path, share: 100.0 * share, limit: LIMIT, peak });
+        }
+        let share = count as f64 / samples as f64;
+        if share > MOST_UNREADABLE {
+            return Err(AudioError::NotNumbers { path: path.to_owned(), share: 100.0 * share });
+        }
+        Ok(Some(Repair::SamplesScrubbed { count }))
     }
-    let share = count as f64 / samples.len() as f64;
-    if share > MOST_UNREADABLE {
-        return Err(AudioError::NotNumbers { path: path.to_owned(), share: 100.0 * share });
-    }
-    let sample_rate = decoded.waveform.sample_rate();
-    let waveform = std::mem::replace(&mut decoded.waveform, Waveform::new(Vec::new(), sample_rate));
-    let mut samples = waveform.into_samples();
-    samples.iter_mut().filter(|x| bad(x)).for_each(|x| *x = 0.0);
-    decoded.waveform = Waveform::new(samples, sample_rate);
-    decoded.repairs.push(Repair::SamplesScrubbed { count: count as u64 });
-    Ok(())
 }

@@ -17,7 +17,7 @@ use super::heard::{Edits, Heard};
 use super::opened::{Opened, open};
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
-use super::sink::Sink;
+use super::sink::{Sink, Take};
 use super::source::AudioFile;
 use crate::{AudioError, Repair, Waveform};
 
@@ -32,7 +32,13 @@ pub(super) fn probe(opened: Opened<'_>, readers: Readers) -> Result<AudioInfo, A
     Ok(Stream::open(opened, readers)?.heard_info())
 }
 
-pub(super) fn decode(opened: Opened<'_>, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
+/// With `take`, frames go there and are not in the waveform. Gives how many there were, too.
+pub(super) fn decode(
+    opened: Opened<'_>,
+    options: &DecodeOptions,
+    readers: Readers,
+    take: Option<Take<'_>>,
+) -> Result<(Decoded, u64), AudioError> {
     let path = opened.path;
     let mut stream = Stream::open(opened, readers)?;
     let heard = stream.heard;
@@ -45,16 +51,13 @@ pub(super) fn decode(opened: Opened<'_>, options: &DecodeOptions, readers: Reade
         stream = Stream::open(open(path)?, readers)?;
     }
     let limit = options.max_frames(stream.info.sample_rate);
-    let mut sink = Sink { span, limit, samples: Vec::new(), next: stream.position, gap: None };
+    let mut sink = Sink::new(span, limit, stream.position, take);
     let total = stream.run(&mut sink, path, options)?;
-    if let Some(total) = total {
-        let kept = total.saturating_sub(span.start).min(sink.samples.len() as u64);
-        sink.samples.truncate(kept as usize);
-    }
     let mut repairs = std::mem::take(&mut stream.repairs);
     repairs.extend(sink.gap.map(|(at, frames)| Repair::GapFilled { at: at.saturating_sub(heard.start), frames }));
+    let (samples, frames) = sink.finish(total);
     let info = stream.heard_info();
-    Ok(Decoded { waveform: Waveform::new(sink.samples, info.sample_rate), info, repairs })
+    Ok((Decoded { waveform: Waveform::new(samples, info.sample_rate), info, repairs }, frames))
 }
 
 /// Counts frames by their packets, without decoding them.
@@ -188,14 +191,14 @@ impl Stream {
 
     /// Feeds the sink until it is full or the stream ends. Gives the true length where the stream's
     /// end was seen and lies before its last decoded frame.
-    fn run(&mut self, sink: &mut Sink, path: &Path, options: &DecodeOptions) -> Result<Option<u64>, AudioError> {
+    fn run(&mut self, sink: &mut Sink<'_>, path: &Path, options: &DecodeOptions) -> Result<Option<u64>, AudioError> {
         let too_long = |_| AudioError::TooLong { path: path.to_owned(), max_s: options.max_s };
         let codec = self.packets.codec;
         let is_vorbis = codec == CODEC_ID_VORBIS;
         // Packets before a span are counted where their lengths are known and the decoder needs none of them.
         let is_counted = [CODEC_ID_VORBIS, CODEC_ID_FLAC, CODEC_ID_ALAC].contains(&codec);
-        let start = i64::try_from(sink.span.start).unwrap_or(i64::MAX);
-        let end_of_span = sink.span.start.saturating_add(sink.span.frames);
+        let start = i64::try_from(sink.span().start).unwrap_or(i64::MAX);
+        let end_of_span = sink.span().start.saturating_add(sink.span().frames);
         // After a seek a decoder that needs those packets may leave out frames: the first that come tell where they belong.
         let mut has_landed = self.position == 0 || is_counted;
         // Frames of packets that could not be decoded.
