@@ -65,6 +65,9 @@ fn check_strict(path: &Path, options: &DecodeOptions, repairs: &[Repair]) -> Res
     Ok(())
 }
 
+/// Longer than any recording: what has no end, or says so, has one here.
+const LONGEST_S: f64 = 7.0 * 24.0 * 3600.0;
+
 /// A file that was decoded block by block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Streamed {
@@ -77,8 +80,7 @@ pub struct Streamed {
 }
 
 /// Decodes a whole file and gives its frames to `take` in blocks, mono and at the file's rate: those that [`decode`] gives
-/// as one, in memory that does not grow with the file. How long the file is does not matter. Only arrays of NumPy are read
-/// as a whole.
+/// as one, in memory that does not grow with the file, which may be a week long. Only arrays of NumPy are read as a whole.
 ///
 /// A file may turn out to be unusable when some of its frames have been given away.
 ///
@@ -95,6 +97,7 @@ pub fn decode_blocks(
         take(waveform.samples());
         return Ok(Streamed { info, frames: waveform.len() as u64, repairs });
     }
+    let options = &DecodeOptions { max_s: LONGEST_S, ..options.clone() };
     let mut scrubber = Scrubber::default();
     let mut scrubbed = |frames: &mut [f32]| {
         scrubber.scrub(frames);

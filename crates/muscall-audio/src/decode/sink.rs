@@ -1,5 +1,7 @@
 //! Where decoded frames go: the wanted span of them, with silence for those that were lost.
 
+use std::ops::Range;
+
 use super::options::Span;
 
 /// The whole file did not fit the memory allowed.
@@ -28,7 +30,7 @@ pub(super) struct Sink<'a> {
 }
 
 impl<'a> Sink<'a> {
-    /// For a stream that is read from frame `next` on; at most `limit` frames are collected.
+    /// For a stream that is read from frame `next` on, which may have at most `limit` frames.
     pub(super) fn new(span: Span, limit: u64, next: i64, take: Option<Take<'a>>) -> Self {
         Self { span, limit, samples: Vec::new(), passed_on: 0, take, next, gap: None }
     }
@@ -62,30 +64,48 @@ impl<'a> Sink<'a> {
     }
 
     /// Adds frames that start at `next`.
-    pub(super) fn push(&mut self, frames: impl ExactSizeIterator<Item = f32>) -> Result<(), TooLong> {
-        let length = frames.len() as u64;
+    pub(super) fn push(&mut self, frames: &[f32]) -> Result<(), TooLong> {
+        let wanted = self.wanted(frames.len() as u64)?;
+        self.samples.extend_from_slice(&frames[wanted]);
+        self.pass_on();
+        Ok(())
+    }
+
+    /// Which of so many frames that start at `next` are kept; they are behind it then.
+    fn wanted(&mut self, length: u64) -> Result<Range<usize>, TooLong> {
         let start = i64::try_from(self.span.start).unwrap_or(i64::MAX);
-        let skip = usize::try_from(start.saturating_sub(self.next)).unwrap_or(0);
+        let skip = u64::try_from(start.saturating_sub(self.next)).unwrap_or(0).min(length);
         let have = self.len();
-        let wanted = (self.span.frames - have).min(length.saturating_sub(skip as u64));
-        if self.take.is_none() && have.saturating_add(wanted) > self.limit {
+        let wanted = (self.span.frames - have).min(length - skip);
+        if have.saturating_add(wanted) > self.limit {
             return Err(TooLong);
         }
-        self.samples.extend(frames.skip(skip).take(usize::try_from(wanted).unwrap_or(usize::MAX)));
+        self.next = self.next.saturating_add_unsigned(length);
+        let end = usize::try_from(skip + wanted).map_err(|_| TooLong)?;
+        Ok(end - wanted as usize..end)
+    }
+
+    /// Gives frames to who takes them, but for the last ones.
+    fn pass_on(&mut self) {
         if let Some(take) = self.take.as_mut().filter(|_| self.samples.len() >= HELD + BLOCK) {
             let count = self.samples.len() - HELD;
             take(&mut self.samples[..count]);
             self.samples.drain(..count);
             self.passed_on += count as u64;
         }
-        self.next = self.next.saturating_add_unsigned(length);
-        Ok(())
     }
 
     /// Silence for frames that were lost.
     pub(super) fn fill(&mut self, frames: i64) -> Result<(), TooLong> {
         let (before, at) = (self.len(), self.next);
-        self.push(std::iter::repeat_n(0.0, usize::try_from(frames).unwrap_or(0)))?;
+        let mut left = self.wanted(u64::try_from(frames).unwrap_or(0))?.len();
+        while left > 0 {
+            // What is passed on need not be there all at once.
+            let some = if self.take.is_some() { left.min(BLOCK) } else { left };
+            self.samples.resize(self.samples.len() + some, 0.0);
+            self.pass_on();
+            left -= some;
+        }
         let added = self.len() - before;
         if added > 0 {
             let (first, frames) = self.gap.unwrap_or((u64::try_from(at).unwrap_or(0), 0));

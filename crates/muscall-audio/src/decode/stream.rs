@@ -50,7 +50,10 @@ pub(super) fn decode(
         // What cannot be seeked can still be read from the start.
         stream = Stream::open(open(path)?, readers)?;
     }
-    let limit = options.max_frames(stream.info.sample_rate);
+    let limit = match take {
+        Some(_) => (options.max_s * f64::from(stream.info.sample_rate)) as u64,
+        None => options.max_frames(stream.info.sample_rate),
+    };
     let mut sink = Sink::new(span, limit, stream.position, take);
     let total = stream.run(&mut sink, path, options)?;
     let mut repairs = std::mem::take(&mut stream.repairs);
@@ -243,7 +246,7 @@ impl Stream {
                         (sink.next, has_landed) = (packet.place, true);
                     }
                     (owed, is_empty) = (0, false);
-                    sink.push(block.mono.into_iter()).map_err(too_long)?;
+                    sink.push(&block.mono).map_err(too_long)?;
                 }
                 Err(Error::DecodeError(_) | Error::IoError(_)) if self.errors < MAX_ERRORS => {
                     self.errors += 1;
