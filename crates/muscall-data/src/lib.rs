@@ -17,6 +17,7 @@ mod error;
 pub mod manifest;
 mod presence;
 mod read_text;
+mod seed;
 pub mod sentences;
 mod sources;
 

@@ -7,8 +7,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::DataError;
-use crate::dataset::item_seed;
 use crate::manifest::Manifest;
+use crate::seed::item_seed;
 
 /// The part of a source's rows that an epoch has, above 0 and at most 1, by the names that rows give under `source`.
 /// Sources that are not named, and rows that name none, take part with all rows.
