@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use muscall::audio::{AugmentConfig, ClipConfig, CropPosition, load_clip};
 use muscall::data::batcher::LoadedItem;
 use muscall::model::audio::{CrnnConfig, ResNetConfig};
+use muscall::model::text::static_words::{StaticWords, StaticWordsConfig};
 use muscall::model::text::{SentenceTowerConfig, TransformerConfig, WordVectorsConfig, bert};
 use muscall::train::Captions;
 use muscall::train::device_check::DeviceCheck;
@@ -36,29 +37,54 @@ fn recipes() -> Vec<PathBuf> {
     paths
 }
 
+/// What recipes read besides music.
+struct Words {
+    sentence_model: PathBuf,
+    word_vectors: PathBuf,
+    static_words: PathBuf,
+}
+
+impl Words {
+    /// Small ones, in a folder.
+    fn write(dir: &Path, manifest: &Manifest) -> Self {
+        let [sentence_model, word_vectors, static_words] =
+            ["sentence", "word2vec.txt", "words.safetensors"].map(|name| dir.join(name));
+        write_small_sentence_model(&sentence_model);
+        write_word_vectors(&word_vectors, manifest);
+        write_static_words(&static_words);
+        Self { sentence_model, word_vectors, static_words }
+    }
+}
+
 /// The recipe, small enough for a test; what makes it different stays.
-fn shrink(mut recipe: Recipe, sentence_model: &Path, word_vectors: &Path) -> Recipe {
+fn shrink(mut recipe: Recipe, words: &Words) -> Recipe {
     recipe.max_steps = Some(10);
     recipe.batch_size = 4;
     recipe.micro_batch = recipe.micro_batch.map(|_| 2);
     recipe.model.clip_s = 1.0;
     recipe.data.threads = 2;
     recipe.validation.gallery = 6;
+    if !recipe.data.sources.is_empty() {
+        // One of the demo's.
+        recipe.data.sources = [("debian:0ad-data".to_owned(), 0.5)].into();
+    }
     let audio = &recipe.model.audio;
     recipe.model.audio = match (audio.downcast_ref::<ResNetConfig>(), audio.downcast_ref::<CrnnConfig>()) {
         (Some(resnet), _) => ResNetConfig { width: 2, hidden: 16, ..resnet.clone() }.into(),
         (_, Some(crnn)) => CrnnConfig { channels: 2, ..crnn.clone() }.into(),
         _ => panic!("{audio:?}"),
     };
-    let model = sentence_model.display().to_string();
+    let model = words.sentence_model.display().to_string();
     let text = &recipe.model.text;
     recipe.model.text = if let Some(text) = text.downcast_ref::<TransformerConfig>() {
         text.clone().with_width(16, 2).into()
     } else if let Some(text) = text.downcast_ref::<SentenceTowerConfig>() {
         SentenceTowerConfig { model: model.clone(), encoder: small_config(), ..text.clone() }.into()
+    } else if let Some(text) = text.downcast_ref::<StaticWordsConfig>() {
+        StaticWordsConfig { file: words.static_words.clone(), ..text.clone() }.into()
     } else {
         let text = text.downcast_ref::<WordVectorsConfig>().unwrap();
-        WordVectorsConfig { file: word_vectors.to_owned(), ..text.clone() }.into()
+        WordVectorsConfig { file: words.word_vectors.clone(), ..text.clone() }.into()
     };
     if let Some(loss) = recipe.loss.downcast_ref::<ContrastiveLoss>()
         && let Some(weighting) = &loss.weighting
@@ -84,6 +110,12 @@ fn write_word_vectors(path: &Path, manifest: &Manifest) {
     fs::write(path, text).unwrap();
 }
 
+fn write_static_words(path: &Path) {
+    let names: Vec<String> = ["calm", "piano", "orchestral", "guitar", "##s"].map(str::to_owned).to_vec();
+    let vectors: Vec<f32> = (0..names.len() * 256).map(|i| (i as f32 * 0.7).sin()).collect();
+    StaticWords::new(names, &vectors, 256).unwrap().save(path).unwrap();
+}
+
 fn sentence_words(text: &str) -> Vec<String> {
     muscall::model::text::word_vectors::words(text).collect()
 }
@@ -92,21 +124,19 @@ fn sentence_words(text: &str) -> Vec<String> {
 fn every_recipe_trains_ten_steps_and_evaluates() {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
-    let (sentence_model, word_vectors) = (dir.path().join("sentence"), dir.path().join("word2vec.txt"));
-    write_small_sentence_model(&sentence_model);
     // A copy of the manifest, since sentence vectors are kept beside it.
     let demo = fs::read_to_string(root().join("demo/manifest.jsonl")).unwrap();
     let audio = format!("{}/audio/", root().join("demo").display());
     fs::write(dir.path().join("manifest.jsonl"), demo.replace("\"audio/", &format!("\"{audio}"))).unwrap();
     let read = |split| Manifest::read(&dir.path().join("manifest.jsonl"), split).unwrap();
     let (train, val) = (read(Split::Train), read(Split::Val));
-    write_word_vectors(&word_vectors, &train);
+    let words = Words::write(dir.path(), &train);
 
     let paths = recipes();
     assert!(paths.len() >= 28, "{}", paths.len());
     for path in paths {
         let name = path.strip_prefix(root()).unwrap().display().to_string();
-        let recipe = shrink(Recipe::read(&path).unwrap(), &sentence_model, &word_vectors);
+        let recipe = shrink(Recipe::read(&path).unwrap(), &words);
         let run = dir.path().join(name.replace('/', "-"));
         let mut losses = Vec::new();
         let learner = Learner::new(recipe.clone(), &run, &Device::default()).unwrap();
@@ -133,14 +163,12 @@ fn every_recipe_trains_ten_steps_and_evaluates() {
 fn the_cpu_agrees_with_itself_whatever_the_recipe() {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
-    let (sentence_model, word_vectors) = (dir.path().join("sentence"), dir.path().join("word2vec.txt"));
-    write_small_sentence_model(&sentence_model);
     let manifest = Manifest::read(&root().join("demo/manifest.jsonl"), Split::Train).unwrap();
-    write_word_vectors(&word_vectors, &manifest);
+    let words = Words::write(dir.path(), &manifest);
     let device = Device::default();
     let mut seen = Vec::<(MuscallConfig, Loss, bool)>::new();
     for path in recipes() {
-        let recipe = shrink(Recipe::read(&path).unwrap(), &sentence_model, &word_vectors);
+        let recipe = shrink(Recipe::read(&path).unwrap(), &words);
         let kind = (recipe.model.clone(), recipe.loss.clone(), recipe.ssl.is_some());
         if seen.contains(&kind) {
             continue;
