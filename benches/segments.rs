@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use muscall::audio::{Clip, CropPosition, load_clip};
-use muscall::model::Segments;
+use muscall::model::{Segments, Track};
 use muscall::{Device, Manifest, Muscall, MuscallConfig, Split};
 use rayon::prelude::*;
 
@@ -82,37 +82,46 @@ fn glue(model: &Muscall, manifest: &Manifest, piece_s: f64, most: usize) -> Vec<
 struct Answers {
     third: Vec<bool>,
     among_ten: Vec<bool>,
-    cosine: Option<[f32; 2]>,
     windows: usize,
-    seconds: f64,
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn ask(model: &Muscall, separate: &Muscall, tracks: &[Glued], piece_s: f64) -> Answers {
+fn embed(model: &Muscall, tracks: &[Glued]) -> (Vec<Track>, f64) {
     let start = Instant::now();
-    let embedded: Vec<_> = tracks.par_iter().map(|track| model.embed_track(&track.whole).unwrap()).collect();
-    let seconds = start.elapsed().as_secs_f64();
-    let cosine = model.shares_segments().then(|| {
-        let of_track = |(track, found): (&Glued, &muscall::model::Track)| {
-            let places: Vec<_> = found.starts.iter().map(|&start| (&track.whole, start)).collect();
-            let alone = separate.embed_segments(&places).unwrap();
-            (0..places.len()).map(|row| dot(alone.row(row), found.windows.row(row))).collect::<Vec<f32>>()
-        };
-        let pairs: Vec<_> = tracks.iter().zip(&embedded).collect();
-        let mut all: Vec<f32> = pairs.into_par_iter().flat_map_iter(of_track).collect();
-        all.sort_by(f32::total_cmp);
-        [all.iter().sum::<f32>() / all.len() as f32, all[all.len() / 20]]
-    });
+    let embedded = tracks.par_iter().map(|track| model.embed_track(&track.whole).unwrap()).collect();
+    (embedded, start.elapsed().as_secs_f64())
+}
+
+/// Windows at the places of others, each by itself.
+fn at_places(model: &Muscall, tracks: &[Glued], places: &[Track]) -> Vec<Track> {
+    let embed = |(track, at): (&Glued, &Track)| {
+        let segments: Vec<_> = at.starts.iter().map(|&start| (&track.whole, start)).collect();
+        Track { starts: at.starts.clone(), windows: model.embed_segments(&segments).unwrap() }
+    };
+    tracks.par_iter().zip(places).map(embed).collect()
+}
+
+/// Mean and 5th percentile.
+fn cosines(found: &[Track], others: &[Track]) -> [f32; 2] {
+    let of = |(a, b): (&Track, &Track)| {
+        (0..a.starts.len()).map(|row| dot(a.windows.row(row), b.windows.row(row))).collect::<Vec<f32>>()
+    };
+    let mut all: Vec<f32> = found.iter().zip(others).flat_map(of).collect();
+    all.sort_by(f32::total_cmp);
+    [all.iter().sum::<f32>() / all.len() as f32, all[all.len() / 20]]
+}
+
+fn ask(model: &Muscall, embedded: &[Track], tracks: &[Glued], piece_s: f64) -> Answers {
     let (clip_s, rate) = (model.config().clip_s, f64::from(model.config().log_mel.sample_rate));
     let (mut third, mut among_ten) = (Vec::new(), Vec::new());
     for (own, track) in tracks.iter().enumerate() {
         let queries = model.embed_text(&track.captions).unwrap();
         for piece in 0..3 {
             let query = queries.row(piece);
-            let best = |track: &muscall::model::Track| {
+            let best = |track: &Track| {
                 let score = |row: usize| dot(query, track.windows.row(row));
                 let best = (0..track.starts.len()).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap();
                 (score(best), track.starts[best])
@@ -124,7 +133,7 @@ fn ask(model: &Muscall, separate: &Muscall, tracks: &[Glued], piece_s: f64) -> A
         }
     }
     let windows = embedded.iter().map(|track| track.starts.len()).sum();
-    Answers { third, among_ten, cosine, windows, seconds }
+    Answers { third, among_ten, windows }
 }
 
 /// Wilson's interval, in per cent.
@@ -162,17 +171,25 @@ fn main() {
     println!("|---|---|---|---|---|---|");
     for hop_s in [1.0, clip_s / 2.0, clip_s] {
         let separate = of(Segments::Separate, hop_s);
-        let alone = ask(&separate, &separate, &tracks, arguments.piece_s);
-        let shared = ask(&of(Segments::Shared, hop_s), &separate, &tracks, arguments.piece_s);
-        for (name, answers) in [("separate", &alone), ("shared", &shared)] {
-            let cosine = answers.cosine.map_or("–".to_owned(), |[mean, low]| format!("{mean:.4}, {low:.4}"));
+        let (alone, alone_s) = embed(&separate, &tracks);
+        let (shared, shared_s) = embed(&of(Segments::Shared, hop_s), &tracks);
+        let there = at_places(&separate, &tracks, &shared);
+        let [mean, low] = cosines(&shared, &there);
+        let all = [
+            ("separate", &alone, format!("{alone_s:.0}"), String::new()),
+            ("shared", &shared, format!("{shared_s:.0}"), format!("{mean:.4}, {low:.4}")),
+            ("separate, at the places of shared", &there, String::new(), String::new()),
+        ];
+        let [alone, shared, there] = all.map(|(name, embedded, seconds, cosine)| {
+            let answers = ask(&separate, embedded, &tracks, arguments.piece_s);
             let (third, ten) = (share(&answers.third), share(&answers.among_ten));
-            println!(
-                "| {hop_s} s, {name} | {} | {:.0} | {third} | {ten} | {cosine} |",
-                answers.windows, answers.seconds
-            );
+            println!("| {hop_s} s, {name} | {} | {seconds} | {third} | {ten} | {cosine} |", answers.windows);
+            answers
+        });
+        for (name, other) in [("separate", &alone), ("separate at its places", &there)] {
+            let third = difference(&shared.third, &other.third);
+            let ten = difference(&shared.among_ten, &other.among_ten);
+            println!("| {hop_s} s, shared less {name} | | | {third} | {ten} | |");
         }
-        let (third, ten) = (difference(&shared.third, &alone.third), difference(&shared.among_ten, &alone.among_ten));
-        println!("| {hop_s} s, difference | | | {third} | {ten} | |");
     }
 }
