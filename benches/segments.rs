@@ -2,9 +2,9 @@
 //!
 //! `cargo bench --bench segments -- --bundle DIR --data MANIFEST --split test --piece-s 20`
 //!
-//! Tracks of three pieces each are glued from the rows of a manifest. Every row's first caption is asked for the right third
-//! of its own track, and for its track among all. Brackets hold 95 % intervals over captions; differences to separate windows
-//! with the same hop are paired.
+//! Tracks of three pieces each are glued from the rows of a manifest. Every row's first caption is asked for the right
+//! third of its own track, and for its track among all. Brackets hold 95 % intervals over captions; differences to
+//! separate windows with the same hop are paired.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use std::path::PathBuf;

@@ -12,8 +12,8 @@ use muscall::Device;
 use muscall::model::text::bert::{DEFAULT_MODEL, SentenceEncoder, find};
 use muscall::model::text::static_words::{Distillation, distil};
 
-/// Sends every word piece of a sentence encoder's vocabulary through it, and keeps what comes out as a table of 8-bit vectors,
-/// which a recipe names: `[model.text]` with `kind = "static_words"` and `file`.
+/// Sends every word piece of a sentence encoder's vocabulary through it, and keeps what comes out as a table of 8-bit
+/// vectors, which a recipe names: `[model.text]` with `kind = "static_words"` and `file`.
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example distil_words -- words.safetensors")]
 struct Arguments {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # LAION-CLAP at its two published sizes with random weights, every tensor off its default, in the hub's layout and as laion's
-# .pt (optimizer inside): import, check, index of demo/, search, one request to the server, classify, export, import of what
-# was exported. Prints the peak memory of each program, and stops at the first thing that is not as it should be.
+# .pt (optimizer inside): import, check, index of demo/, search, classify, zero-shot genres and a linear probe, one request to
+# the server, export, import of what was exported. Prints the peak memory of each program, and stops at the first thing that
+# is not as it should be.
 #   scripts/check_clap.sh [folder, where 12 GB are free] | tee docs/check_clap.txt
 # MUSIC names other music than demo/audio, PROFILE=dev uses programs that are not optimised as far. Needs Linux (peaks are
 # read from /proc) and curl.
@@ -15,9 +16,20 @@ models=$work/models
 work=$(realpath "$work") models=$(realpath -m "$models")
 music=$(realpath "${MUSIC:-demo/audio}")
 mkdir -p "$models" "$work/few"
+rm -rf "$work"/*-hub "$work"/*-pt "$work"/*.index* "$work/gtzan"
+# Fifty clips of demo/ as if they were GTZAN's: with random weights, answers are a matter of chance.
+clips=(demo/audio/*.ogg)
+for genre in blues classical country disco hiphop jazz metal pop reggae rock; do
+  mkdir -p "$work/gtzan/genres/$genre"
+  for file in $(grep -m3 "^$genre/" crates/muscall-data/assets/gtzan/train_filtered.txt) \
+    $(grep -m2 "^$genre/" crates/muscall-data/assets/gtzan/test_filtered.txt); do
+    ln -s "$(realpath "${clips[0]}")" "$work/gtzan/genres/${file%.*}.wav"
+    clips=("${clips[@]:1}")
+  done
+done
 cp demo/audio/000_0ad_Celtica.ogg demo/audio/001_0ad_Highland_Mist.ogg demo/audio/014_fretsonfire_Feelings.ogg "$work/few"
 cargo build --workspace --quiet --profile "$profile" --example import_clap --example export --example check_model \
-  --example index --example search --example serve
+  --example index --example search --example serve --example benchmark
 MUSCALL_CLAP_MODELS=$models cargo test --workspace --quiet --profile "$profile" --test clap_made -- --ignored full_sizes >/dev/null
 
 # Runs a program; the peak is that of the program itself, mapped pages included.
@@ -66,6 +78,10 @@ for size in tiny base; do
     MUSCALL_CLAP_BUNDLE=$bundle cargo test --workspace --quiet --profile "$profile" --test clap_made -- \
       --ignored --nocapture classifies >"$work/said" 2>"$work/errors" || { cat "$work/errors" "$work/said"; exit 1; }
     sed -n "s/^classify/$name: classify/p" "$work/said"
+
+    peak "$name: zero-shot genres and linear probe" benchmark --bundle "$bundle" --name gtzan --data "$work/gtzan" \
+      --probe --allow-incomplete --device cpu
+    expect "linear probe: accuracy"
 
     "$build/examples/serve" --bundle "$bundle" --index "$index" --device cpu --port 0 >"$work/said" 2>&1 &
     server=$!

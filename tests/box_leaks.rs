@@ -1,4 +1,5 @@
-//! Nothing that the model in the box is judged on may be among what it was trained on: by package, name, length, tune and id.
+//! Nothing that the model in the box is judged on may be among what it was trained on: by package, name, length, tune
+//! and id.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};

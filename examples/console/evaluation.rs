@@ -22,7 +22,7 @@ pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> 
 /// [`muscall::evaluate`] with a bar.
 pub fn evaluate(model: &Muscall, manifest: &Manifest, hearing: Hearing) -> Result<Evaluation, TrainError> {
     let progress = Progress::files(manifest.rows.len(), "read");
-    let result = Evaluation::of(model, manifest, hearing, |_| progress.file());
+    let result = Evaluation::with_listener(model, manifest, hearing, |_| progress.file());
     progress.finish();
     result
 }

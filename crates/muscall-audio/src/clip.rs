@@ -206,8 +206,8 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
     Ok(Clip { valid: samples.len(), samples, start_s: 0.0, repairs })
 }
 
-/// Gives all of a file at the rate of a model to `take`, block by block: the samples of [`load_whole`], to the bit, in memory
-/// that does not grow with the file, however long it is. Some may have been given when an error shows.
+/// Gives all of a file at the rate of a model to `take`, block by block: the samples of [`load_whole`], to the bit, in
+/// memory that does not grow with the file, however long it is. Some may have been given when an error shows.
 ///
 /// # Errors
 /// [`AudioError`] with the path.

@@ -79,8 +79,9 @@ pub struct Streamed {
     pub repairs: Vec<Repair>,
 }
 
-/// Decodes a whole file and gives its frames to `take` in blocks, mono and at the file's rate: those that [`decode`] gives
-/// as one, in memory that does not grow with the file, which may be a week long. Only arrays of NumPy are read as a whole.
+/// Decodes a whole file and gives its frames to `take` in blocks, mono and at the file's rate: those that [`decode`]
+/// gives as one, in memory that does not grow with the file, which may be a week long. Only arrays of NumPy are read as
+/// a whole.
 ///
 /// A file may turn out to be unusable when some of its frames have been given away.
 ///

@@ -133,8 +133,8 @@ fn write_wav(path: &Path, sample_rate: u32, samples: &[f32]) {
     writer.finalize().unwrap();
 }
 
-/// What is given block by block is what is loaded as a whole: sound files and damaged ones, of all kinds, at rates that are
-/// kept and changed. Most are longer than a block and what is held back of it.
+/// What is given block by block is what is loaded as a whole: sound files and damaged ones, of all kinds, at rates that
+/// are kept and changed. Most are longer than a block and what is held back of it.
 #[test]
 fn blocks_of_a_file_are_the_whole_to_the_bit() {
     let dir = tempfile::tempdir().unwrap();

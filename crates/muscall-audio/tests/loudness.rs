@@ -76,7 +76,8 @@ fn root_mean_square_comes_to_what_is_wanted() {
 
 #[test]
 fn loudness_is_that_of_the_standard() {
-    // EBU Tech 3341: a sine of 1 kHz at −23 dBFS (peak) in both channels is at −23 LUFS. One channel alone is 3 dB less.
+    // EBU Tech 3341: a sine of 1 kHz at −23 dBFS (peak) in both channels is at −23 LUFS. One channel alone is 3 dB
+    // less.
     let peak = 10f32.powf(-23.0 / 20.0);
     let rate = 48_000;
     let tone: Vec<f32> =

@@ -30,8 +30,8 @@ pub(crate) enum Loaded {
         /// As the file names them.
         tags: Vec<String>,
     },
-    /// The same, embedded in one pass over the file, whose times begin at `start_s`. Other devices than the CPU are left to
-    /// one thread.
+    /// The same, embedded in one pass over the file, whose times begin at `start_s`. Other devices than the CPU are
+    /// left to one thread.
     Embedded { identity: Identity, duration_s: f64, start_s: f64, track: Track, tags: Vec<String> },
     /// The model failed.
     Failed(ModelError),

@@ -136,7 +136,7 @@ impl Conv {
         border: usize,
         then: impl Fn(&[f32]) -> T + Sync,
     ) -> Vec<T> {
-        let (dims, x) = self.checked(x, epilogue);
+        let dims = self.checked_dims(x, epilogue);
         let values = out.unwritten(dims, border);
         let [_, height, width, _] = dims;
         let row_len = (width + 2 * border) * dims[3];
@@ -154,7 +154,8 @@ impl Conv {
     /// # Panics
     /// As [`run`](Self::run), and if `out` has another width or other channels.
     pub fn append<'x>(&self, x: impl Into<FeatureView<'x>>, epilogue: Epilogue<'_>, out: &mut FeatureMap) {
-        let (dims, x) = self.checked(x.into(), epilogue);
+        let x = x.into();
+        let dims = self.checked_dims(x, epilogue);
         let [images, height, width, columns] = dims;
         assert_eq!([images, width, columns], [out.images, out.width, out.channels], "rows of one map");
         let border = out.border;
@@ -165,14 +166,14 @@ impl Conv {
     }
 
     /// The shape of the output, if everything fits.
-    fn checked<'x>(&self, x: FeatureView<'x>, epilogue: Epilogue<'_>) -> ([usize; 4], FeatureView<'x>) {
+    fn checked_dims(&self, x: FeatureView<'_>, epilogue: Epilogue<'_>) -> [usize; 4] {
         assert_eq!(x.channels, self.inputs, "channels of the input");
         assert!(x.border >= self.border(), "a border of {}", self.border());
         let dims = self.output_dims(x);
         if let Some(residual) = epilogue.residual {
             assert_eq!(residual.dims(), dims, "the residual has the output's shape");
         }
-        (dims, x)
+        dims
     }
 
     /// Writes the rows of each image, which have a `border` at both sides.

@@ -68,8 +68,8 @@ impl FeatureMap {
         values
     }
 
-    /// Memory for `count` more rows below those of a map of one image, of which the borders at their sides are written. The
-    /// map is not to be read until [`assume_written`](Self::assume_written).
+    /// Memory for `count` more rows below those of a map of one image, of which the borders at their sides are written.
+    /// The map is not to be read until [`assume_written`](Self::assume_written).
     pub(crate) fn unwritten_rows(&mut self, count: usize) -> &mut [MaybeUninit<f32>] {
         assert_eq!(self.images, 1, "rows of one image");
         let (border, row) = (self.border, self.row_len());
@@ -202,7 +202,8 @@ impl<'a> FeatureView<'a> {
         Self { data, images, height, width, channels, border: 0, above: 0, below: 0 }
     }
 
-    /// Some rows of a map of one image. A convolution of them sees the rows around them, not zeros, where there are any.
+    /// Some rows of a map of one image. A convolution of them sees the rows around them, not zeros, where there are
+    /// any.
     ///
     /// # Panics
     /// If there are several images, or fewer rows.

@@ -273,7 +273,8 @@ fn what_is_not_a_number_is_not_clipped() {
     }
 }
 
-/// A tall map that comes in pieces, each with the rows around what is computed of it, and its outputs one below the other.
+/// A tall map that comes in pieces, each with the rows around what is computed of it, and its outputs one below the
+/// other.
 #[test]
 fn rows_of_a_map_are_those_of_the_whole_to_the_bit() {
     for level in Level::available() {

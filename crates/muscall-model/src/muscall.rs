@@ -12,10 +12,11 @@ use rayon::prelude::*;
 
 use crate::audio::AudioBatch;
 use crate::bundle;
-use crate::dual_encoder::{DualEncoder, MuscallConfig, OtherLengths, WindowPooling};
+use crate::dual_encoder::{DualEncoder, MuscallConfig};
 use crate::finite::{append, append_tensor};
 use crate::inference::{PackedEncoders, Source};
 use crate::network::Network;
+use crate::recordings::{OtherLengths, WindowPooling};
 use crate::space::name_of;
 use crate::text::TextFrontend;
 use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};

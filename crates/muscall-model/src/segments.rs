@@ -6,8 +6,8 @@ use muscall_audio::{Clip, LogMel};
 use muscall_vectors::{Embeddings, mean_direction};
 use rayon::prelude::*;
 
-use crate::dual_encoder::OtherLengths;
 use crate::muscall::{AUDIO_BATCH, Muscall};
+use crate::recordings::OtherLengths;
 use crate::windows::{Piece, clip_of, pieces, window_starts};
 use crate::{AudioEmbedding, ModelError};
 
@@ -79,7 +79,8 @@ impl Muscall {
         Ok(AudioEmbedding::new(rows?.concat(), self.config().projection_dim))
     }
 
-    /// A whole file as the windows that an index keeps of it unless they [share](crate::Segments::Shared) a map: `clip_s` long, one every
+    /// A whole file as the windows that an index keeps of it unless they [share](crate::Segments::Shared) a map:
+    /// `clip_s` long, one every
     /// [`segment_hop_s`](crate::MuscallConfig::segment_hop_s), the last one ending where the audio ends.
     ///
     /// The normalised mean of their embeddings is that of the file as

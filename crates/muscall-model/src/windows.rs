@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::dual_encoder::{MuscallConfig, OtherLengths};
+use crate::dual_encoder::MuscallConfig;
+use crate::recordings::OtherLengths;
 
 /// What goes through the encoder as one: a clip, or a window of one.
 pub(crate) struct Piece<'a> {

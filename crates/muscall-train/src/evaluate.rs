@@ -73,24 +73,12 @@ pub struct FoundTrack {
 }
 
 impl Evaluation {
-    /// [`evaluate`] for a program that shows how far it is: the listener is told of each file when it has been
-    /// read, or could not be, by the thread that read it.
+    /// [`evaluate`] for a program that shows how far it is, hearing as much of each track as is said: the listener is
+    /// told of each file when it has been read, or could not be, by the thread that read it.
     ///
     /// # Errors
     /// As [`evaluate`].
     pub fn with_listener(
-        model: &Muscall,
-        manifest: &Manifest,
-        listener: impl Fn(&Path) + Sync,
-    ) -> Result<Self, TrainError> {
-        Self::of(model, manifest, Hearing::Centre, listener)
-    }
-
-    /// The same, hearing as much of each track as is said.
-    ///
-    /// # Errors
-    /// As [`evaluate`].
-    pub fn of(
         model: &Muscall,
         manifest: &Manifest,
         hearing: Hearing,
@@ -164,7 +152,7 @@ impl Evaluation {
 /// # Source
 /// Section 5.1 of the paper.
 pub fn evaluate(model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
-    Evaluation::of(model, manifest, Hearing::Centre, |_| {})
+    Evaluation::with_listener(model, manifest, Hearing::Centre, |_| {})
 }
 
 fn evaluate_with(

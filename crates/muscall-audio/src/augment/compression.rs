@@ -8,7 +8,7 @@ use super::level::{bring_to, rms};
 use crate::AudioError;
 
 const SECTION: &str = "compression";
-/// Levels are measured this many times a second.
+/// Measurements of the level per second.
 const LEVELS_PER_S: u32 = 1000;
 
 /// Lowers the clip where its level is above a threshold, which is relative to the level of the whole clip. That level

@@ -12,8 +12,8 @@ const SECTION: &str = "equaliser";
 /// Most bands; more are no longer the sound of something.
 const MOST_BANDS: usize = 16;
 
-/// Raises and lowers the clip by some bands, each a peak or a shelf. One in four is a shelf from its frequency down, one
-/// in four a shelf from its frequency up. Frequencies are uniform in octaves, gains in dB.
+/// Raises and lowers the clip by some bands, each a peak or a shelf. One in four is a shelf from its frequency down,
+/// one in four a shelf from its frequency up. Frequencies are uniform in octaves, gains in dB.
 ///
 /// # Source
 /// Filters of R. Bristow-Johnson's "Cookbook formulae for audio equalizer biquad filter coefficients".

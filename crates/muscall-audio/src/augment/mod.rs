@@ -105,8 +105,8 @@ impl AugmentConfig {
     }
 
     /// What lies between an instrument and a listener: a room, an equaliser, a compressor, an amplifier that is driven
-    /// too far, a narrow band, a small file, noise and any loudness. Music that was rendered and music that was recorded
-    /// and produced become more alike, so that a model that learns from both cannot tell them by these.
+    /// too far, a narrow band, a small file, noise and any loudness. Music that was rendered and music that was
+    /// recorded and produced become more alike, so that a model that learns from both cannot tell them by these.
     ///
     /// Each is applied to some clips, and one clip in thirty stays as it is.
     pub fn signal_chain() -> Self {

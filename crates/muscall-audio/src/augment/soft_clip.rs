@@ -72,7 +72,8 @@ impl SoftClipParams {
     }
 }
 
-/// A curve of slope 1 at 0 that reaches ±1 at ±3, with slope 0: the fraction that begins as the hyperbolic tangent does.
+/// A curve of slope 1 at 0 that reaches ±1 at ±3, with slope 0: the fraction that begins as the hyperbolic tangent
+/// does.
 #[inline(always)]
 fn rounded(x: f32) -> f32 {
     let x = x.clamp(-3.0, 3.0);

@@ -19,8 +19,9 @@ const PIECE: usize = 1 << 15;
 /// hold together with this one. So a frame depends on the samples around it alone, not on how they arrive; and a
 /// recording of one window has the spectrogram that `extract` gives, to the bit.
 ///
-/// With [`Loudness::Rms`] the same samples decide a frame's gain; then the spectrogram of one window is that of `extract` to
-/// rounding. There is no such measure for [`Loudness::Ebur128`], which is taken for the former here.
+/// With [`Loudness::Rms`] the same samples decide a frame's gain; then the spectrogram of one window is that of
+/// `extract` but for its last samples, less than a hop. There is no such measure for [`Loudness::Ebur128`], which is
+/// taken for the former here.
 pub struct LogMelStream<'a> {
     extractor: &'a LogMelExtractor,
     /// Frames of a window.
@@ -33,8 +34,8 @@ pub struct LogMelStream<'a> {
     /// The next frame to be transformed.
     next: usize,
     scratch: Scratch,
-    /// Frames whose floor is not known yet, the first of which is frame `given`, `[frames, n_mels]`: in dB, or as powers if
-    /// their gain is not known yet either.
+    /// Frames whose floor is not known yet, the first of which is frame `given`, `[frames, n_mels]`: in dB, or as
+    /// powers if their gain is not known yet either.
     waiting: VecDeque<f32>,
     given: usize,
     /// Frames that are louder than all behind them and as near as a window, and how loud, in the same unit.
@@ -48,7 +49,8 @@ impl LogMelExtractor {
     pub fn stream(&self, window: usize) -> LogMelStream<'_> {
         LogMelStream {
             extractor: self,
-            window: window.max(1),
+            // Samples around a moment are those between its frame and the next, at least.
+            window: window.max(if self.config.loudness == Loudness::None { 1 } else { 2 }),
             samples: Vec::new(),
             origin: 0,
             total: 0,
@@ -134,8 +136,8 @@ impl LogMelStream<'_> {
         Ok(())
     }
 
-    /// Drops samples that no frame needs any more. The last frame may be mirrored at the end of the recording, one sample
-    /// farther back than half a window.
+    /// Drops samples that no frame needs any more. The last frame may be mirrored at the end of the recording, one
+    /// sample farther back than half a window.
     fn forget(&mut self) {
         let keep = self.next.saturating_sub(self.half().div_ceil(self.hop()) + 1);
         self.samples.drain(..(keep - self.origin) * self.hop());
@@ -288,6 +290,13 @@ mod tests {
             // Of one level: longer recordings are as a window of them, up to what they are made of.
             let samples: Vec<f32> = (0..150_000).map(|_| rng.random::<f32>() - 0.5).collect();
             let quieter: Vec<f32> = samples.iter().map(|sample| sample * 0.05).collect();
+            for window in [1, 2] {
+                let shortest = streamed(&extractor, &samples, window, &mut rng);
+                assert_eq!(shortest, streamed(&extractor, &samples, window, &mut rng));
+                let mean = |frames: &[f32]| frames.iter().sum::<f32>() / frames.len() as f32;
+                let far = mean(&shortest) - mean(extractor.extract(&samples).unwrap().values());
+                assert!(far.abs() < 0.5, "{far} dB");
+            }
             let found = streamed(&extractor, &samples, 100, &mut rng);
             for (a, b) in found.iter().zip(streamed(&extractor, &quieter, 100, &mut rng)) {
                 assert!((a - b).abs() < 1e-3, "{a} {b}");

@@ -1,8 +1,8 @@
 //! Captions for those who have tags: sentences made of the tags of a clip by a template file.
 //!
-//! [`Templates`] say what a tag may be called and what sentences look like, a [`TagTable`] has rows with tags and how sure
-//! a tagger was of them. [`TagTable::facts`] keeps what can be said of a row, and [`Templates::sentences`] says some of it,
-//! each time other facts in other words. The facade's example `sentences` makes a manifest in this way.
+//! [`Templates`] say what a tag may be called and what sentences look like, a [`TagTable`] has rows with tags and how
+//! sure a tagger was of them. [`TagTable::facts`] keeps what can be said of a row, and [`Templates::sentences`] says
+//! some of it, each time other facts in other words. The facade's example `sentences` makes a manifest in this way.
 //!
 //! # The template file
 //! ```toml

@@ -67,8 +67,8 @@ impl TagTable {
         Ok(Self { rows, path: path.to_owned() })
     }
 
-    /// Gives the rows what another table says of the same audio files, as a catalogue of whole tracks does of their parts.
-    /// Cells that a row has stay.
+    /// Gives the rows what another table says of the same audio files, as a catalogue of whole tracks does of their
+    /// parts. Cells that a row has stay.
     pub fn join(&mut self, other: &Self) {
         let mut known: HashMap<&str, Vec<&TaggedRow>> = HashMap::new();
         other.rows.iter().for_each(|row| known.entry(&row.audio).or_default().push(row));
@@ -79,9 +79,9 @@ impl TagTable {
         }
     }
 
-    /// What can be said of a row: its tags, in the columns that are named, as `name:confidence` or a name alone, with `;`
-    /// between them; and the words of the columns for which the templates have a section. The section `title` is also
-    /// for the name of the file. Where that gives no fact, the most confident tag is one, unless the templates say
+    /// What can be said of a row: its tags, in the columns that are named, as `name:confidence` or a name alone, with
+    /// `;` between them; and the words of the columns for which the templates have a section. The section `title` is
+    /// also for the name of the file. Where that gives no fact, the most confident tag is one, unless the templates say
     /// `always = false`.
     ///
     /// # Errors

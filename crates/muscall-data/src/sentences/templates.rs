@@ -92,8 +92,8 @@ impl Templates {
         self.vocabulary.columns()
     }
 
-    /// Up to `count` sentences, no two of them alike; fewer where the facts do not give more, none where there is no fact
-    /// or no pattern for them. The same facts and seed give the same sentences:
+    /// Up to `count` sentences, no two of them alike; fewer where the facts do not give more, none where there is no
+    /// fact or no pattern for them. The same facts and seed give the same sentences:
     /// [`item_seed`](crate::dataset::item_seed) makes the seed of a row.
     pub fn sentences(&self, facts: &Facts, count: usize, seed: u64) -> Vec<String> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -43,8 +43,8 @@ pub struct ResNet {
 
 impl ResNet {
     /// Five halvings, of which the first rounds up and the others down. One side of a position reaches over 1 frame in
-    /// the first convolution, 2 · 2 in the stem, and then a pixel per 3×3 convolution: 3 of 4 frames, 1 of 4 and 3 of 8,
-    /// 1 of 8 and 5 of 16, 1 of 16 and 2 of 32.
+    /// the first convolution, 2 · 2 in the stem, and then a pixel per 3×3 convolution: 3 of 4 frames, 1 of 4 and 3 of
+    /// 8, 1 of 8 and 5 of 16, 1 of 16 and 2 of 32.
     pub(super) const COLUMNS: TimeColumns = TimeColumns { frames: 32, lacking: 1, reach: 213 };
     /// The shortest spectrogram that leaves one position on the time axis.
     pub const MIN_FRAMES: usize = 31;

@@ -7,12 +7,12 @@ use muscall_kernels::{Epilogue, FeatureMap, append_average2x2, average2x2};
 
 use super::resnet::{FoldedBottleneck, FoldedResNet, Maps, RELU};
 
-/// The last feature map of a whole recording, each moment of which is computed once. A moment is a row of every map, and
-/// what a layer needs of earlier rows is all that is kept: the result is that of the recording as one image, to the
+/// The last feature map of a whole recording, each moment of which is computed once. A moment is a row of every map,
+/// and what a layer needs of earlier rows is all that is kept: the result is that of the recording as one image, to the
 /// bit, however its frames arrive.
 ///
-/// A 3×3 convolution gives an even number of rows at a time, as Winograd's transform computes them, and stays a row or two
-/// behind its input until the recording ends.
+/// A 3×3 convolution gives an even number of rows at a time, as Winograd's transform computes them, and stays a row or
+/// two behind its input until the recording ends.
 #[derive(Debug)]
 pub(super) struct ResNetStream<'a> {
     network: &'a FoldedResNet,
@@ -77,8 +77,8 @@ impl<'a> ResNetStream<'a> {
         Self { network, n_mels, stem: Default::default(), blocks: vec![BlockTails::default(); network.blocks.len()] }
     }
 
-    /// Takes the next frames, and adds the rows of the last map that follow from all so far to `out`; if these are the last
-    /// ones, all that are left.
+    /// Takes the next frames, and adds the rows of the last map that follow from all so far to `out`; if these are the
+    /// last ones, all that are left.
     ///
     /// # Shapes
     /// - frames: `[frames, n_mels]`; out: `[rows, n_mels/32, 32 width]`.

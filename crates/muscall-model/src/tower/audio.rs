@@ -30,8 +30,8 @@ pub trait AudioTower: TowerConfig {
         None
     }
 
-    /// How the last feature map lies on the spectrogram, if the encoder has one that is a convolution over time: then its
-    /// [`Encoder::time_map`](super::Encoder::time_map) is there, and windows of a recording can share it.
+    /// How the last feature map lies on the spectrogram, if the encoder has one that is a convolution over time: then
+    /// its [`Encoder::time_map`](super::Encoder::time_map) is there, and windows of a recording can share it.
     fn time_columns(&self) -> Option<TimeColumns> {
         None
     }

@@ -20,8 +20,8 @@ impl TimeColumns {
     }
 }
 
-/// An encoder as what [`Encoder::forward`](super::Encoder::forward) is made of: a feature map that is a convolution over
-/// time, and what pools it.
+/// An encoder as what [`Encoder::forward`](super::Encoder::forward) is made of: a feature map that is a convolution
+/// over time, and what pools it.
 pub trait TimeMap: Sync {
     /// # Shapes
     /// - mel: `[batch, n_mels, frames]`; returns `[batch, channels, height, columns]`.

@@ -1,10 +1,10 @@
 //! The last feature map of a recording, by the kernels or by burn's operators.
 
 use super::tiles::Tiles;
+use crate::ModelError;
 use crate::inference::PackedMap;
 use crate::muscall::Muscall;
 use crate::tower::TimeColumns;
-use crate::{ModelError, finite};
 
 /// Columns of a map as they become known, and embeddings of windows of them.
 #[derive(Debug)]
@@ -42,21 +42,14 @@ impl<'a> Map<'a> {
         }
     }
 
-    /// Adds the embeddings of windows of `width` columns from `starts` on to `rows`.
+    /// Windows of `width` columns from each of `starts` on.
     ///
-    /// # Errors
-    /// [`ModelError::NotFinite`].
-    pub(super) fn embed(
-        &self,
-        columns: &[f32],
-        starts: &[usize],
-        width: usize,
-        dim: usize,
-        rows: &mut Vec<f32>,
-    ) -> Result<(), ModelError> {
+    /// # Shapes
+    /// - returns `[starts, projection_dim]`, unit norm.
+    pub(super) fn embed(&self, columns: &[f32], starts: &[usize], width: usize) -> Vec<f32> {
         match self {
-            Self::Packed(map) => finite::append(rows, &map.embed(columns, starts, width), dim, "audio"),
-            Self::Tiles(tiles) => finite::append_tensor(rows, tiles.embed(columns, starts, width), "audio"),
+            Self::Packed(map) => map.embed(columns, starts, width),
+            Self::Tiles(tiles) => tiles.embed(columns, starts, width),
         }
     }
 }

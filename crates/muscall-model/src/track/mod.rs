@@ -47,8 +47,8 @@ impl Muscall {
     /// Starts on a recording whose windows share a map; its samples can then come piece by piece.
     ///
     /// # Errors
-    /// [`ModelError::Config`] unless the model has [`Segments::Shared`](crate::Segments::Shared), and [`ModelError`] with the
-    /// file of weights that cannot be read.
+    /// [`ModelError::Config`] unless the model has [`Segments::Shared`](crate::Segments::Shared), and [`ModelError`]
+    /// with the file of weights that cannot be read.
     pub fn track_pass(&self) -> Result<TrackPass<'_>, ModelError> {
         TrackPass::new(self, self.config().segment_hop_s())
     }

@@ -4,6 +4,7 @@ use muscall_audio::LogMelStream;
 
 use super::Track;
 use super::map::Map;
+use crate::finite::append;
 use crate::muscall::Muscall;
 use crate::{AudioEmbedding, ModelError};
 
@@ -12,9 +13,9 @@ const STRIP: usize = 1024;
 
 /// A recording that comes piece by piece, in memory that does not grow with it but for its embeddings.
 ///
-/// Windows are [`clip_s`](crate::MuscallConfig::clip_s) long and start at columns of the encoder's last feature map; the
-/// last one ends with the last column. A recording of at most one window is padded to one, as a clip is. Embeddings depend
-/// neither on how samples arrive nor on the number of threads, to the bit.
+/// Windows are [`clip_s`](crate::MuscallConfig::clip_s) long and start at columns of the encoder's last feature map;
+/// the last one ends with the last column. A recording of at most one window is padded to one, as a clip is. Embeddings
+/// depend neither on how samples arrive nor on the number of threads, to the bit.
 #[derive(Debug)]
 pub struct TrackPass<'a> {
     model: &'a Muscall,
@@ -137,8 +138,8 @@ impl<'a> TrackPass<'a> {
 
     fn embed(&mut self, starts: &[usize]) -> Result<(), ModelError> {
         let places: Vec<usize> = starts.iter().map(|start| start - self.first).collect();
-        let dim = self.model.config().projection_dim;
-        self.map.embed(&self.columns, &places, self.window, dim, &mut self.rows)?;
+        let embedded = self.map.embed(&self.columns, &places, self.window);
+        append(&mut self.rows, &embedded, self.model.config().projection_dim, "audio")?;
         self.starts.extend_from_slice(starts);
         Ok(())
     }

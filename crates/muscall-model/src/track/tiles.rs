@@ -92,12 +92,13 @@ impl<'a> Tiles<'a> {
 
     /// # Shapes
     /// - columns: `[columns, height, channels]`; returns `[starts, projection_dim]`, unit norm.
-    pub(super) fn embed(&self, columns: &[f32], starts: &[usize], width: usize) -> Tensor<2> {
+    pub(super) fn embed(&self, columns: &[f32], starts: &[usize], width: usize) -> Vec<f32> {
         let [height, channels] = self.size;
         let a_column = height * channels;
         let windows = starts.iter().flat_map(|&start| &columns[start * a_column..][..width * a_column]);
         let data = TensorData::new(windows.copied().collect(), [starts.len(), width, height, channels]);
         let map = Tensor::<4>::from_data(data, self.device).permute([0, 3, 2, 1]);
-        self.model.embed_pooled(self.encoder.pool(map))
+        let embedded = self.model.embed_pooled(self.encoder.pool(map)).into_data().convert::<f32>();
+        embedded.try_into_vec().expect("converted to f32")
     }
 }

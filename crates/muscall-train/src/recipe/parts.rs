@@ -26,8 +26,8 @@ pub struct DataRecipe {
     pub prefetch_batches: usize,
     /// Skip a file that cannot be read, or stop.
     pub on_bad_file: OnBadFile,
-    /// The part of each source's rows that an epoch has, by the names that rows give under `source`. If any is named, all
-    /// sources are spread evenly over an epoch, so that each batch holds all of them.
+    /// The part of each source's rows that an epoch has, by the names that rows give under `source`. If any is named,
+    /// all sources are spread evenly over an epoch, so that each batch holds all of them.
     #[serde(skip_serializing_if = "Sources::is_empty")]
     pub sources: Sources,
     /// A directory where files are kept decoded, so that each is decoded once and not in every epoch:

@@ -12,7 +12,7 @@ use super::draw::{happens, require_probability, require_range, uniform};
 use crate::AudioError;
 
 const SECTION: &str = "codec";
-/// Frames a second, about: 512 samples at 16 kHz.
+/// Frames per second, about: 512 samples at 16 kHz.
 const FRAMES_PER_S: u32 = 32;
 /// Narrowest band, coefficients.
 const NARROWEST: usize = 4;
@@ -22,8 +22,8 @@ const SHAPING: f32 = 0.7;
 /// Steps below this are not taken; the music is silent there.
 const SMALLEST_STEP: f32 = 1e-30;
 
-/// Rounds the clip's spectrum as a codec of a low bit rate does, without one: the coefficients of a cosine transform are
-/// rounded, more coarsely where a band is loud, and some bands above a frequency are dropped from frame to frame.
+/// Rounds the clip's spectrum as a codec of a low bit rate does, without one: the coefficients of a cosine transform
+/// are rounded, more coarsely where a band is loud, and some bands above a frequency are dropped from frame to frame.
 ///
 /// The delay, the bit reservoir and the block switching of real codecs are not there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -72,8 +72,8 @@ impl SentenceTokenizer {
         encoded.map_or_else(|_| vec![0], |encoding| encoding.get_ids().to_vec())
     }
 
-    /// The words and parts of words of a vocabulary of word pieces, in Latin letters and digits, by their ids; none if it is of
-    /// another kind.
+    /// The words and parts of words of a vocabulary of word pieces, in Latin letters and digits, by their ids; none if
+    /// it is of another kind.
     pub(in crate::text) fn word_pieces(&self) -> Vec<(String, u32)> {
         if !matches!(self.tokenizer.get_model(), ModelWrapper::WordPiece(_)) {
             return Vec::new();

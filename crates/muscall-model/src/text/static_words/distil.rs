@@ -13,7 +13,8 @@ const BATCH: usize = 256;
 pub struct Distillation {
     /// Principal components that are kept.
     pub dim: usize,
-    /// Pieces count `rarity / (rarity + 1 / rank)`: what is frequent, which stands early in a vocabulary, counts little.
+    /// Pieces count `rarity / (rarity + 1 / rank)`: what is frequent, which stands early in a vocabulary, counts
+    /// little.
     pub rarity: f64,
 }
 
@@ -23,9 +24,9 @@ impl Default for Distillation {
     }
 }
 
-/// Sends each word piece of a vocabulary through the encoder by itself, removes the mean, keeps the principal components, and
-/// weights by rarity. Pieces of other characters than Latin letters and digits are left out, and so is what stands for no word.
-/// `progress` is called with how many of how many are embedded.
+/// Sends each word piece of a vocabulary through the encoder by itself, removes the mean, keeps the principal
+/// components, and weights by rarity. Pieces of other characters than Latin letters and digits are left out, and so is
+/// what stands for no word. `progress` is called with how many of how many are embedded.
 ///
 /// # Errors
 /// [`ModelError`] if the vocabulary has no word pieces, or `dim` is larger than the encoder's width.

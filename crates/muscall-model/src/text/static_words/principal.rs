@@ -7,7 +7,8 @@ const DIAGONAL: f64 = 1e-10;
 /// Sweeps that no matrix needs.
 const MOST_SWEEPS: usize = 30;
 
-/// Rows less their mean, on the `dim` directions in which they vary most.
+/// Rows less their mean, on the `dim` directions in which they vary most. These are most of all directions, so that the
+/// whole covariance is diagonalised; for the first one or two, iteration from a guess is quicker.
 ///
 /// # Shapes
 /// - rows: `[n, width]`; returns `[n, dim]`.

@@ -21,13 +21,16 @@ const STEPS: f32 = 127.0;
 
 /// Word pieces, each with a vector of 8-bit steps and the size of a step. How much a piece counts is in its step.
 ///
-/// A file of it is in the safetensors format: `pieces`, names one per line; `vectors`, `[pieces, dim]`; `steps`, `[pieces]`.
+/// A file of it is in the safetensors format: `pieces`, names one per line; `vectors`, `[pieces, dim]`; `steps`,
+/// `[pieces]`.
 #[derive(Debug, Clone)]
 pub struct StaticWords {
     pieces: Pieces,
     dim: usize,
     vectors: Vec<i8>,
     steps: Vec<f32>,
+    /// Of all that, which takes a while to compute.
+    fingerprint: Fingerprint,
 }
 
 impl StaticWords {
@@ -36,8 +39,8 @@ impl StaticWords {
     /// # Shapes
     /// - vectors: `[pieces, dim]`.
     /// # Errors
-    /// [`ModelError::Config`] if a name is empty, has a line break or occurs twice, or if vectors are not finite or not one per
-    /// name.
+    /// [`ModelError::Config`] if a name is empty, has a line break or occurs twice, or if vectors are not finite or not
+    /// one per name.
     pub fn new(pieces: Vec<String>, vectors: &[f32], dim: usize) -> Result<Self, ModelError> {
         let fits = dim > 0 && vectors.len() == pieces.len() * dim && vectors.iter().all(|value| value.is_finite());
         ModelError::check(fits, "text.dim", dim, "a vector of finite numbers for each piece")?;
@@ -58,7 +61,12 @@ impl StaticWords {
         ModelError::check(valid, "text.file", format!("{count} pieces"), "names on a line each, all different")?;
         let steps_valid = steps.iter().all(|step| step.is_finite() && *step >= 0.0);
         ModelError::check(steps_valid, "text.file", "steps that are negative or no numbers", "steps of 0 or more")?;
-        Ok(Self { pieces, dim, vectors, steps })
+        let mut words = Self { pieces, dim, vectors, steps, fingerprint: Fingerprint::of(0) };
+        let mut hash = Xxh3::new();
+        hash.update(b"static words 1");
+        hash.update(&words.to_bytes());
+        words.fingerprint = Fingerprint::of(hash.digest());
+        Ok(words)
     }
 
     /// Reads a file.
@@ -135,6 +143,12 @@ impl StaticWords {
         self.pieces.len() == 0
     }
 
+    /// # Shapes
+    /// - returns `[captions, dim]`.
+    fn embed_all(&self, captions: &[&str]) -> Vec<f32> {
+        captions.iter().flat_map(|caption| self.embed(caption)).collect()
+    }
+
     /// The sum of a text's pieces.
     ///
     /// # Shapes
@@ -155,18 +169,15 @@ impl StaticWords {
 
 impl TextProcessor for StaticWords {
     fn batch(&self, captions: &[&str], device: &Device) -> TextBatch {
-        TextBatch::from_vectors(self.vectors(captions).unwrap_or_default(), self.dim, device)
+        TextBatch::from_vectors(self.embed_all(captions), self.dim, device)
     }
 
     fn vectors(&self, captions: &[&str]) -> Option<Vec<f32>> {
-        Some(captions.iter().flat_map(|caption| self.embed(caption)).collect())
+        Some(self.embed_all(captions))
     }
 
     fn fingerprint(&self) -> Fingerprint {
-        let mut hash = Xxh3::new();
-        hash.update(b"static words 1");
-        hash.update(&self.to_bytes());
-        Fingerprint::of(hash.digest())
+        self.fingerprint.clone()
     }
 
     fn place(&self) -> &'static str {
