@@ -7,7 +7,7 @@ Reads catalog.csv beside this script: which file of which version of which packa
 downloaded with `apt-get download`, unpacked with `dpkg-deb -x`, its archives that hide music are opened, and the files
 of the catalogue are copied; everything else is deleted. Files that are there with the right hash are left alone, so
 that a second call goes on where the first was ended. Needs Debian (or Ubuntu with Debian's archive): apt-get, dpkg-deb;
-3.4 GB are downloaded, 4 GB are used at most beside the 1.9 GB of music. A version that the archive no longer has is on
+3.3 GB are downloaded; 1.5 GB of music stay. A version that the archive no longer has is on
 https://snapshot.debian.org; put the .deb into --work and call again.
 
 Opus and video, which the program doesn't read, are written as FLAC at 16 kHz, mono, beside the file (`track.opus` ->
