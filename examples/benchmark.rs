@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::Split;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance};
 use muscall::train::Hearing;
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
-use muscall::{Muscall, Split};
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. Files that your copy lacks are counted and left out.
@@ -23,9 +23,8 @@ use muscall::{Muscall, Split};
     after_help = "Example: cargo run --release --example benchmark -- --bundle runs/mine --name gtzan --data ~/data/GTZAN"
 )]
 struct Arguments {
-    /// A trained model.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// gtzan, magnatagatune, song_describer, musiccaps, jamendo or midicaps.
     #[arg(long)]
     name: String,
@@ -63,7 +62,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if !arguments.allow_incomplete {
         data.check_half(&arguments.data)?;
     }
-    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
+    let model = arguments.bundle.load(&arguments.device.open()?)?;
     let prompts =
         arguments.prompts.as_ref().map_or_else(|| Ok(ClassPrompts::default()), |path| ClassPrompts::read(path))?;
     let unreadable = match task {

@@ -21,9 +21,8 @@ use safetensors::tensor::{Dtype, TensorView};
     after_help = "Example: cargo run --release --example embed -- --bundle runs/quickstart --out embeddings.safetensors --texts queries.txt music/*.mp3"
 )]
 struct Arguments {
-    /// A trained model.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// The file to write.
     #[arg(long)]
     out: PathBuf,
@@ -56,7 +55,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         }
         None => Vec::new(),
     };
-    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
+    let model = arguments.bundle.load(&arguments.device.open()?)?;
     let audio = embed(&model, arguments)?;
     let text = model.embed_text(&texts)?;
 

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use muscall::files;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
 use muscall::train::Hearing;
-use muscall::{Muscall, files};
 use serde_json::json;
 
 /// Ranks every track by every caption, and every caption by every track. Brackets hold 95 % intervals over
@@ -21,9 +21,8 @@ use serde_json::json;
     after_help = "Example: cargo run --release --example evaluate -- --bundle runs/quickstart --data demo/manifest.jsonl --split val"
 )]
 struct Arguments {
-    /// A trained model.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
     data: PathBuf,
@@ -52,7 +51,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let manifest = console::read_split(&arguments.data, arguments.split)?;
-    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
+    let model = arguments.bundle.load(&arguments.device.open()?)?;
     let hearing = if arguments.whole { Hearing::Whole } else { Hearing::Centre };
     let result = console::evaluate(&model, &manifest, hearing)?;
     for error in &result.unreadable {

@@ -1,25 +1,27 @@
-//! Takes an index to other engines, and a model to other programs.
+//! Takes an index to other engines, and a model to other programs or sizes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Args, Parser, ValueEnum};
 use muscall::engines::{Hnsw, Postgres, Qdrant, ids_path, write_npy, write_parquet};
+use muscall::model::weights::WeightFormat;
 use muscall::model::weights::clap::export_clap;
 use muscall::{DeviceChoice, Index, Muscall};
 
-/// Writes the vectors of an index to files, or to a Postgres or Qdrant server; or a LAION-CLAP bundle as the files that
-/// transformers reads. Whatever was there before stays until the new copy is complete.
+/// Writes the vectors of an index to files, or to a Postgres or Qdrant server; or a bundle with weights of 16 or 8 bits,
+/// or as the files that transformers reads. Whatever was there before stays until the new copy is complete.
 #[derive(Parser)]
 #[command(
     version,
     after_help = "Examples:\n  cargo run --release --example export -- --index music.index --parquet music.parquet\n  \
-                  cargo run --release --example export -- --bundle runs/clap --as transformers models/clap"
+                  cargo run --release --example export -- --bundle runs/clap --as transformers models/clap\n  \
+                  cargo run --release --example export -- --bundle runs/mine --as i8 runs/small"
 )]
 struct Arguments {
     /// The index file.
@@ -30,7 +32,7 @@ struct Arguments {
     /// The table or collection on a server.
     #[arg(long, default_value = "muscall")]
     name: String,
-    /// Directory of a bundle that was made by import_clap, or trained from one.
+    /// Directory of a bundle.
     #[arg(long, requires = "layout", conflicts_with = "index")]
     bundle: Option<PathBuf>,
     /// The layout that it is written in.
@@ -43,8 +45,12 @@ struct Arguments {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Layout {
-    /// What `ClapModel.from_pretrained` reads: config.json, preprocessor_config.json, tokenizer.json, model.safetensors.
+    /// What `ClapModel.from_pretrained` reads, of a LAION-CLAP bundle: config.json, preprocessor_config.json, tokenizer.json, model.safetensors.
     Transformers,
+    /// The same bundle with weights of 16 bits: half the size.
+    F16,
+    /// The same bundle with weights of 8 bits: a quarter of the size.
+    I8,
 }
 
 #[derive(Args)]
@@ -69,11 +75,15 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    if let (Some(bundle), Some(Layout::Transformers), Some(folder)) =
-        (&arguments.bundle, arguments.layout, &arguments.folder)
-    {
-        export_clap(&Muscall::load(bundle, &DeviceChoice::default().open()?)?, folder)?;
-        println!("{}: {} as transformers reads it", folder.display(), bundle.display());
+    if let (Some(bundle), Some(layout), Some(folder)) = (&arguments.bundle, arguments.layout, &arguments.folder) {
+        let model = Muscall::load(bundle, &DeviceChoice::default().open()?)?;
+        match layout {
+            Layout::Transformers => export_clap(&model, folder)?,
+            Layout::F16 => save_as(&model, folder, WeightFormat::F16)?,
+            Layout::I8 => save_as(&model, folder, WeightFormat::I8)?,
+        }
+        let layout = layout.to_possible_value().expect("no layout is skipped");
+        println!("{}: {} as {}", folder.display(), bundle.display(), layout.get_name());
         return Ok(());
     }
     let index = Index::open(arguments.index.as_ref().ok_or("give --index or --bundle")?)?;
@@ -97,4 +107,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         say(rows, &format!("the collection {name}"));
     }
     Ok(())
+}
+
+/// A bundle with rounded weights, which knows where its words lie, so that no search has to find out.
+fn save_as(model: &Muscall, folder: &Path, format: WeightFormat) -> Result<(), Box<dyn Error>> {
+    model.save_as(folder, format)?;
+    let model = Muscall::load(folder, model.device())?;
+    model.text_centre()?;
+    Ok(model.save(folder)?)
 }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::Muscall;
 use muscall::model::hub::Progress;
+use muscall::model::weights::WeightFormat;
 use muscall::model::weights::clap::{COLLAPSED, export_clap, find_clap, import_clap, text_similarity};
 
 /// Reads a published LAION-CLAP model (unfused) without executing anything in it, checks it, and writes a bundle:
@@ -65,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     bar.finish();
     let mut model = import_clap(&found, tokenizer.as_deref(), &device)?;
     if *half {
-        model.save_half(out)?;
+        model.save_as(out, WeightFormat::F16)?;
         model = Muscall::load(out, &device)?;
     }
     // So that no search has to find out.

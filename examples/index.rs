@@ -15,7 +15,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use muscall::Muscall;
 use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
 
@@ -33,9 +32,8 @@ use crate::source::Source;
     after_help = "Example: cargo run --release --example index -- --bundle runs/quickstart --index music.index demo/audio"
 )]
 struct Arguments {
-    /// A trained model; not needed for --merge or --forget.
-    #[arg(long, required_unless_present_any = ["merge", "forget"])]
-    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// The index file.
     #[arg(long)]
     index: PathBuf,
@@ -83,12 +81,12 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(place) = &arguments.forget {
         return forget_place(&arguments.index, place);
     }
-    let (Some(bundle), Some(music)) = (&arguments.bundle, &arguments.music) else {
-        return Err("give --bundle and the music".into());
+    let Some(music) = &arguments.music else {
+        return Err("give the music".into());
     };
     let shard = arguments.shard.as_deref().map(shard).transpose()?;
     let index = shard.map_or(arguments.index.clone(), |shard| shard.index_path(&arguments.index));
-    let model = Muscall::load(bundle, &arguments.device.open()?)?;
+    let model = arguments.bundle.load(&arguments.device.open()?)?;
     let mut source = Source::read(music)?;
     if let Some(shard) = shard {
         source.items.retain(|item| shard.takes(item));

@@ -11,10 +11,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use directories::ProjectDirs;
 use muscall::Muscall;
 use muscall::audio::Part;
 use muscall::indexing::{Indexer, Scope, index_config};
 use muscall::library::{Library, Request};
+use muscall::model::Verdict;
 use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -22,7 +24,7 @@ use crate::console::IndexConsole;
 use crate::source::Source;
 
 /// Finds the tracks of a folder or manifest that fit a description best, and where in each track. An index is kept
-/// in the bundle's folder `index/`, so that a second query is instant; new and changed files are added.
+/// in the bundle's folder `index/`, or for the model in the box in the user's data directory, so that a second query is instant; new and changed files are added.
 ///
 /// A query is words; ` -drums` or ` -0.7*"electric guitar"` takes something away, ` +0.5*strings` adds a
 /// little, and `"song.mp3"@30-45` is what those seconds of a file sound like.
@@ -32,9 +34,8 @@ use crate::source::Source;
     after_help = "Example: cargo run --release --example search -- --bundle runs/quickstart --music demo/audio \"calm solo piano -drums\""
 )]
 struct Arguments {
-    /// A trained model.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// A folder, searched at any depth, or a manifest.
     #[arg(long)]
     music: PathBuf,
@@ -73,15 +74,21 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     request.diversity = arguments.diversity;
     request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;
-    let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
+    let model = arguments.bundle.load(&arguments.device.open()?)?;
     let index = index(&model, arguments)?;
     let library = Library::new(model, &index)?;
     if library.index().is_empty() {
         return Err(format!("{}: no audio file can be read", arguments.music.display()).into());
     }
-    let answers = library.search(&request)?;
+    let query = library.query_vector(&request)?;
+    let answers = library.search_with(&query, &request)?;
     if answers.is_empty() {
         eprintln!("no track has the tags {}", arguments.tags.join(" and "));
+    }
+    match library.verdict(&request, &query, &answers) {
+        Some(Verdict::Nothing) => eprintln!("nothing here fits these words well; the nearest is:"),
+        Some(Verdict::Fair) => eprintln!("these fit in part:"),
+        Some(Verdict::Good) | None => {}
     }
     for answer in &answers {
         let times = answer.moments.first().map(|moment| (clock(moment.start_s), clock(moment.end_s)));
@@ -140,7 +147,13 @@ fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Erro
 fn index_path(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
     let music =
         fs::canonicalize(&arguments.music).map_err(|error| format!("{}: {error}", arguments.music.display()))?;
-    let folder = arguments.bundle.join("index");
+    let folder = match arguments.bundle.path() {
+        Some(bundle) => bundle.join("index"),
+        None => {
+            let places = ProjectDirs::from("", "", "muscall").ok_or("this user has no home folder: give --bundle")?;
+            places.data_dir().join("index")
+        }
+    };
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     // Paths may be longer than names of files.
     let name: String = music.file_name().unwrap_or_default().to_string_lossy().chars().take(40).collect();

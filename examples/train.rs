@@ -4,12 +4,15 @@
 mod console;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::train::{CheckDevice, distributed};
-use muscall::{DataError, Event, InitialWeights, Learner, Manifest, OnExisting, Recipe, Split};
+use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
+use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Recipe, Split, TrainError};
+
+/// Tracks of the validation that say what scores mean.
+const CALIBRATED_TRACKS: usize = 1000;
 
 /// Trains a model according to a recipe. The best bundle, checkpoints and logs go to --out.
 #[derive(Parser)]
@@ -99,6 +102,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     // From here on a process that fails ends the others.
     let world = distributed::world()?;
+    let known = validation.clone();
     let listener = &mut |event: Event<'_>| console.listen(&event);
     let outcome = match (arguments.devices, world.size()) {
         (Some(_), 2..) => return Err("--devices is for one process; under mpirun each has one device".into()),
@@ -118,6 +122,23 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     } else {
         println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
         println!("  cargo run --release --example evaluate -- --bundle {out} --data {rows}");
+        if let Some(known) = known {
+            calibrate(&outcome.model, &known, &arguments.out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets the bundle say whether anything fits; a model that can't is no mistake.
+fn calibrate(model: &Muscall, validation: &Manifest, bundle: &Path) -> Result<(), Box<dyn Error>> {
+    let evaluation = console::evaluate(model, &subset(validation, CALIBRATED_TRACKS, 0), Hearing::Centre)?;
+    match train::calibrate(model, &evaluation, &KnownQueries::default()) {
+        Ok(scale) => {
+            scale.save(bundle)?;
+            println!("{}", console::scale_words(&scale));
+        }
+        Err(TrainError::NoScale { found, .. }) => println!("answers come without a verdict: {found}"),
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

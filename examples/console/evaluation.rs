@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use muscall::model::ScoreScale;
 use muscall::train::{Evaluation, Hearing};
 use muscall::{DataError, Manifest, Muscall, Split, TrainError};
 
@@ -25,4 +26,17 @@ pub fn evaluate(model: &Muscall, manifest: &Manifest, hearing: Hearing) -> Resul
     let result = Evaluation::with_listener(model, manifest, hearing, |_| progress.file());
     progress.finish();
     result
+}
+
+/// What was found out about a scale of scores.
+pub fn scale_words(scale: &ScoreScale) -> String {
+    let quality = scale.quality;
+    let percent = |part: f64| (100.0 * part).round();
+    format!(
+        "of {} queries to which nothing fits, {} % are told so; of {} about what is there, {} %",
+        quality.absent,
+        percent(quality.absent_refused),
+        quality.present,
+        percent(quality.present_refused)
+    )
 }

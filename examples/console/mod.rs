@@ -1,8 +1,9 @@
-//! What the examples share: the device, progress bars, tables, splits, playlists, an exit code.
+//! What the examples share: the model, the device, progress bars, tables, splits, playlists, an exit code.
 
 // No example uses all of it.
 #![allow(dead_code, unused_imports)]
 
+mod bundle;
 mod device;
 mod evaluation;
 mod exit;
@@ -13,8 +14,9 @@ mod split;
 mod tables;
 mod training;
 
+pub use bundle::BundleArgument;
 pub use device::DeviceArgument;
-pub use evaluation::{evaluate, read_split};
+pub use evaluation::{evaluate, read_split, scale_words};
 pub use exit::exit;
 pub use indexing::IndexConsole;
 pub use playlist::write_playlist;

@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
 use muscall::library::{Request, Stretch, Term};
+use muscall::model::Verdict;
 use serde::{Deserialize, Serialize};
 
 use crate::answers::{Expected, Found, Track};
@@ -59,6 +60,9 @@ async fn words(line: Result<Query<Line>, QueryRejection>) -> Result<Json<Request
 #[derive(Serialize)]
 struct Answers {
     answers: Vec<Found>,
+    /// How well the best one fits, if the model can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
     took_ms: f64,
 }
 
@@ -78,8 +82,10 @@ async fn search(
     let answers = shared.with_library(move |library| {
         let start = Instant::now();
         let query = library.query_vector(&request)?;
-        let answers = Found::all(library, &query, library.search_with(&query, &request)?)?;
-        Ok(Answers { answers, took_ms: milliseconds(start) })
+        let answers = library.search_with(&query, &request)?;
+        let verdict = library.verdict(&request, &query, &answers);
+        let answers = Found::all(library, &query, answers)?;
+        Ok(Answers { answers, verdict, took_ms: milliseconds(start) })
     });
     Ok(Json(answers.await?))
 }
@@ -106,7 +112,7 @@ async fn similar(
         let start = Instant::now();
         let query = library.query_vector(&Request::new([Term::track(track, stretch)]))?;
         let answers = Found::all(library, &query, library.similar(track, stretch, top)?)?;
-        Ok(Answers { answers, took_ms: milliseconds(start) })
+        Ok(Answers { answers, verdict: None, took_ms: milliseconds(start) })
     });
     Ok(Json(answers.await?))
 }

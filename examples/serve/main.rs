@@ -43,9 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
     after_help = "Example: cargo run --release --example serve -- --bundle runs/quickstart --index music.index"
 )]
 struct Arguments {
-    /// A trained model.
-    #[arg(long)]
-    bundle: PathBuf,
+    #[command(flatten)]
+    bundle: console::BundleArgument,
     /// An index that was made with it.
     #[arg(long)]
     index: PathBuf,
@@ -69,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let library = Library::open(&arguments.bundle, &arguments.index, &arguments.device.open()?)?;
+    let library = Library::new(arguments.bundle.load(&arguments.device.open()?)?, &arguments.index)?;
     #[cfg(feature = "ann")]
     let library = match &arguments.graph {
         Some(graph) => library.with_graph(graph)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use muscall_audio::load_whole;
-use muscall_model::Muscall;
+use muscall_model::{Muscall, Verdict};
 use muscall_retrieval::{
     Answer, Centres, Embeddings, ExactSearch, Fingerprint, Index, Moment, Query, RetrievalError, Search, SearchMethod,
     TrackRecord, mean_direction, mmr,
@@ -128,6 +128,15 @@ impl Library {
         // To know where words lie in the joint space takes a model a hundred captions.
         let centres = if query.is_centred() { self.centres()? } else { Centres::default() };
         Ok(query.vector(&centres)?)
+    }
+
+    /// How well the best of these answers fits, with the vector that they were found by. None without answers, for a
+    /// model whose scores mean nothing known, and for queries of other things than one text.
+    pub fn verdict(&self, request: &Request, query: &[f32], answers: &[Answer]) -> Option<Verdict> {
+        let scale = self.model.scale()?;
+        let is_text = matches!(&request.terms[..], [term] if term.like.words().is_some() && term.weight > 0.0);
+        let best = answers.iter().map(|answer| answer.score).max_by(f32::total_cmp)?;
+        is_text.then(|| scale.verdict(query, best))
     }
 
     /// The tracks that fit best, best first; with [`diversity`](Request::diversity), in an order that

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use muscall_files::FileError;
 
+use crate::weights::WeightFormat;
+
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,13 +80,17 @@ pub enum ModelError {
         /// Hash of what was saved.
         expected: u64,
     },
-    /// A weight is too large for 16 bits.
-    #[error("{tensor} has the value {value:e}, and 16 bits hold up to 65504; keep this model in 32 bits")]
-    Half {
+    /// A weight that a format with fewer bits cannot hold.
+    #[error(
+        "{tensor} has the value {value:e}, which {format:?} cannot hold (f16 ends at 65504); keep this model in 32 bits"
+    )]
+    Unstorable {
         /// Its name.
         tensor: String,
         /// The value.
         value: f32,
+        /// What it was to be stored in.
+        format: WeightFormat,
     },
     /// The weights are not those of the configured model. All differences are listed.
     #[error(

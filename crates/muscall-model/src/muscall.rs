@@ -19,8 +19,8 @@ use crate::network::Network;
 use crate::recordings::{OtherLengths, WindowPooling};
 use crate::space::name_of;
 use crate::text::TextFrontend;
-use crate::weights::{StateDict, check_shapes, draw_all, shapes_of};
-use crate::{AudioEmbedding, ModelError, Precision};
+use crate::weights::{StateDict, WeightFormat, check_shapes, draw_all, shapes_of};
+use crate::{AudioEmbedding, ModelError, Precision, ScoreScale};
 
 /// Clips that go through the audio encoder together.
 pub(crate) const AUDIO_BATCH: usize = 8;
@@ -53,6 +53,8 @@ pub struct Muscall {
     pub(crate) packed: Arc<PackedEncoders>,
     /// Computed when it is first asked for, if the bundle does not have it.
     pub(crate) text_centre: Arc<OnceLock<Vec<f32>>>,
+    /// What its scores mean, if it was calibrated.
+    pub(crate) scale: Option<Arc<ScoreScale>>,
     /// Whether the kernels may be used.
     kernels: bool,
 }
@@ -103,8 +105,9 @@ impl Muscall {
         let frontend = config.log_mel.init()?.into();
         let text_centre = network.bundle().and_then(|bundle| bundle.text_centre.clone());
         let text_centre = Arc::new(text_centre.map_or_else(OnceLock::new, OnceLock::from));
+        let scale = network.bundle().and_then(|bundle| bundle.scale.clone());
         let (network, packed, kernels) = (Arc::new(network), Arc::default(), true);
-        Ok(Self { config, network, text_frontend, frontend, device, packed, text_centre, kernels })
+        Ok(Self { config, network, text_frontend, frontend, device, packed, text_centre, scale, kernels })
     }
 
     /// Opens a bundle. Weights are read, and compared with what was saved, when something is first embedded; those of
@@ -123,27 +126,46 @@ impl Muscall {
         Self::with_network(config, weights.into(), text_frontend, device).map_err(ModelError::in_bundle)
     }
 
+    /// The model in the box: trained by this project on freely licensed and rendered music (`models/box/README.md`), and
+    /// compiled in, so that nothing needs to be downloaded or trained.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), if the program was built with files that do not fit each other.
+    #[cfg(feature = "box")]
+    pub fn boxed(device: &Device) -> Result<Self, ModelError> {
+        let device = device.clone().without_autodiff();
+        let (config, weights, text_frontend) = bundle::read_boxed(&device)?;
+        Self::with_network(config, weights.into(), text_frontend, device)
+    }
+
     /// Writes a bundle over one that stands there. If this ends half-way, the directory holds the old one, the new
     /// one, or none that can be loaded: never the weights of one with the configuration of another.
     ///
-    /// What was loaded from a bundle with weights of 16 bits is saved as such.
+    /// What was loaded from a bundle with weights of 16 or 8 bits is saved as such.
     ///
     /// # Errors
     /// [`ModelError::Io`] with the file that cannot be written.
     pub fn save(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        let half = self.network.bundle().is_some_and(|bundle| bundle.file.is_half());
         let centre = self.text_centre.get().map(Vec::as_slice);
-        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, half), &self.text_frontend, centre)
+        let format = self.weight_format();
+        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, format), &self.text_frontend, centre, self.scale())
     }
 
-    /// The same with weights of 16 bits: half the size, and vectors that differ from this model's in about the third
-    /// digit, so that they are of another space. Norms, biases and statistics stay in 32.
+    /// The same in numbers of another size. Vectors with rounded weights are of another space than this model's.
     ///
     /// # Errors
-    /// [`ModelError::Half`] if there are weights too large for that; otherwise as [`save`](Self::save).
-    pub fn save_half(&self, dir: impl AsRef<Path>) -> Result<(), ModelError> {
-        // Its words lie elsewhere.
-        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, true), &self.text_frontend, None)
+    /// [`ModelError::Unstorable`] if there are weights that this format cannot hold; otherwise as [`save`](Self::save).
+    pub fn save_as(&self, dir: impl AsRef<Path>, format: WeightFormat) -> Result<(), ModelError> {
+        if format == self.weight_format() {
+            return self.save(dir);
+        }
+        // Its words lie elsewhere, and its scores mean something else.
+        bundle::write(dir.as_ref(), &self.config, (&*self.state()?, format), &self.text_frontend, None, None)
+    }
+
+    /// What the weights are stored in, if they are; 32 bits for a model in memory.
+    pub fn weight_format(&self) -> WeightFormat {
+        self.network.bundle().map(|bundle| bundle.file.format()).unwrap_or_default()
     }
 
     /// All weights by name.
@@ -177,6 +199,7 @@ impl Muscall {
     pub fn with_precision(mut self, precision: Precision) -> Self {
         self.network = Arc::new(self.network.with_precision(precision));
         self.text_centre = Arc::default();
+        self.scale = None;
         self.kernels &= precision == Precision::F32;
         self
     }

@@ -11,7 +11,7 @@ use muscall_vectors::Fingerprint;
 use crate::dual_encoder::{DualEncoder, MuscallConfig};
 use crate::space::{Tower, tower_hash};
 use crate::weights::{StateDict, WeightsFile, state_of, state_where, with_state};
-use crate::{ModelError, Precision};
+use crate::{ModelError, Precision, ScoreScale};
 
 /// A value that is made when it is first asked for, by one thread, while others wait. If that fails, the next one
 /// tries again.
@@ -63,6 +63,8 @@ pub(crate) struct BundleWeights {
     pub(crate) config: MuscallConfig,
     /// Where text lies in that space, if it was known.
     pub(crate) text_centre: Option<Vec<f32>>,
+    /// What its scores mean, if it was calibrated.
+    pub(crate) scale: Option<Arc<ScoreScale>>,
     /// Which towers are what was saved.
     pub(crate) checked: [Lazy<()>; 2],
 }

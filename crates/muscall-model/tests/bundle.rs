@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use muscall_audio::{CropPosition, load_clip};
 use muscall_model::audio::{Pooling, ResNetConfig};
 use muscall_model::text::TransformerConfig;
-use muscall_model::weights::with_state;
+use muscall_model::weights::{WeightFormat, with_state};
 use muscall_model::{ClipTokenizer, ModelError, Muscall, MuscallConfig, OtherLengths, WindowPooling};
 use rayon::prelude::*;
 
@@ -169,9 +169,56 @@ fn a_weight_beyond_sixteen_bits_is_named() {
     state.get_mut("audio_projection.weight").unwrap().as_mut_slice::<f32>().unwrap()[3] = 1e5;
     let network = with_state(config.init(&device).unwrap(), state, "a large weight").unwrap();
     let large = Muscall::new(config, &network, ClipTokenizer::new().unwrap(), &device).unwrap();
-    let error = large.save_half(dir.path()).unwrap_err();
+    let error = large.save_as(dir.path(), WeightFormat::F16).unwrap_err();
     assert!(error.to_string().contains("audio_projection.weight has the value 1e5"), "{error}");
     assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is written");
+}
+
+#[test]
+fn eight_bits_are_a_quarter_of_the_size_and_close() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, small, again) = (dir.path().join("whole"), dir.path().join("small"), dir.path().join("again"));
+    let model = model(Pooling::Attention);
+    model.save(&whole).unwrap();
+    model.save_as(&small, WeightFormat::I8).unwrap();
+    let bytes = |bundle: &Path| fs::metadata(bundle.join("weights.safetensors")).unwrap().len();
+    assert!(
+        bytes(&small) * 10 < bytes(&whole) * 4,
+        "vectors and the header stay: {} of {}",
+        bytes(&small),
+        bytes(&whole)
+    );
+    let loaded = Muscall::load(&small, &Device::flex()).unwrap();
+    assert_eq!(loaded.weight_format(), WeightFormat::I8);
+    assert_ne!(loaded.fingerprint().unwrap(), model.fingerprint().unwrap());
+    let clip: Vec<f32> = (0..32_000).map(|i| (i as f32 * 0.05).sin() * 0.3).collect();
+    let clips = [clip];
+    let (music, words) = (loaded.embed_clips(&clips).unwrap(), loaded.embed_text(["a slow piano"]).unwrap());
+    let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    assert!(cosine(music.row(0), model.embed_clips(&clips).unwrap().row(0)) > 0.995);
+    assert!(cosine(words.row(0), model.embed_text(["a slow piano"]).unwrap().row(0)) > 0.995);
+    // Saved once more, it is the same model in the same bytes.
+    loaded.save(&again).unwrap();
+    let weights = |bundle: &Path| fs::read(bundle.join("weights.safetensors")).unwrap();
+    assert_eq!(weights(&again), weights(&small));
+    assert_eq!(Muscall::load(&again, &Device::flex()).unwrap().embed_clips(&clips).unwrap(), music);
+    // With burn's operators, too.
+    let burn = loaded.with_kernels(false).embed_clips(&clips).unwrap();
+    assert!(cosine(burn.row(0), music.row(0)) > 0.99999);
+}
+
+#[test]
+fn steps_without_their_size_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    model(Pooling::Average).save_as(dir.path(), WeightFormat::I8).unwrap();
+    let path = dir.path().join("weights.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let name = b"audio_projection.weight.steps";
+    let at = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[at + name.len() - 1] = b'z';
+    fs::write(&path, bytes).unwrap();
+    let error = Muscall::load(dir.path(), &Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("audio_projection.weight.steps") && error.contains("F32 per row"), "{error}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ use fixture::{Tensors, read_tensors, root};
 use gradients::gradients_of;
 use muscall_audio::{DecodeOptions, decode};
 use muscall_model::weights::clap::{COLLAPSED, export_clap, hub_name, import_clap, text_similarity};
-use muscall_model::weights::{read_safetensors, with_state, write_safetensors};
+use muscall_model::weights::{WeightFormat, read_safetensors, with_state, write_safetensors};
 use muscall_model::{AudioBatch, ClipTokenizer, ModelError, Muscall, MuscallConfig};
 
 const WINDOW: usize = 480_000;
@@ -185,7 +185,7 @@ fn sixteen_bits_are_half_the_size_and_close() {
     let model = import(&hub());
     let (whole, half) = (dir.path().join("whole"), dir.path().join("half"));
     model.save(&whole).unwrap();
-    model.save_half(&half).unwrap();
+    model.save_as(&half, WeightFormat::F16).unwrap();
     let bytes = |bundle: &Path| fs::metadata(bundle.join("weights.safetensors")).unwrap().len();
     assert!(
         bytes(&half) * 10 < bytes(&whole) * 7,

@@ -67,6 +67,11 @@ impl LinearProbe {
         Ok(rows.iter().flat_map(|row| self.logits(row)).map(|x| x as f32).collect())
     }
 
+    /// Of each class the weights of a row's values, then an offset: `[classes, dim + 1]`.
+    pub fn weights(&self) -> impl Iterator<Item = &[f64]> {
+        self.weights.chunks_exact(self.dim + 1)
+    }
+
     fn logits(&self, row: &[f32]) -> Vec<f64> {
         let logit = |weights: &[f64]| {
             let (offset, weights) = weights.split_last().expect("there is an offset");

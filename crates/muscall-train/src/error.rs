@@ -101,6 +101,16 @@ pub enum TrainError {
         /// Of the recipe.
         batch_size: usize,
     },
+    /// The scores of a model say nothing.
+    #[error(
+        "these scores can't be calibrated: {found}; expected {expected}. Train the model further, or with more music"
+    )]
+    NoScale {
+        /// What was found.
+        found: String,
+        /// What a scale needs.
+        expected: &'static str,
+    },
     /// No track of a manifest can be read.
     #[error("{path}: none of its {rows} tracks can be read: {reason}; is the audio folder there?")]
     NothingToEvaluate {

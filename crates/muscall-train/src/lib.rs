@@ -4,6 +4,7 @@
 //! happens, and leaves a bundle behind. [`evaluate`] measures retrieval.
 
 pub mod benchmark;
+mod calibration;
 mod captions;
 pub mod checkpoint;
 pub mod device_check;
@@ -31,6 +32,7 @@ mod sum;
 pub mod trainee;
 pub mod values;
 
+pub use calibration::{KnownQueries, calibrate};
 pub use captions::Captions;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, FoundTrack, Hearing, QueryResult, evaluate, subset};

@@ -8,6 +8,7 @@ import { get } from "./tools.js";
 const IDEAS = ["calm solo piano", "powerful drums", "a lively reel on a flute", "heavy metal -vocals", "orchestral +epic -calm"];
 const PAUSE_MS = 300;
 const TOP = 10;
+const VERDICTS = { nothing: "Nothing here fits these words well; this is the nearest", fair: "These fit in part" };
 const MOST = 50;
 
 const part = (id) => document.getElementById(id);
@@ -35,7 +36,7 @@ async function search({ typing = false } = {}) {
   try {
     const known = query.known();
     const request = await query.request(Math.min(100, top + known.size), mine.signal);
-    const { answers, took_ms } = await get("/api/search", {
+    const { answers, verdict, took_ms } = await get("/api/search", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(request),
@@ -46,7 +47,8 @@ async function search({ typing = false } = {}) {
     more.hidden = news.length < top || top >= MOST;
     const tracks = news.length === 1 ? "1 track" : `${news.length} tracks`;
     status.classList.toggle("nothing", !news.length);
-    status.textContent = news.length ? `${tracks} in ${Math.max(1, Math.round(took_ms))} ms` : nothing(request);
+    const took = `${tracks} in ${Math.max(1, Math.round(took_ms))} ms`;
+    status.textContent = news.length ? [VERDICTS[verdict], took].filter(Boolean).join(" · ") : nothing(request);
     busy(false);
   } catch (error) {
     if (mine.signal.aborted) return;

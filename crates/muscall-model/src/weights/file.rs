@@ -1,5 +1,6 @@
 //! A safetensors file whose tensors are read one by one, or where they lie.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -15,6 +16,7 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use super::StateDict;
+use super::format::{STEPS, WeightFormat};
 use super::tensors::Tensors;
 use crate::{Differences, ModelError};
 
@@ -39,6 +41,8 @@ pub(crate) struct WeightsFile {
     start: u64,
     map: OnceLock<Arc<MappedFile>>,
     tensors: BTreeMap<String, TensorInfo>,
+    /// Of tensors in whole steps: the sizes of a step, by the name of the tensor.
+    steps: BTreeMap<String, TensorInfo>,
     metadata: BTreeMap<String, String>,
 }
 
@@ -46,8 +50,8 @@ pub(crate) struct WeightsFile {
 #[derive(Debug)]
 enum Content {
     File(File),
-    /// What came through a pipe.
-    Bytes(Cursor<Vec<u8>>),
+    /// What came through a pipe, or is a part of the program.
+    Bytes(Cursor<Cow<'static, [u8]>>),
 }
 
 impl Content {
@@ -60,7 +64,7 @@ impl Content {
         }
         let mut bytes = Vec::new();
         let length = file.read_to_end(&mut bytes)?;
-        Ok((Self::Bytes(Cursor::new(bytes)), length as u64))
+        Ok((Self::Bytes(Cursor::new(bytes.into())), length as u64))
     }
 
     fn read_at(&mut self, start: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -81,9 +85,21 @@ impl WeightsFile {
     /// the tensors that are neither floats nor integers. Integer tensors, such as PyTorch's `num_batches_tracked`, are left
     /// out.
     pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
+        let (content, bytes) = Content::open(path).map_err(FileError::reading(path))?;
+        Self::of(path, content, bytes)
+    }
+
+    /// The same of a file that is a part of the program.
+    ///
+    /// # Errors
+    /// The same, with `path` as its name.
+    pub(crate) fn of_bytes(path: &Path, bytes: &'static [u8]) -> Result<Self, ModelError> {
+        Self::of(path, Content::Bytes(Cursor::new(bytes.into())), bytes.len() as u64)
+    }
+
+    fn of(path: &Path, mut content: Content, bytes: u64) -> Result<Self, ModelError> {
         let reading = FileError::reading(path);
         let weights = |source| ModelError::Weights { path: path.to_owned(), source };
-        let (mut content, bytes) = Content::open(path).map_err(&reading)?;
         let mut length = [0; 8];
         if bytes < 8 {
             return Err(weights(SafeTensorError::HeaderTooSmall));
@@ -105,14 +121,34 @@ impl WeightsFile {
         if start + parsed.data_len() as u64 != bytes {
             return Err(weights(SafeTensorError::MetadataIncompleteBuffer));
         }
-        let mut tensors = BTreeMap::new();
+        let (mut tensors, mut steps) = (BTreeMap::new(), BTreeMap::new());
         let mut differences = Differences::default();
-        for (name, info) in parsed.tensors() {
+        let all = parsed.tensors();
+        for (name, info) in &all {
+            let name = name.clone();
             match info.dtype {
+                Dtype::F32 if name.strip_suffix(STEPS).is_some_and(|of| all.get(of).is_some_and(in_steps)) => {}
                 Dtype::F32 | Dtype::F64 | Dtype::F16 | Dtype::BF16 => {
-                    tensors.insert(name, info.clone());
+                    tensors.insert(name, (*info).clone());
                 }
                 Dtype::I64 | Dtype::I32 => {}
+                Dtype::I8 => match all.get(&format!("{name}{STEPS}")) {
+                    Some(sizes)
+                        if sizes.dtype == Dtype::F32 && sizes.shape[..] == info.shape[..info.shape.len().min(1)] =>
+                    {
+                        steps.insert(name.clone(), (*sizes).clone());
+                        tensors.insert(name, (*info).clone());
+                    }
+                    other => {
+                        let found =
+                            other.map_or("none".to_owned(), |sizes| format!("{:?} of {:?}", sizes.shape, sizes.dtype));
+                        differences.misshapen.push((
+                            name + STEPS,
+                            "a F32 per row of the tensor of I8".to_owned(),
+                            found,
+                        ));
+                    }
+                },
                 other => differences.misshapen.push((name, "a float tensor".to_owned(), format!("{other:?}"))),
             }
         }
@@ -123,7 +159,7 @@ impl WeightsFile {
         let metadata = parsed.metadata().clone().unwrap_or_default().into_iter().collect();
         let (path, bytes) =
             (path.to_owned(), usize::try_from(bytes).map_err(|_| weights(SafeTensorError::ValidationOverflow))?);
-        Ok(Self { path, content: Mutex::new(content), bytes, start, map: OnceLock::new(), tensors, metadata })
+        Ok(Self { path, content: Mutex::new(content), bytes, start, map: OnceLock::new(), tensors, steps, metadata })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -135,9 +171,14 @@ impl WeightsFile {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// Whether matrices take 16 bits.
-    pub(crate) fn is_half(&self) -> bool {
-        self.tensors.values().any(|info| info.dtype == Dtype::F16)
+    /// What matrices are stored in.
+    pub(crate) fn format(&self) -> WeightFormat {
+        let has = |dtype| self.tensors.values().any(|info| info.dtype == dtype);
+        match (has(Dtype::I8), has(Dtype::F16)) {
+            (true, _) => WeightFormat::I8,
+            (_, true) => WeightFormat::F16,
+            _ => WeightFormat::F32,
+        }
     }
 
     pub(crate) fn shapes(&self) -> impl Iterator<Item = (&String, &[usize])> {
@@ -150,12 +191,12 @@ impl WeightsFile {
     /// [`ModelError::Io`].
     pub(crate) fn read(&self, is_wanted: impl Fn(&str, &[usize]) -> bool) -> Result<StateDict, ModelError> {
         let wanted = self.tensors.iter().filter(|(name, info)| is_wanted(name, &info.shape));
-        wanted.map(|(name, info)| Ok((name.clone(), self.tensor(info)?))).collect()
+        wanted.map(|(name, info)| Ok((name.clone(), self.tensor(name, info)?))).collect()
     }
 
-    fn tensor(&self, info: &TensorInfo) -> Result<TensorData, ModelError> {
+    fn tensor(&self, name: &str, info: &TensorInfo) -> Result<TensorData, ModelError> {
         let mut values = Vec::new();
-        self.for_each_piece(info, usize::MAX, &mut |piece| match values.is_empty() {
+        self.for_each_piece(name, info, usize::MAX, &mut |piece| match values.is_empty() {
             true => values = std::mem::take(piece),
             false => values.extend_from_slice(piece),
         })?;
@@ -165,6 +206,7 @@ impl WeightsFile {
     /// Reads a tensor, so many values at a time, and shows them in 32 bits.
     fn for_each_piece(
         &self,
+        name: &str,
         info: &TensorInfo,
         most: usize,
         see: &mut dyn FnMut(&mut Vec<f32>),
@@ -175,6 +217,9 @@ impl WeightsFile {
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
         let mut start = self.start + begin as u64;
         let mut left = (end - begin) / size;
+        let steps = self.sizes_of_steps(name, &mut content)?;
+        let row = left.checked_div(steps.len()).unwrap_or(0).max(1);
+        let mut place = 0;
         let (mut values, mut bytes) = (Vec::<f32>::new(), Vec::new());
         while left > 0 {
             let count = left.min(most);
@@ -189,11 +234,24 @@ impl WeightsFile {
                 content.read_at(start, &mut bytes).map_err(&reading)?;
                 widen(&bytes, info.dtype, &mut values);
             }
+            if !steps.is_empty() {
+                values.iter_mut().enumerate().for_each(|(i, value)| *value *= steps[(place + i) / row]);
+            }
+            place += count;
             left -= count;
             start += (count * size) as u64;
             see(&mut values);
         }
         Ok(())
+    }
+
+    /// Nothing for a tensor of floats.
+    fn sizes_of_steps(&self, name: &str, content: &mut Content) -> Result<Vec<f32>, ModelError> {
+        let Some(info) = self.steps.get(name) else { return Ok(Vec::new()) };
+        let (begin, end) = info.data_offsets;
+        let mut bytes = vec![0; end - begin];
+        content.read_at(self.start + begin as u64, &mut bytes).map_err(FileError::reading(&self.path))?;
+        Ok(bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
     }
 
     /// A matrix, where it lies. Where that cannot be, it is read.
@@ -218,13 +276,13 @@ impl WeightsFile {
         match mapped {
             Some(rows) => Ok(rows),
             None => {
-                let values = self.tensor(info)?.try_into_vec::<f32>().expect("read as f32");
+                let values = self.tensor(name, info)?.try_into_vec::<f32>().expect("read as f32");
                 Ok(Rows::new(values, info.shape[1]))
             }
         }
     }
 
-    /// Nothing for what came through a pipe.
+    /// Nothing for what is no file.
     fn map(&self) -> Result<Option<&Arc<MappedFile>>, ModelError> {
         if let Some(map) = self.map.get() {
             return Ok(Some(map));
@@ -245,10 +303,14 @@ impl Tensors for WeightsFile {
 
     fn visit(&self, name: &str, see: &mut dyn FnMut(&[f32])) -> Result<(), ModelError> {
         match self.tensors.get(name) {
-            Some(info) => self.for_each_piece(info, PIECE, &mut |piece| see(piece)),
+            Some(info) => self.for_each_piece(name, info, PIECE, &mut |piece| see(piece)),
             None => Ok(()),
         }
     }
+}
+
+fn in_steps(info: &&TensorInfo) -> bool {
+    info.dtype == Dtype::I8
 }
 
 /// Numbers of another size as 32 bits.
@@ -264,6 +326,7 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) {
         }
         Dtype::BF16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
         Dtype::F64 => each(bytes, values, |bytes| f64::from_le_bytes(bytes) as f32),
+        Dtype::I8 => each(bytes, values, |bytes| f32::from(i8::from_le_bytes(bytes))),
         other => unreachable!("{other:?} is no float that was let in"),
     }
 }

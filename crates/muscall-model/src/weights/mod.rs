@@ -3,6 +3,7 @@
 #[cfg(feature = "sentence")]
 pub mod clap;
 mod file;
+mod format;
 mod import;
 mod named;
 pub mod pytorch;
@@ -15,6 +16,8 @@ mod tensors;
 
 pub(crate) use self::file::WeightsFile;
 pub use self::file::{read_safetensors, weights_file};
+pub use self::format::WeightFormat;
+pub(crate) use self::format::{in_steps, step_of};
 pub use self::import::{Import, import_released};
 pub use self::named::{ParameterMapper, ParameterVisitor, map_parameters, visit_parameters};
 pub use self::released::{from_released, to_released};

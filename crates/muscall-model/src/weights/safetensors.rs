@@ -12,26 +12,38 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, View};
 
 use super::StateDict;
+use super::format::{STEPS, WeightFormat, in_steps, step_of};
 use super::tensors::Tensors;
 use crate::ModelError;
-
-/// Values that are rounded together.
-const PIECE: usize = 1 << 16;
 
 /// Writes f32 tensors and flushes them to the disk.
 ///
 /// # Errors
 /// [`ModelError::Io`] or [`ModelError::Weights`], with the file's name.
 pub fn write_safetensors(path: &Path, state: &StateDict) -> Result<(), ModelError> {
-    write(path, state, false, ("format", "pt"))
+    write(path, state, WeightFormat::F32, ("format", "pt"))
 }
 
-/// The same with one word of the header's own. If `half`, tensors of more than one dimension are [rounded](Rounded).
+/// The same with one word of the header's own. Tensors of more than one dimension are [rounded](Rounded).
 ///
 /// # Errors
 /// The same.
-pub(crate) fn write(path: &Path, state: &StateDict, half: bool, (key, value): (&str, &str)) -> Result<(), ModelError> {
-    let tensors = state.iter().map(|(name, data)| (name, Stored { data, half: half && is_matrix(data) }));
+pub(crate) fn write(
+    path: &Path,
+    state: &StateDict,
+    format: WeightFormat,
+    (key, value): (&str, &str),
+) -> Result<(), ModelError> {
+    let tensors = state.iter().flat_map(|(name, data)| {
+        let (numbers, steps) = match format {
+            _ if !is_matrix(data) => (Numbers::F32, false),
+            WeightFormat::F32 => (Numbers::F32, false),
+            WeightFormat::F16 => (Numbers::F16, false),
+            WeightFormat::I8 => (Numbers::I8, true),
+        };
+        let steps = steps.then(|| (format!("{name}{STEPS}"), Stored { data, numbers: Numbers::Steps }));
+        std::iter::once((name.clone(), Stored { data, numbers })).chain(steps)
+    });
     // One word alone: the library writes several in any order.
     let metadata = HashMap::from([(key.to_owned(), value.to_owned())]);
     safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
@@ -42,10 +54,10 @@ pub(crate) fn write(path: &Path, state: &StateDict, half: bool, (key, value): (&
     Ok(flush().map_err(FileError::writing(path))?)
 }
 
-/// What a file of 16 bits holds of tensors. Vectors (norms, biases, statistics) take little room and stay as they are.
+/// What a file in this format holds of tensors.
 ///
-/// A value that 16 bits cannot hold is [`ModelError::Half`].
-pub(crate) struct Rounded<'a>(pub(crate) &'a StateDict);
+/// A value that the format cannot hold is [`ModelError::Unstorable`].
+pub(crate) struct Rounded<'a>(pub(crate) &'a StateDict, pub(crate) WeightFormat);
 
 impl Tensors for Rounded<'_> {
     type Error = ModelError;
@@ -55,26 +67,21 @@ impl Tensors for Rounded<'_> {
     }
 
     fn visit(&self, name: &str, see: &mut dyn FnMut(&[f32])) -> Result<(), ModelError> {
-        let is_matrix = self.0.get(name).is_some_and(is_matrix);
-        let mut beyond = None;
-        let Ok(()) = self.0.visit(name, &mut |values| {
-            if !is_matrix {
-                return see(values);
+        let Self(state, format) = *self;
+        match state.get(name) {
+            Some(data) if is_matrix(data) && format != WeightFormat::F32 => {
+                for row in rows(data) {
+                    if let Some(&value) = row.iter().find(|value| !format.takes(**value)) {
+                        return Err(ModelError::Unstorable { tensor: name.to_owned(), value, format });
+                    }
+                    see(&format.rounded(row));
+                }
             }
-            let mut rounded = Vec::with_capacity(PIECE);
-            for piece in values.chunks(PIECE) {
-                rounded.clear();
-                rounded.extend(piece.iter().map(|x| f16::from_f32(*x).to_f32()));
-                let lost =
-                    |(value, rounded): (&f32, &f32)| (value.is_finite() && !rounded.is_finite()).then_some(*value);
-                beyond = beyond.or_else(|| piece.iter().zip(&rounded).find_map(lost));
-                see(&rounded);
+            _ => {
+                let Ok(()) = state.visit(name, see);
             }
-        });
-        match beyond {
-            Some(value) => Err(ModelError::Half { tensor: name.to_owned(), value }),
-            None => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -82,30 +89,67 @@ fn is_matrix(data: &TensorData) -> bool {
     data.shape().as_slice().len() > 1
 }
 
+/// What belongs to one output of a matrix or a convolution.
+fn rows(data: &TensorData) -> impl Iterator<Item = &[f32]> {
+    let values = data.as_slice::<f32>().expect("a state is of f32");
+    let rows = data.shape().as_slice().first().copied().unwrap_or(1);
+    values.chunks(values.len().checked_div(rows).unwrap_or(0).max(1))
+}
+
 /// A tensor as it is written.
 struct Stored<'a> {
     data: &'a TensorData,
-    half: bool,
+    numbers: Numbers,
+}
+
+#[derive(Clone, Copy)]
+enum Numbers {
+    F32,
+    F16,
+    I8,
+    /// The sizes of the steps of `I8`, one per row.
+    Steps,
 }
 
 impl View for Stored<'_> {
     fn dtype(&self) -> Dtype {
-        if self.half { Dtype::F16 } else { Dtype::F32 }
+        match self.numbers {
+            Numbers::F32 | Numbers::Steps => Dtype::F32,
+            Numbers::F16 => Dtype::F16,
+            Numbers::I8 => Dtype::I8,
+        }
     }
 
     fn shape(&self) -> &[usize] {
-        self.data.shape().as_slice()
+        let shape = self.data.shape().as_slice();
+        match self.numbers {
+            Numbers::Steps => &shape[..1],
+            _ => shape,
+        }
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        if !self.half {
-            return self.data.as_bytes().into();
-        }
         let values = self.data.as_slice::<f32>().expect("a state is of f32");
-        values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect()
+        match self.numbers {
+            Numbers::F32 => self.data.as_bytes().into(),
+            Numbers::F16 => values.iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect(),
+            Numbers::Steps => rows(self.data).flat_map(|row| step_of(row).to_le_bytes()).collect(),
+            Numbers::I8 => {
+                let in_row = |row: &'_ [f32]| -> Vec<u8> {
+                    let step = step_of(row);
+                    row.iter().map(|value| in_steps(*value, step).cast_unsigned()).collect()
+                };
+                rows(self.data).flat_map(in_row).collect()
+            }
+        }
     }
 
     fn data_len(&self) -> usize {
-        self.data.shape().as_slice().iter().product::<usize>() * if self.half { 2 } else { 4 }
+        let bytes = match self.numbers {
+            Numbers::F32 | Numbers::Steps => 4,
+            Numbers::F16 => 2,
+            Numbers::I8 => 1,
+        };
+        self.shape().iter().product::<usize>() * bytes
     }
 }

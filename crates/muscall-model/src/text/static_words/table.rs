@@ -13,11 +13,10 @@ use xxhash_rust::xxh3::Xxh3;
 use super::pieces::Pieces;
 use crate::ModelError;
 use crate::text::{TextBatch, TextProcessor};
+use crate::weights::{in_steps, step_of};
 
 /// In a bundle.
 pub(super) const STATIC_WORDS: &str = "words.safetensors";
-/// Largest value of a row in steps.
-const STEPS: f32 = 127.0;
 
 /// Word pieces, each with a vector of 8-bit steps and the size of a step. How much a piece counts is in its step.
 ///
@@ -46,9 +45,9 @@ impl StaticWords {
         ModelError::check(fits, "text.dim", dim, "a vector of finite numbers for each piece")?;
         let (mut rounded, mut steps) = (Vec::with_capacity(vectors.len()), Vec::with_capacity(pieces.len()));
         for row in vectors.chunks_exact(dim) {
-            let step = row.iter().fold(0f32, |most, value| most.max(value.abs())) / STEPS;
+            let step = step_of(row);
             steps.push(step);
-            rounded.extend(row.iter().map(|value| if step > 0.0 { (value / step).round() as i8 } else { 0 }));
+            rounded.extend(row.iter().map(|value| in_steps(*value, step)));
         }
         Self::of_parts(pieces, rounded, steps, dim)
     }
@@ -74,9 +73,13 @@ impl StaticWords {
     /// # Errors
     /// [`ModelError::Io`], or [`ModelError::InvalidFile`] with what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let bytes = fs::read(path).map_err(FileError::reading(path))?;
+        Self::of_bytes(path, &fs::read(path).map_err(FileError::reading(path))?)
+    }
+
+    /// The same of what such a file holds; `path` is what errors call it.
+    pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, ModelError> {
         let named = |source| ModelError::InvalidFile { path: path.to_owned(), source: Box::new(source) };
-        Self::from_bytes(&bytes).map_err(named)
+        Self::from_bytes(bytes).map_err(named)
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
