@@ -120,11 +120,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if outcome.interrupted {
         println!("Stopped after {} steps; continue with --resume.", outcome.steps);
     } else {
-        println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
-        println!("  cargo run --release --example evaluate -- --bundle {out} --data {rows}");
         if let Some(known) = known {
             calibrate(&outcome.model, &known, &arguments.out)?;
         }
+        println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
+        println!("  cargo run --release --example evaluate -- --bundle {out} --data {rows}");
     }
     Ok(())
 }

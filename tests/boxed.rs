@@ -52,8 +52,8 @@ fn it_finds_music_that_it_has_never_heard() {
     let result = evaluate(&model, &manifest).unwrap();
     assert_eq!(result.tracks, 58);
     let found = result.metrics.text_to_audio;
-    // The card has the figures; machines differ in the last bits.
-    assert!(found.r_at_1 >= 0.2 && found.r_at_10 >= 0.7, "{found:?}");
+    // The card has 0.190 and 0.793 of 58; another machine adds in another order, and may swap a neighbour or two.
+    assert!(found.r_at_1 >= 0.15 && found.r_at_10 >= 0.75, "{found:?}");
 }
 
 #[test]

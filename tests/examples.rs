@@ -224,6 +224,8 @@ fn the_command_that_training_suggests_says_what_it_evaluates_on() {
         }
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", errors(&output));
+        // One step is no training: what its scores mean can't be said.
+        assert_eq!(text(&output).contains("answers come without a verdict"), validation.is_some(), "{}", text(&output));
         text(&output).lines().last().unwrap().split_once(" -- ").unwrap().1.to_owned()
     };
     let evaluate = |arguments: &str| {
