@@ -93,6 +93,7 @@ impl WeightsFile {
     ///
     /// # Errors
     /// The same, with `path` as its name.
+    #[cfg(feature = "box")]
     pub(crate) fn of_bytes(path: &Path, bytes: &'static [u8]) -> Result<Self, ModelError> {
         Self::of(path, Content::Bytes(Cursor::new(bytes.into())), bytes.len() as u64)
     }
