@@ -4,7 +4,6 @@
 mod console;
 
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -47,6 +46,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let queries =
+        |path: &Option<PathBuf>| path.as_deref().map(console::queries).transpose().map(Option::unwrap_or_default);
     let known = KnownQueries { present: queries(&arguments.present)?, absent: queries(&arguments.absent)? };
     let manifest = console::read_split(&arguments.data, arguments.split)?;
     let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
@@ -58,11 +59,4 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     scale.save(&arguments.bundle)?;
     println!("{}", console::scale_words(&scale));
     Ok(())
-}
-
-fn queries(path: &Option<PathBuf>) -> Result<Vec<String>, String> {
-    let Some(path) = path else { return Ok(Vec::new()) };
-    let text = fs::read_to_string(path)
-        .map_err(|error| format!("{}: {error}; expected UTF-8, one query per line", path.display()))?;
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }

@@ -5,7 +5,6 @@ mod console;
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,11 +47,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         return Err("nothing to embed: give audio files, or --texts FILE".into());
     }
     let texts: Vec<String> = match &arguments.texts {
-        Some(path) => {
-            let text = fs::read_to_string(path)
-                .map_err(|error| format!("{}: {error}; expected UTF-8, one text per line", path.display()))?;
-            text.lines().map(str::to_owned).collect()
-        }
+        Some(path) => console::lines(path)?,
         None => Vec::new(),
     };
     let model = arguments.bundle.load(&arguments.device.open()?)?;

@@ -2,26 +2,22 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod console;
+#[path = "search/kept_index.rs"]
+mod kept_index;
 #[path = "index/source.rs"]
 mod source;
 
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use directories::ProjectDirs;
-use muscall::Muscall;
 use muscall::audio::Part;
-use muscall::indexing::{Indexer, Scope, index_config};
-use muscall::library::{Library, Request};
+use muscall::library::{Library, Request, Response};
 use muscall::model::Verdict;
-use muscall::retrieval::{Answer, IndexWriter, Playlist, PlaylistEntry, PlaylistFormat, RetrievalError};
-use xxhash_rust::xxh3::xxh3_128;
+use muscall::retrieval::{Answer, Playlist, PlaylistEntry, PlaylistFormat};
 
-use crate::console::IndexConsole;
-use crate::source::Source;
+use crate::kept_index::kept_index;
 
 /// Finds the tracks of a folder or manifest that fit a description best, and where in each track. An index is kept
 /// in the bundle's folder `index/`, or for the model in the box in the user's data directory, so that a second query is instant; new and changed files are added.
@@ -75,17 +71,16 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;
     let model = arguments.bundle.load(&arguments.device.open()?)?;
-    let index = index(&model, arguments)?;
+    let index = kept_index(&model, arguments.bundle.path(), &arguments.music)?;
     let library = Library::new(model, &index)?;
     if library.index().is_empty() {
         return Err(format!("{}: no audio file can be read", arguments.music.display()).into());
     }
-    let query = library.query_vector(&request)?;
-    let answers = library.search_with(&query, &request)?;
+    let Response { answers, verdict, .. } = library.answer(&request)?;
     if answers.is_empty() {
         eprintln!("no track has the tags {}", arguments.tags.join(" and "));
     }
-    match library.verdict(&request, &query, &answers) {
+    match verdict {
         Some(Verdict::Nothing) => eprintln!("nothing here fits these words well; the nearest is:"),
         Some(Verdict::Fair) => eprintln!("these fit in part:"),
         Some(Verdict::Good) | None => {}
@@ -119,44 +114,4 @@ fn entry(answer: &Answer) -> PlaylistEntry {
 fn clock(time_s: f64) -> String {
     let seconds = time_s.round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)
-}
-
-/// Where the index of this music is, brought up to date.
-fn index(model: &Muscall, arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
-    let source = Source::read(&arguments.music)?;
-    let path = index_path(arguments)?;
-    let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)?) {
-        Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
-            eprintln!("the index is built anew: {error}");
-            IndexWriter::replace(&path, &index_config(model)?)?
-        }
-        writer => writer?,
-    };
-    let mut console = IndexConsole::new()?;
-    let scope = match source.scope {
-        // The index is of this manifest alone: what is not in it any more is gone.
-        Scope::Items => Scope::All.but(&source.unreadable),
-        folder => folder,
-    };
-    Indexer::default().run(model, &mut writer, source.items, &scope, |event| console.listen(&event))?;
-    console.finish();
-    source.unreadable.iter().for_each(|file| eprintln!("left out: {}: {}", file.path, file.reason));
-    Ok(path)
-}
-
-fn index_path(arguments: &Arguments) -> Result<PathBuf, Box<dyn Error>> {
-    let music =
-        fs::canonicalize(&arguments.music).map_err(|error| format!("{}: {error}", arguments.music.display()))?;
-    let folder = match arguments.bundle.path() {
-        Some(bundle) => bundle.join("index"),
-        None => {
-            let places = ProjectDirs::from("", "", "muscall").ok_or("this user has no home folder: give --bundle")?;
-            places.data_dir().join("index")
-        }
-    };
-    fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    // Paths may be longer than names of files.
-    let name: String = music.file_name().unwrap_or_default().to_string_lossy().chars().take(40).collect();
-    let path = xxh3_128(music.as_os_str().as_encoded_bytes());
-    Ok(folder.join(format!("{name}-{path:032x}.index")))
 }

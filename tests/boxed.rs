@@ -5,6 +5,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use muscall::indexing::{Indexer, Item, Scope, index_config};
 use muscall::library::{Library, Request, Term};
@@ -60,11 +61,7 @@ fn it_finds_music_that_it_has_never_heard() {
 fn an_answer_says_whether_anything_fits() {
     let dir = tempfile::tempdir().unwrap();
     let library = indexed(dir.path());
-    let verdict = |words: &str| {
-        let request = Request::new([Term::text(words)]);
-        let query = library.query_vector(&request).unwrap();
-        library.verdict(&request, &query, &library.search_with(&query, &request).unwrap()).unwrap()
-    };
+    let verdict = |words: &str| library.answer(&Request::new([Term::text(words)])).unwrap().verdict.unwrap();
     for words in ["a vacuum cleaner", "two people arguing", "a dog barking", "the weather tomorrow"] {
         assert_eq!(verdict(words), Verdict::Nothing, "{words}");
     }
@@ -73,10 +70,11 @@ fn an_answer_says_whether_anything_fits() {
     }
     // Of sums of words, and of nothing, it says nothing.
     let sum = Request::new([Term::text("strings"), Term::text("drums").with_weight(-0.5)]);
-    let query = library.query_vector(&sum).unwrap();
-    assert_eq!(library.verdict(&sum, &query, &library.search_with(&query, &sum).unwrap()), None);
-    let one = Request::new([Term::text("strings")]);
-    assert_eq!(library.verdict(&one, &library.query_vector(&one).unwrap(), &[]), None);
+    assert_eq!(library.answer(&sum).unwrap().verdict, None);
+    let mut none = Request::new([Term::text("strings")]);
+    none.filter.path = Some("nowhere".to_owned());
+    let response = library.answer(&none).unwrap();
+    assert_eq!((response.answers.len(), response.verdict), (0, None));
 }
 
 fn indexed(dir: &Path) -> Library {
@@ -99,4 +97,80 @@ fn a_model_with_random_weights_is_told_that_it_has_no_scale() {
     assert!(matches!(error, TrainError::NoScale { .. }), "{error}");
     let scale = calibrate(&boxed, &evaluate(&boxed, &manifest).unwrap(), &KnownQueries::default()).unwrap();
     assert!(scale.quality.absent_refused > 0.5, "{:?}", scale.quality);
+}
+
+/// Examples are built beside the tests.
+fn example(name: &str, home: &Path) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let mut command = Command::new(test.ancestors().nth(2).unwrap().join("examples").join(name));
+    // Where an index is kept for the model in the box.
+    command.current_dir(root()).env("XDG_DATA_HOME", home).env("HOME", home);
+    command
+}
+
+fn succeeds(command: &mut Command) -> (String, String) {
+    let output = command.output().unwrap();
+    let [told, errors] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert!(output.status.success(), "{errors}");
+    (told, errors)
+}
+
+#[test]
+fn programs_need_no_bundle_and_say_when_nothing_fits() {
+    let dir = tempfile::tempdir().unwrap();
+    let search = |words: &str| succeeds(example("search", dir.path()).args(["--music", "demo/audio", words]));
+    let (told, errors) = search("drums");
+    assert_eq!(told.lines().count(), 5, "{told}");
+    assert!(!errors.contains("nothing here fits") && errors.contains("58 files to read"), "{errors}");
+    let (told, errors) = search("a vacuum cleaner");
+    assert_eq!(told.lines().count(), 5, "{told}");
+    assert!(errors.contains("nothing here fits these words well") && errors.contains("58 unchanged"), "{errors}");
+    assert!(!root().join("models/box/index").exists(), "the index lies with the user");
+}
+
+#[test]
+fn a_smaller_bundle_is_calibrated_and_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let bundle = root().join("models/box");
+    let program = |name: &str| example(name, dir.path());
+    succeeds(program("export").arg("--bundle").arg(&bundle).args(["--as", "f16"]).arg(at("small")));
+    assert!(!at("small/scores.json").exists(), "other weights have other scores");
+    let data = root().join("demo/manifest.jsonl");
+    let (told, _) = succeeds(
+        program("calibrate").arg("--bundle").arg(at("small")).arg("--data").arg(&data).args(["--split", "train"]),
+    );
+    assert!(told.starts_with("of 279 queries to which nothing fits"), "{told}");
+    assert!(Muscall::load(at("small"), &Device::flex()).unwrap().scale().is_some());
+
+    succeeds(program("index").arg("--bundle").arg(at("small")).arg("--index").arg(at("demo.index")).arg("demo/audio"));
+    let first = Manifest::read(&data, Split::Train).unwrap().rows[0].audio.file_name().unwrap().to_owned();
+    let all: Vec<String> = fs::read_dir(root().join("demo/audio"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let table = format!("query,accepted\ndrums,{}\nstrings,no such file\n", all.join(";"));
+    fs::write(at("queries.csv"), table).unwrap();
+    fs::write(at("absent.txt"), "a vacuum cleaner\n\ntwo people arguing\n").unwrap();
+    fs::write(at("genres.csv"), format!("file,class\n{},folk\n", first.to_str().unwrap())).unwrap();
+    let judge = || {
+        let mut command = program("judge");
+        command.arg("--bundle").arg(at("small")).arg("--index").arg(at("demo.index"));
+        command
+    };
+    let (told, _) = succeeds(
+        judge()
+            .arg("--queries")
+            .arg(at("queries.csv"))
+            .arg("--absent")
+            .arg(at("absent.txt"))
+            .arg("--genres")
+            .arg(at("genres.csv")),
+    );
+    assert!(told.contains("of 2 queries, 1 have a right first answer, 1 one among five"), "{told}");
+    assert!(told.contains("of 2 queries about what is not there, 2 are told that nothing fits"), "{told}");
+    assert!(told.contains("balanced accuracy 1.00 among 1 classes: folk 1 of 1"), "{told}");
+    let wrong = judge().arg("--genres").arg(at("queries.csv")).output().unwrap();
+    let errors = String::from_utf8(wrong.stderr).unwrap();
+    assert!(!wrong.status.success() && errors.contains("queries.csv: no `file`; expected the columns"), "{errors}");
 }

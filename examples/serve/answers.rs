@@ -4,6 +4,7 @@ use std::path::Path;
 
 use axum::http::StatusCode;
 use muscall::library::{Library, LibraryError};
+use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Moment, TrackRecord};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,16 @@ impl Expected {
             _ => Ok(()),
         }
     }
+}
+
+/// What was found, best first.
+#[derive(Serialize)]
+pub struct Answers {
+    pub answers: Vec<Found>,
+    /// How well the best one fits, if the model can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    pub took_ms: f64,
 }
 
 /// A track that was found.

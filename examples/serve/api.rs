@@ -9,11 +9,10 @@ use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
-use muscall::library::{Request, Stretch, Term};
-use muscall::model::Verdict;
+use muscall::library::{Request, Response, Stretch, Term};
 use serde::{Deserialize, Serialize};
 
-use crate::answers::{Expected, Found, Track};
+use crate::answers::{Answers, Expected, Found, Track};
 use crate::failure::{Failure, Json};
 use crate::shared::Shared;
 
@@ -57,15 +56,6 @@ async fn words(line: Result<Query<Line>, QueryRejection>) -> Result<Json<Request
     Ok(Json(request))
 }
 
-#[derive(Serialize)]
-struct Answers {
-    answers: Vec<Found>,
-    /// How well the best one fits, if the model can tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<Verdict>,
-    took_ms: f64,
-}
-
 async fn search(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -81,11 +71,8 @@ async fn search(
     check_top(request.top)?;
     let answers = shared.with_library(move |library| {
         let start = Instant::now();
-        let query = library.query_vector(&request)?;
-        let answers = library.search_with(&query, &request)?;
-        let verdict = library.verdict(&request, &query, &answers);
-        let answers = Found::all(library, &query, answers)?;
-        Ok(Answers { answers, verdict, took_ms: milliseconds(start) })
+        let Response { query, answers, verdict } = library.answer(&request)?;
+        Ok(Answers { answers: Found::all(library, &query, answers)?, verdict, took_ms: milliseconds(start) })
     });
     Ok(Json(answers.await?))
 }

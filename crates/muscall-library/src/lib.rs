@@ -7,11 +7,13 @@
 mod error;
 mod library;
 mod request;
+mod response;
 mod term;
 mod words;
 
 pub use error::LibraryError;
 pub use library::Library;
 pub use request::{Filter, MAX_MOMENTS, MAX_TERMS, MAX_TOP, Request};
+pub use response::Response;
 pub use term::{Like, MAX_TEXT, MAX_WEIGHT, Stretch, Term};
 pub use words::SIGNED_WEIGHT;

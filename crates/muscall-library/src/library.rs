@@ -11,7 +11,7 @@ use muscall_retrieval::{
     TrackRecord, mean_direction, mmr,
 };
 
-use crate::{Filter, LibraryError, Like, Request, Stretch, Term};
+use crate::{Filter, LibraryError, Like, Request, Response, Stretch, Term};
 
 /// Candidates for each answer that is to be unlike the others.
 const CANDIDATES: usize = 5;
@@ -130,9 +130,18 @@ impl Library {
         Ok(query.vector(&centres)?)
     }
 
-    /// How well the best of these answers fits, with the vector that they were found by. None without answers, for a
-    /// model whose scores mean nothing known, and for queries of other things than one text.
-    pub fn verdict(&self, request: &Request, query: &[f32], answers: &[Answer]) -> Option<Verdict> {
+    /// What fits best, and whether it fits at all.
+    ///
+    /// # Errors
+    /// As [`query_vector`](Self::query_vector).
+    pub fn answer(&self, request: &Request) -> Result<Response, LibraryError> {
+        let query = self.query_vector(request)?;
+        let answers = self.search_with(&query, request)?;
+        let verdict = self.verdict(request, &query, &answers);
+        Ok(Response { query, answers, verdict })
+    }
+
+    fn verdict(&self, request: &Request, query: &[f32], answers: &[Answer]) -> Option<Verdict> {
         let scale = self.model.scale()?;
         let is_text = matches!(&request.terms[..], [term] if term.like.words().is_some() && term.weight > 0.0);
         let best = answers.iter().map(|answer| answer.score).max_by(f32::total_cmp)?;

@@ -176,11 +176,12 @@ pub(crate) fn write(
     scale: Option<&ScoreScale>,
 ) -> Result<(), ModelError> {
     fs::create_dir_all(dir).map_err(FileError::writing(dir))?;
+    let text = config.text.in_bundle().unwrap_or_else(|| config.text.clone());
     let bundle = BundleConfig {
         format: FORMAT,
         frontend_fingerprint: config.log_mel.fingerprint(),
         text_frontend_fingerprint: Some(text_frontend.fingerprint().into()),
-        model: config.clone(),
+        model: MuscallConfig { text, ..config.clone() },
     };
     let path = dir.join(CONFIG);
     let parse = |source| ModelError::ConfigFile { path: path.clone(), source };

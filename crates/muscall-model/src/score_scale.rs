@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use muscall_files::{FileError, replace_bytes};
-use muscall_vectors::Fingerprint;
+use muscall_vectors::{Fingerprint, dot};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -80,8 +80,7 @@ impl ScoreScale {
     }
 
     fn sum(&self, words: &[f32], best_score: f32) -> f32 {
-        let of_words: f32 = self.words.iter().zip(words).map(|(weight, x)| weight * x).sum();
-        of_words + self.score * best_score + self.offset
+        dot(&self.words, words) + self.score * best_score + self.offset
     }
 
     /// Writes it into a bundle.

@@ -39,7 +39,7 @@ pub use index::{
 pub use index::{Approximate, GraphConfig, SegmentGraph};
 pub use metrics::{BothDirections, RetrievalMetrics, chance, evaluate};
 pub use muscall_vectors::{
-    Embeddings, Fingerprint, Hit, VectorError, class_embeddings, class_scores, mean_direction, top_k,
+    Embeddings, Fingerprint, Hit, VectorError, class_embeddings, class_scores, dot, mean_direction, top_k,
 };
 pub use pairs::Pairs;
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};

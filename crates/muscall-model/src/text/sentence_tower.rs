@@ -132,6 +132,13 @@ impl TowerConfig for SentenceTowerConfig {
 
 #[typetag::serde(name = "sentence")]
 impl TextTower for SentenceTowerConfig {
+    /// A name on the hub says where the encoder is from; a path says nothing to others.
+    fn in_bundle(&self) -> Option<TextEncoderConfig> {
+        let path = Path::new(&self.model);
+        let name = path.is_absolute().then(|| path.file_name()).flatten()?;
+        Some(Self { model: name.to_string_lossy().into_owned(), ..self.clone() }.into())
+    }
+
     fn without_dropout(&self) -> TextEncoderConfig {
         let encoder = BertConfig { dropout: 0.0, ..self.encoder.clone() };
         Self { encoder, ..self.clone() }.into()

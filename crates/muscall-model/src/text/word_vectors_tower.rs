@@ -77,6 +77,10 @@ impl TextTower for WordVectorsConfig {
         Ok(TextEncoder::new(Head::identity()))
     }
 
+    fn in_bundle(&self) -> Option<TextEncoderConfig> {
+        Some(Self { file: WORD_VECTORS.into(), ..self.clone() }.into())
+    }
+
     fn frontend(&self, captions: &mut dyn Iterator<Item = &str>, _: &Device) -> Result<TextFrontend, ModelError> {
         let vocabulary: HashSet<String> = captions.flat_map(words).collect();
         self.check_dim(WordVectors::read(&self.file, &vocabulary, self.keep)?)

@@ -39,6 +39,12 @@ pub trait TextTower: TowerConfig {
         Ok(())
     }
 
+    /// The same tower as a bundle describes it: with the bundle's own copy of a file instead of its place on this machine.
+    /// None if it names no file.
+    fn in_bundle(&self) -> Option<TextEncoderConfig> {
+        None
+    }
+
     /// The frontend that training starts from. Its vocabulary may be that of `captions`.
     ///
     /// # Errors

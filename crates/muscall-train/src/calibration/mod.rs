@@ -3,7 +3,7 @@
 mod rule;
 
 use muscall_model::{Muscall, ScaleQuality, ScoreScale};
-use muscall_retrieval::Embeddings;
+use muscall_retrieval::{Embeddings, dot};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -113,8 +113,7 @@ fn check_above_chance(evaluation: &Evaluation) -> Result<(), TrainError> {
 
 /// The best score of a query.
 fn best(words: &[f32], audio: Embeddings<'_>) -> f32 {
-    let cosine = |row: &[f32]| row.iter().zip(words).map(|(a, b)| a * b).sum::<f32>();
-    audio.iter().map(cosine).fold(f32::NEG_INFINITY, f32::max)
+    audio.iter().map(|row| dot(row, words)).fold(f32::NEG_INFINITY, f32::max)
 }
 
 #[cfg(test)]

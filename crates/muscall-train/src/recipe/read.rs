@@ -75,12 +75,24 @@ fn of_bundle(bundle: &Path) -> Result<Option<Value>, TrainError> {
     let model = config.get("model").cloned().unwrap_or_default();
     let model: MuscallConfig = serde_json::from_value(model).map_err(invalid)?;
     let mut model = Value::try_from(model).map_err(|source| TrainError::RecipeText { source })?;
-    if let Some(place) = model.get_mut("text").and_then(|text| text.get_mut("model"))
-        && place.as_str() == Some("")
-    {
-        *place = Value::String(bundle.display().to_string());
+    for key in ["model", "file"] {
+        if let Some(place) = model.get_mut("text").and_then(|text| text.get_mut(key))
+            && let Some(copy) = place.as_str().and_then(|name| own_copy(bundle, key, name))
+        {
+            *place = Value::String(copy.display().to_string());
+        }
     }
     Ok(Some(model))
+}
+
+/// What training would look for elsewhere, where a bundle has it: an imported tower, a frozen encoder, word vectors.
+fn own_copy(bundle: &Path, key: &str, name: &str) -> Option<PathBuf> {
+    let copy = match (key, name) {
+        (_, "") => bundle.to_owned(),
+        ("model", _) => bundle.join("sentence"),
+        _ => bundle.join(name),
+    };
+    copy.exists().then_some(copy)
 }
 
 /// What a recipe starts from, so that it may say one thing about a table and leave the rest.

@@ -84,6 +84,10 @@ impl TextTower for StaticWordsConfig {
         }))
     }
 
+    fn in_bundle(&self) -> Option<TextEncoderConfig> {
+        Some(Self { file: STATIC_WORDS.into(), ..self.clone() }.into())
+    }
+
     fn frontend(&self, _: &mut dyn Iterator<Item = &str>, _: &Device) -> Result<TextFrontend, ModelError> {
         self.read(&self.file)
     }
