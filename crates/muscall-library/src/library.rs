@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use muscall_audio::load_whole;
-use muscall_model::{Muscall, Verdict};
+use muscall_model::{Muscall, TextEmbedding, Verdict};
 use muscall_retrieval::{
     Answer, Centres, Embeddings, ExactSearch, Fingerprint, Index, Moment, Query, RetrievalError, Search, SearchMethod,
     TrackRecord, mean_direction, mmr,
@@ -109,15 +109,28 @@ impl Library {
 
     /// The direction in which a request looks, `[dim]`, unit norm.
     ///
+    /// Words are [centred](Query::centred) if the model is [calibrated](Muscall::scale): what all captions have in common lies
+    /// nearer to some music than to other music, whatever is looked for. (To compute where that is takes other models a
+    /// hundred captions at each start.)
+    ///
     /// # Errors
     /// If the request is [not valid](Request::validate), a track or file of it is not there, or its terms
     /// cancel out.
     pub fn query_vector(&self, request: &Request) -> Result<Vec<f32>, LibraryError> {
         request.validate()?;
+        self.vector_of(request, &self.read(request)?)
+    }
+
+    /// The words of a request, `[texts, dim]`.
+    fn read(&self, request: &Request) -> Result<TextEmbedding, LibraryError> {
         let texts: Vec<&str> = request.terms.iter().filter_map(|term| term.like.words()).collect();
-        let texts = self.model.embed_text(texts)?;
+        Ok(self.model.embed_text(texts)?)
+    }
+
+    fn vector_of(&self, request: &Request, texts: &TextEmbedding) -> Result<Vec<f32>, LibraryError> {
         let mut rows = (0..texts.len()).map(|row| texts.row(row));
-        let mut query = Query::new();
+        let is_centred = self.model.scale().is_some() && texts.len() > 0;
+        let mut query = if is_centred { Query::new().centred() } else { Query::new() };
         for term in &request.terms {
             query = match &term.like {
                 Like::Text(_) => query.text(rows.next().unwrap_or_default(), term.weight),
@@ -126,7 +139,10 @@ impl Library {
             };
         }
         // To know where words lie in the joint space takes a model a hundred captions.
-        let centres = if query.is_centred() { self.centres()? } else { Centres::default() };
+        let centres = match query.is_centred() {
+            true => self.centres(request.terms.iter().any(|term| term.like.words().is_none()))?,
+            false => Centres::default(),
+        };
         Ok(query.vector(&centres)?)
     }
 
@@ -135,17 +151,31 @@ impl Library {
     /// # Errors
     /// As [`query_vector`](Self::query_vector).
     pub fn answer(&self, request: &Request) -> Result<Response, LibraryError> {
-        let query = self.query_vector(request)?;
+        request.validate()?;
+        let texts = self.read(request)?;
+        let query = self.vector_of(request, &texts)?;
         let answers = self.search_with(&query, request)?;
-        let verdict = self.verdict(request, &query, &answers);
+        let verdict = self.verdict(request, &texts, &answers)?;
         Ok(Response { query, answers, verdict })
     }
 
-    fn verdict(&self, request: &Request, query: &[f32], answers: &[Answer]) -> Option<Verdict> {
-        let scale = self.model.scale()?;
+    /// A scale is about embeddings as the model gives them, and the best cosine among the answers.
+    fn verdict(
+        &self,
+        request: &Request,
+        texts: &TextEmbedding,
+        answers: &[Answer],
+    ) -> Result<Option<Verdict>, LibraryError> {
         let is_text = matches!(&request.terms[..], [term] if term.like.words().is_some() && term.weight > 0.0);
-        let best = answers.iter().map(|answer| answer.score).max_by(f32::total_cmp)?;
-        is_text.then(|| scale.verdict(query, best))
+        let Some(scale) = self.model.scale().filter(|_| is_text && !answers.is_empty()) else {
+            return Ok(None);
+        };
+        let mut best = f32::NEG_INFINITY;
+        for answer in answers {
+            let scores = self.strip(answer.track, texts.row(0))?;
+            best = scores.iter().map(|moment| moment.score).fold(best, f32::max);
+        }
+        Ok(Some(scale.verdict(texts.row(0), best)))
     }
 
     /// The tracks that fit best, best first; with [`diversity`](Request::diversity), in an order that
@@ -167,7 +197,7 @@ impl Library {
             |index: &Index, track: usize| -> Result<bool, RetrievalError> { Ok(filter.takes(&index.track(track)?)) };
         let lambda = request.diversity.filter(|&diversity| diversity > 0.0).map(|diversity| 1.0 - diversity);
         let fetched = if lambda.is_some() { request.top.saturating_mul(CANDIDATES) } else { request.top };
-        let mut search = Search::new(fetched).with_moments(request.moments);
+        let mut search = Search::new(fetched).with_moments(request.moments).with_track_weight(request.track_weight);
         if filter != Filter::default() {
             search = search.with_filter(&fits);
         }
@@ -208,8 +238,11 @@ impl Library {
         self.index.strip(track, query).map_err(|error| known(track, error))
     }
 
-    fn centres(&self) -> Result<Centres, LibraryError> {
-        Ok(Centres { text: self.model.text_centre()?.to_vec(), audio: self.index.audio_centre()? })
+    /// The mean of the index is looked for only where music is asked for, too.
+    fn centres(&self, with_audio: bool) -> Result<Centres, LibraryError> {
+        let text = self.model.text_centre()?.to_vec();
+        let audio = if with_audio { self.index.audio_centre()? } else { vec![0.0; text.len()] };
+        Ok(Centres { text, audio })
     }
 
     /// A track or a part of it, as the index remembers it.

@@ -36,6 +36,10 @@ pub struct Request {
     /// How many moments of each.
     #[serde(default = "three")]
     pub moments: usize,
+    /// How much the whole track counts beside its best moment: from 0, where one moment is enough, to 1, where it counts
+    /// alone. A half unless told otherwise.
+    #[serde(default = "half")]
+    pub track_weight: f32,
     /// Which tracks come into question.
     #[serde(default)]
     pub filter: Filter,
@@ -51,6 +55,10 @@ fn ten() -> usize {
 
 fn three() -> usize {
     3
+}
+
+fn half() -> f32 {
+    0.5
 }
 
 /// Which tracks come into question: those for which all of it holds.
@@ -74,7 +82,8 @@ pub struct Filter {
 impl Request {
     /// These terms, ten tracks, three moments of each.
     pub fn new(terms: impl Into<Vec<Term>>) -> Self {
-        Self { terms: terms.into(), top: ten(), moments: three(), filter: Filter::default(), diversity: None }
+        let (top, moments, track_weight) = (ten(), three(), half());
+        Self { terms: terms.into(), top, moments, track_weight, filter: Filter::default(), diversity: None }
     }
 
     /// Replaces the number of tracks.
@@ -111,6 +120,8 @@ impl Request {
             Some(self.moments as f64),
             "at most 20",
         )?;
+        let weight = f64::from(self.track_weight);
+        LibraryError::check((0.0..=1.0).contains(&weight), || "track_weight".to_owned(), Some(weight), "from 0 to 1")?;
         let diversity = self.diversity.map(f64::from);
         let valid = diversity.is_none_or(|x| (0.0..=1.0).contains(&x));
         LibraryError::check(valid, || "diversity".to_owned(), diversity, "from 0 to 1")?;
@@ -197,6 +208,8 @@ mod tests {
         assert!(with(|r| r.top = 1001).contains("from 1 to 1000"));
         assert!(with(|r| r.moments = 21).contains("`moments`"));
         assert!(with(|r| r.diversity = Some(1.5)).contains("`diversity`"));
+        assert!(with(|r| r.track_weight = -0.5).contains("`track_weight`"));
+        assert!(with(|r| r.track_weight = f32::NAN).contains("`track_weight`"));
         assert!(with(|r| r.filter.min_duration_s = Some(f64::INFINITY)).contains("filter.min_duration_s"));
         let reversed = |r: &mut Request| {
             r.filter.min_duration_s = Some(9.0);

@@ -39,22 +39,34 @@ pub(super) type Filter<'a> = dyn Fn(&Index, usize) -> Result<bool, RetrievalErro
 pub struct Search<'a> {
     pub(super) top: usize,
     moments: usize,
+    track_weight: f32,
     stages: Option<Stages>,
     pub(super) filter: Option<&'a Filter<'a>>,
 }
 
 impl fmt::Debug for Search<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { top, moments, stages, filter } = self;
+        let Self { top, moments, track_weight, stages, filter } = self;
         let filtered = filter.is_some();
-        write!(f, "Search {{ top: {top}, moments: {moments}, stages: {stages:?}, filtered: {filtered} }}")
+        write!(f, "Search {{ top: {top}, moments: {moments}, track_weight: {track_weight}, stages: {stages:?}, ")?;
+        write!(f, "filtered: {filtered} }}")
     }
 }
 
 impl<'a> Search<'a> {
-    /// The `top` tracks with at most three moments each.
+    /// The `top` tracks with the best moments, and at most three moments of each.
     pub fn new(top: usize) -> Self {
-        Self { top, moments: 3, stages: None, filter: None }
+        Self { top, moments: 3, track_weight: 0.0, stages: None, filter: None }
+    }
+
+    /// How much the whole track counts beside its best moment, from 0, which is the default, to 1: a score is
+    /// `(1 − weight) · best moment + weight · track`, where the track's vector is the mean direction of its segments. One
+    /// odd moment then does not put a track before others that fit throughout.
+    #[must_use]
+    pub fn with_track_weight(mut self, weight: f32) -> Self {
+        // What is no number counts as nothing.
+        self.track_weight = weight.max(0.0).min(1.0);
+        self
     }
 
     /// Replaces the number of moments of a track.
@@ -89,7 +101,7 @@ pub struct Answer {
     pub path: String,
     /// How long it is.
     pub duration_s: f64,
-    /// That of its best moment.
+    /// That of its best moment, or with a [track weight](Search::with_track_weight) also of all of it.
     pub score: f32,
     /// Its best moments, best first.
     pub moments: Vec<Moment>,
@@ -168,18 +180,19 @@ impl Index {
         allowed: &Allowed<'_>,
         among: Option<Vec<Scored>>,
     ) -> Result<Vec<Answer>, RetrievalError> {
-        let best = self.best_tracks(query, search.top, allowed, among)?;
+        let best = self.best_tracks(query, search, allowed, among)?;
         best.into_iter().map(|hit| self.answer(query, hit, search.moments)).collect()
     }
 
-    /// The tracks with the best segments, out of all or of these.
+    /// The tracks with the best scores, out of all or of these.
     fn best_tracks(
         &self,
         query: &[f32],
-        k: usize,
+        search: &Search<'_>,
         allowed: &Allowed<'_>,
         among: Option<Vec<Scored>>,
     ) -> Result<Vec<Scored>, RetrievalError> {
+        let (k, weight) = (search.top, search.track_weight);
         if k == 0 {
             return Ok(Vec::new());
         }
@@ -193,15 +206,17 @@ impl Index {
             }
         };
         let exact = |item: Item| {
-            let block = &self.blocks[item.block as usize];
+            let (block, track) = (&self.blocks[item.block as usize], item.row as usize);
             let read = || {
-                let range = block.segments_of(&self.map, item.row as usize)?;
-                block.vectors(&self.map, Rows::Segments, range, dim)
+                let segments = block.vectors(&self.map, Rows::Segments, block.segments_of(&self.map, track)?, dim)?;
+                let moment = segments.chunks_exact(dim).map(|row| dot(query, row)).fold(f32::NEG_INFINITY, f32::max);
+                if weight == 0.0 {
+                    return Ok(moment);
+                }
+                let whole = dot(query, block.vectors(&self.map, Rows::Tracks, track..track + 1, dim)?);
+                Ok(blend(moment, whole, weight))
             };
-            let rows = read().map_err(corrupt)?;
-            Ok::<f32, RetrievalError>(
-                rows.chunks_exact(dim).map(|row| dot(query, row)).fold(f32::NEG_INFINITY, f32::max),
-            )
+            read().map_err(corrupt)
         };
         let work = |next: &std::sync::atomic::AtomicUsize| {
             let mut best = Best::new(k, &threshold);
@@ -212,9 +227,13 @@ impl Index {
                     let range = block.segments_of(&self.map, track).map_err(corrupt)?;
                     let (codes, scales) = block.codes(&self.map, Rows::Segments, range, dim).map_err(corrupt)?;
                     probe.bounds(codes, scales, block.header.largest_norm, &mut products, &mut scores);
-                    let [lower, upper] = scores
-                        .iter()
-                        .fold([f32::NEG_INFINITY; 2], |most, bounds| [most[0].max(bounds[0]), most[1].max(bounds[1])]);
+                    let [mut lower, mut upper] = most(&scores);
+                    if weight > 0.0 {
+                        let whole = block.codes(&self.map, Rows::Tracks, track..track + 1, dim).map_err(corrupt)?;
+                        probe.bounds(whole.0, whole.1, block.header.largest_norm, &mut products, &mut scores);
+                        let whole = most(&scores);
+                        (lower, upper) = (blend(lower, whole[0], weight), blend(upper, whole[1], weight));
+                    }
                     if upper >= threshold.get() && allowed.get(block.header.first_track as usize + track)? {
                         best.offer(lower, upper, Item { block: *number as u32, row: track as u32 });
                     }
@@ -254,4 +273,14 @@ impl Index {
         let moments = moments(&self.scored_segments(track, record.duration_s, query)?, most);
         Ok(Answer { track, path: record.path, duration_s: record.duration_s, score: hit.score, moments })
     }
+}
+
+/// The greatest of lower and of upper bounds.
+fn most(bounds: &[[f32; 2]]) -> [f32; 2] {
+    bounds.iter().fold([f32::NEG_INFINITY; 2], |most, bounds| [most[0].max(bounds[0]), most[1].max(bounds[1])])
+}
+
+/// A score of the best moment and of the whole. It grows with both, rounding included, so that it keeps bounds.
+fn blend(moment: f32, whole: f32, weight: f32) -> f32 {
+    if weight == 1.0 { whole } else { (1.0 - weight) * moment + weight * whole }
 }
