@@ -1,7 +1,6 @@
 //! Trains several recipes with several seeds on one data set, and writes the table of the paper.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 #[path = "ablate/table.rs"]
 mod table;
 
@@ -15,6 +14,7 @@ use muscall::files::replace_bytes;
 use muscall::retrieval::BothDirections;
 use muscall::train::Evaluation;
 use muscall::{DataError, Learner, Manifest, OnExisting, Recipe, Split, evaluate};
+use muscall_cli::console;
 use serde::{Deserialize, Serialize};
 
 use crate::table::write_tables;

@@ -1,7 +1,6 @@
 //! Evaluates a bundle on a public data set, as it lies on the disk.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -14,6 +13,7 @@ use muscall::train::Hearing;
 use muscall::train::benchmark::{
     BenchmarkData, ClassPrompts, Task, linear_probe, zero_shot_classification, zero_shot_tagging,
 };
+use muscall_cli::console;
 
 /// Retrieval on Song Describer and MusicCaps, zero-shot genres on GTZAN, zero-shot tags on
 /// MagnaTagATune and MTG-Jamendo. Files that your copy lacks are counted and left out.

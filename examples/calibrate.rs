@@ -1,7 +1,6 @@
 //! Lets a bundle say whether anything fits.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -10,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::Muscall;
 use muscall::train::{Hearing, KnownQueries, calibrate};
+use muscall_cli::console;
 
 /// Finds out what the scores of a model mean, from captions whose music is there and from words for which there is none,
 /// and writes that into the bundle: from then on searches say "nothing here fits" where nothing does. `train` does the same

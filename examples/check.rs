@@ -2,7 +2,6 @@
 //! two splits have in common.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -13,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use muscall::Manifest;
 use muscall::audio::ClipConfig;
 use muscall::train::doctor::{check_clips, leakage};
+use muscall_cli::console;
 
 /// The part of the training doctor that looks at data, on a manifest alone.
 #[derive(Parser)]

@@ -1,7 +1,6 @@
 //! Whether a device agrees with the CPU.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use muscall::train::Captions;
 use muscall::train::batcher::LoadedItem;
 use muscall::train::device_check::{DeviceCheck, Quantity};
 use muscall::{DeviceChoice, Manifest, Recipe, Split};
+use muscall_cli::console;
 
 /// Compares a device with the CPU: the outputs of all layers, embeddings, loss, gradients, and
 /// some steps of training. Exits with 1 if a difference is beyond its tolerance.

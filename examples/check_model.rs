@@ -1,7 +1,6 @@
 //! Five queries over the music of `demo/`: whether a model hears what words say.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::model::weights::clap::{COLLAPSED, text_similarity};
 use muscall::{Manifest, Muscall, Split};
+use muscall_cli::console;
 
 const QUERIES: [&str; 5] = [
     "calm solo piano",

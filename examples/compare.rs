@@ -1,7 +1,6 @@
 //! Is one model better than another?
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::Parser;
 use muscall::Muscall;
 use muscall::retrieval::{Bootstrap, compare};
 use muscall::train::Hearing;
+use muscall_cli::console;
 
 /// Puts the same captions to two models. Differences are the advantage of the first model; one whose 95 %
 /// interval contains zero does not count.

@@ -1,7 +1,6 @@
 //! What an index knows of the tracks among themselves: duplicates, and ways from one to another.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::{Parser, Subcommand};
 use muscall::Index;
 use muscall::audio::Part;
 use muscall::retrieval::{Embeddings, Playlist, PlaylistEntry, PlaylistFormat, duplicates, walk};
+use muscall_cli::console;
 
 /// Finds tracks that are almost the same, or a path from one track to another in small steps.
 #[derive(Parser)]

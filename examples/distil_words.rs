@@ -1,7 +1,6 @@
 //! A text side of a few megabytes: static word vectors from a sentence encoder.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::Parser;
 use muscall::Device;
 use muscall::model::text::bert::{DEFAULT_MODEL, SentenceEncoder, find};
 use muscall::model::text::static_words::{Distillation, distil};
+use muscall_cli::console;
 
 /// Sends every word piece of a sentence encoder's vocabulary through it, and keeps what comes out as a table of 8-bit
 /// vectors, which a recipe names: `[model.text]` with `kind = "static_words"` and `file`.

@@ -1,7 +1,6 @@
 //! Embeddings of files and texts as safetensors, for scripts.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -10,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::{Muscall, files};
+use muscall_cli::console;
 use safetensors::tensor::{Dtype, TensorView};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and

@@ -1,7 +1,6 @@
 //! Retrieval metrics of a bundle on a manifest, with their uncertainty.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -11,6 +10,7 @@ use clap::Parser;
 use muscall::files;
 use muscall::retrieval::{Bootstrap, RetrievalReport, chance, galleries};
 use muscall::train::Hearing;
+use muscall_cli::console;
 use serde_json::json;
 
 /// Ranks every track by every caption, and every caption by every track. Brackets hold 95 % intervals over

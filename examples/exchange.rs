@@ -1,7 +1,6 @@
 //! Measures what several devices or machines exchange in a training step.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -11,6 +10,7 @@ use std::time::Instant;
 use clap::Parser;
 use muscall::TrainError;
 use muscall::train::distributed::{Communicator, Threads, world};
+use muscall_cli::console;
 
 /// Exchanges as many numbers as a training step does, between threads or, under mpirun, between processes.
 #[derive(Parser)]

@@ -1,7 +1,6 @@
 //! Takes an index to other engines, and a model to other programs or sizes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use muscall::engines::{Hnsw, Postgres, Qdrant, ids_path, write_npy, write_parque
 use muscall::model::weights::WeightFormat;
 use muscall::model::weights::clap::export_clap;
 use muscall::{DeviceChoice, Index, Muscall};
+use muscall_cli::console;
 
 /// Writes the vectors of an index to files, or to a Postgres or Qdrant server; or a bundle with weights of 16 or 8 bits,
 /// or as the files that transformers reads. Whatever was there before stays until the new copy is complete.

@@ -1,7 +1,6 @@
 //! Turns a checkpoint of LAION-CLAP into a bundle, with which everything here works, and such a bundle into the hub's files.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use muscall::Muscall;
 use muscall::model::hub::Progress;
 use muscall::model::weights::WeightFormat;
 use muscall::model::weights::clap::{COLLAPSED, export_clap, find_clap, import_clap, text_similarity};
+use muscall_cli::console;
 
 /// Reads a published LAION-CLAP model (unfused) without executing anything in it, checks it, and writes a bundle:
 /// `search`, `index`, `serve` and the other programs take it as they take a model of your own. With --export, writes such a

@@ -2,7 +2,6 @@
 //! weights with the released names.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use clap::Parser;
 use muscall::files::replace;
 use muscall::model::weights::{import_released, read_released_config, to_released, write_safetensors};
 use muscall::{InitialWeights, Muscall};
+use muscall_cli::console;
 
 /// Reads a checkpoint of the released implementation (.pth.tar, .pt or .safetensors) without
 /// executing anything in it, and writes a bundle; the optimizer's state goes beside it, so that

@@ -1,13 +1,10 @@
 //! Makes an index of music, or brings it up to date.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 #[path = "index/forget.rs"]
 mod forget;
 #[path = "index/report.rs"]
 mod report;
-#[path = "index/source.rs"]
-mod source;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -18,10 +15,11 @@ use clap::Parser;
 use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
 
-use crate::console::IndexConsole;
+use muscall_cli::console::IndexConsole;
 use crate::forget::forget_place;
 use crate::report::{compact, finish, print_report, sibling};
-use crate::source::Source;
+use muscall_cli::Source;
+use muscall_cli::console;
 
 /// Builds or updates an index of the moments of all music in a folder, a manifest or a bucket: new
 /// and changed files are embedded, moved and copied ones are recognised by their content, and those that are gone are

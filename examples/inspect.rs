@@ -1,7 +1,6 @@
 //! What the loader makes of audio files.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::fs;
@@ -11,6 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::audio::{AudioError, DecodeOptions, Decoded, LogMel, LogMelConfig, Resampler, Waveform, decode, probe};
 use muscall::files;
+use muscall_cli::console;
 use serde_json::{Value, json};
 
 /// Says for each file whether it is ok, was repaired or is refused, and why.

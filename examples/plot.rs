@@ -1,7 +1,6 @@
 //! The curves of a training run, finished or not.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use std::time::Duration;
 use clap::Parser;
 use muscall_report::pictures::TrainingCurves;
 use muscall_report::{ReportError, TrainingLog, save};
+use muscall_cli::console;
 
 /// Draws loss and validation of a run as training-{light,dark}.{svg,png} into its folder.
 #[derive(Parser)]

@@ -1,7 +1,6 @@
 //! Captioned MIDI files as audio, for training and evaluation.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 #[path = "render_midi/synth.rs"]
 mod synth;
 
@@ -13,6 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use muscall::files::{FileError, replace};
+use muscall_cli::console;
 use rayon::prelude::*;
 use serde_json::Value;
 

@@ -1,11 +1,8 @@
 //! Finds music by text, and the moment in it.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 #[path = "search/kept_index.rs"]
 mod kept_index;
-#[path = "index/source.rs"]
-mod source;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -16,6 +13,7 @@ use muscall::audio::Part;
 use muscall::library::{Library, Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Playlist, PlaylistEntry, PlaylistFormat};
+use muscall_cli::console;
 
 use crate::kept_index::kept_index;
 

@@ -1,7 +1,6 @@
 //! Captions for those who have tags: a table of tags becomes a manifest with sentences.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::data::dataset::item_seed;
 use muscall::data::sentences::{TagTable, TaggedRow, Templates};
+use muscall_cli::console;
 use serde_json::{Map, Value, json};
 
 /// Makes sentences of tags by a template file, and writes a manifest to train with. Rows of whose tags nothing can be

@@ -1,7 +1,6 @@
 //! Trains a model as a recipe says, on your own music and captions.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod console;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Recipe, Split, TrainError};
+use muscall_cli::console;
 
 /// Tracks of the validation that say what scores mean.
 const CALIBRATED_TRACKS: usize = 1000;

@@ -8,11 +8,6 @@ use std::process::{Command, Output};
 use muscall::{Device, Muscall, MuscallConfig};
 use serde_json::Value;
 
-// What all examples end with.
-#[allow(dead_code, clippy::print_stderr)]
-#[path = "../examples/console/exit.rs"]
-mod exit;
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -263,7 +258,7 @@ fn an_error_is_told_with_those_causes_that_it_leaves_out() {
     }
     let told = |texts: &[&'static str]| {
         let chain = texts.iter().rev().fold(None, |source, text| Some(Box::new(Told { text, source })));
-        exit::with_causes(&*chain.unwrap())
+        muscall_cli::console::with_causes(&*chain.unwrap())
     };
     assert_eq!(told(&["a.mp3: not found"]), "a.mp3: not found");
     assert_eq!(told(&["a.mp3: not found; look again", "not found"]), "a.mp3: not found; look again");

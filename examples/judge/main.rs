@@ -1,8 +1,6 @@
 //! Everyday queries with the tracks that count as right: how often the first answer is one of them.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "../console/mod.rs"]
-mod console;
 mod genres;
 mod table;
 
@@ -14,6 +12,7 @@ use std::time::Instant;
 use clap::Parser;
 use muscall::library::{Library, LibraryError, Request, Response, Term};
 use muscall::model::Verdict;
+use muscall_cli::console;
 
 use crate::genres::genres;
 use crate::table::columns;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use axum::body::Bytes;
 use muscall::library::Library;
 
-use crate::failure::Failure;
+use crate::serve::failure::Failure;
 
 /// What all requests share.
 pub struct Shared {

@@ -8,7 +8,7 @@ use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Moment, TrackRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::serve::failure::Failure;
 
 /// A track, without what fits.
 #[derive(Serialize)]

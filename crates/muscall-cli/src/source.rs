@@ -1,24 +1,31 @@
 //! Where music comes from.
 
-use std::error::Error;
 use std::path::Path;
 
 use muscall::indexing::{Item, Scope, Unreadable};
 use muscall::{DataError, Manifest};
+
+use crate::Failed;
 
 const AWAY: &str =
     "check that its disk is mounted; the index stays as it is, and `index --forget` removes what is gone for good";
 
 /// All music of a place.
 pub struct Source {
+    /// Its files, or their parts.
     pub items: Vec<Item>,
+    /// Which tracks of an index are gone if they aren't among these.
     pub scope: Scope,
+    /// Files that could not be looked at.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Source {
     /// A folder, all splits of a manifest that are there, or a bucket.
-    pub fn read(music: &Path) -> Result<Self, Box<dyn Error>> {
+    ///
+    /// # Errors
+    /// If nothing is there, or nothing that this program reads.
+    pub fn read(music: &Path) -> Result<Self, Failed> {
         if let Some(address) = music.to_str().filter(|address| address.starts_with("s3://")) {
             return Self::bucket(address);
         }
@@ -47,7 +54,7 @@ impl Source {
         Ok(source)
     }
 
-    fn folder(music: &Path) -> Result<Self, Box<dyn Error>> {
+    fn folder(music: &Path) -> Result<Self, Failed> {
         let (items, unreadable) = Item::folder(music)?;
         if items.is_empty() && unreadable.is_empty() {
             return Err(format!("{}: no audio files in this folder; {AWAY}", music.display()).into());
@@ -57,7 +64,7 @@ impl Source {
     }
 
     #[cfg(feature = "s3")]
-    fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
+    fn bucket(address: &str) -> Result<Self, Failed> {
         let (bucket, prefix) = muscall::indexing::Bucket::open(address)?;
         let items = bucket.items(&prefix)?;
         if items.is_empty() {
@@ -67,7 +74,7 @@ impl Source {
     }
 
     #[cfg(not(feature = "s3"))]
-    fn bucket(address: &str) -> Result<Self, Box<dyn Error>> {
+    fn bucket(address: &str) -> Result<Self, Failed> {
         Err(format!("{address}: this program was built without support for buckets; build it with --features s3")
             .into())
     }

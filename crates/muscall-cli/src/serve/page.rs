@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use crate::shared::Shared;
+use crate::serve::shared::Shared;
 
 pub fn routes() -> Router<Arc<Shared>> {
     let file = |kind: &'static str, text: &'static str| {

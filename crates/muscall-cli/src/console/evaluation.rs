@@ -9,6 +9,9 @@ use muscall::{DataError, Manifest, Muscall, Split, TrainError};
 use super::{Progress, SplitName};
 
 /// Rows to evaluate a model on. Says so if they are the training rows too, as in a manifest without splits.
+///
+/// # Errors
+/// If the manifest cannot be read or has no such rows.
 pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> {
     let manifest = Manifest::read(data, split.into())?;
     if split != SplitName::Train && Manifest::read(data, Split::Train).is_ok_and(|train| train.rows == manifest.rows) {
@@ -21,6 +24,9 @@ pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> 
 }
 
 /// [`muscall::evaluate`] with a bar.
+///
+/// # Errors
+/// As there.
 pub fn evaluate(model: &Muscall, manifest: &Manifest, hearing: Hearing) -> Result<Evaluation, TrainError> {
     let progress = Progress::files(manifest.rows.len(), "read");
     let result = Evaluation::with_listener(model, manifest, hearing, |_| progress.file());

@@ -21,6 +21,9 @@ pub struct TrainingConsole {
 
 impl TrainingConsole {
     /// Prints every `every`-th validation.
+    ///
+    /// # Errors
+    /// If this process listens to Ctrl-C already.
     pub fn new(every: u64) -> Result<Self, ctrlc::Error> {
         let stop = stop_on_ctrl_c()?;
         let progress = Progress::new("{bar:30.cyan/dim} {pos}/{len} steps · {msg} · {elapsed} · {eta} left");
@@ -28,6 +31,7 @@ impl TrainingConsole {
         Ok(Self { progress, stop, has_said_so: false, validation, every })
     }
 
+    /// Shows what happened, and says whether to go on.
     pub fn listen(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Started { steps, taken, parameters, rows } => {
@@ -114,6 +118,7 @@ impl TrainingConsole {
         self.progress.line(line);
     }
 
+    /// Takes the bar away.
     pub fn finish(&self) {
         self.progress.finish();
     }

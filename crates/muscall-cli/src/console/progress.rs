@@ -11,6 +11,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// A bar on a terminal; elsewhere, as in the log of a cluster's job, a line now and then.
 pub struct Progress {
+    /// The bar, which does nothing where there is no terminal.
     pub bar: ProgressBar,
     files: AtomicU64,
     /// When the last of those lines was.
@@ -19,6 +20,9 @@ pub struct Progress {
 
 impl Progress {
     /// With a template of indicatif's.
+    ///
+    /// # Panics
+    /// If the template is not valid.
     pub fn new(template: &str) -> Self {
         // An error stands where the bar was.
         let bar =
@@ -63,6 +67,7 @@ impl Progress {
         self.log(done == all, || format!("{done} of {all} files {}", self.bar.message()));
     }
 
+    /// Takes the bar away.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -12,9 +12,9 @@ use axum::routing::{get, post};
 use muscall::library::{Request, Response, Stretch, Term};
 use serde::{Deserialize, Serialize};
 
-use crate::answers::{Answers, Expected, Found, Track};
-use crate::failure::{Failure, Json};
-use crate::shared::Shared;
+use crate::serve::answers::{Answers, Expected, Found, Track};
+use crate::serve::failure::{Failure, Json};
+use crate::serve::shared::Shared;
 
 /// Each answer comes with a strip, so that a thousand would be some megabytes.
 const MAX_TOP: usize = 100;

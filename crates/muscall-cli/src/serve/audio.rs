@@ -17,11 +17,11 @@ use muscall::audio::Part as PartOfFile;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-use crate::answers::Expected;
-use crate::failure::Failure;
-use crate::range::Part;
-use crate::shared::Shared;
-use crate::wav;
+use crate::serve::answers::Expected;
+use crate::serve::failure::Failure;
+use crate::serve::range::Part;
+use crate::serve::shared::Shared;
+use crate::serve::wav;
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/audio/{track}", get(audio))

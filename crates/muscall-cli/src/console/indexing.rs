@@ -15,19 +15,37 @@ pub struct IndexConsole {
     files: usize,
     all: usize,
     audio_s: f64,
+    /// Says nothing where there is nothing to do.
+    quiet: bool,
 }
 
 impl IndexConsole {
+    /// Of one or several runs after each other.
+    ///
+    /// # Errors
+    /// If this process listens to Ctrl-C already.
     pub fn new() -> Result<Self, ctrlc::Error> {
         let progress = Progress::new("{bar:30.cyan/dim} {bytes}/{total_bytes} · {msg} · {elapsed} · {eta} left");
-        Ok(Self { progress, stop: super::stop_on_ctrl_c()?, files: 0, all: 0, audio_s: 0.0 })
+        Ok(Self { progress, stop: super::stop_on_ctrl_c()?, files: 0, all: 0, audio_s: 0.0, quiet: false })
     }
 
+    /// Without a word about an index that is up to date already, and about single files that can't be read.
+    #[must_use]
+    pub fn quiet_without_news(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
+    /// Shows what happened, and says whether to go on.
     pub fn listen(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Planned { files, bytes, unchanged, gone } => {
-                self.all = *files;
+                (self.all, self.files) = (*files, 0);
                 self.progress.bar.set_length(*bytes);
+                self.progress.bar.set_position(0);
+                if self.quiet && *gone == 0 && *files == 0 {
+                    return self.go_on();
+                }
                 self.progress.line(&format!("{files} files to read, {unchanged} unchanged, {gone} gone"));
             }
             Event::Away(folder) => self.progress.line(&format!("kept: {}: {}", folder.path, folder.reason)),
@@ -35,6 +53,7 @@ impl IndexConsole {
                 self.files += 1;
                 match outcome {
                     Outcome::Embedded { duration_s, .. } => self.audio_s += duration_s,
+                    Outcome::Unreadable(_) if self.quiet => {}
                     Outcome::Unreadable(file) => self.progress.line(&format!("left out: {path}: {}", file.reason)),
                     _ => {}
                 }
@@ -50,8 +69,7 @@ impl IndexConsole {
         self.go_on()
     }
 
-    /// Segments of the graph.
-    #[cfg(feature = "ann")]
+    /// Shows how many segments the graph has, and says whether to go on.
     pub fn graph(&self, done: usize, all: usize) -> ControlFlow<()> {
         if all > 0 && done > 0 {
             self.progress.line(&format!("graph: {done} of {all} segments"));
@@ -63,6 +81,7 @@ impl IndexConsole {
         if self.stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// Takes the bar away.
     pub fn finish(&self) {
         self.progress.finish();
     }

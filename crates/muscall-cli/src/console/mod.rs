@@ -1,7 +1,4 @@
-//! What the examples share: the model, the device, progress bars, tables, splits, playlists, an exit code.
-
-// No example uses all of it.
-#![allow(dead_code, unused_imports)]
+//! The terminal: the model and the device as arguments, progress bars, tables, splits, playlists, an exit code.
 
 mod bundle;
 mod device;
@@ -15,10 +12,10 @@ mod split;
 mod tables;
 mod training;
 
-pub use bundle::BundleArgument;
+pub use bundle::{BundleArgument, load};
 pub use device::DeviceArgument;
 pub use evaluation::{evaluate, read_split, scale_words};
-pub use exit::exit;
+pub use exit::{exit, with_causes};
 pub use indexing::IndexConsole;
 pub use lines::{lines, queries};
 pub use playlist::write_playlist;
@@ -33,6 +30,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use muscall::train::benchmark::{Benchmark, benchmarks};
 
 /// The public data set of a name.
+///
+/// # Errors
+/// With the known names, if it is none of them.
 pub fn benchmark(name: &str) -> Result<Box<dyn Benchmark>, String> {
     let all = benchmarks();
     let names: Vec<_> = all.iter().map(|benchmark| benchmark.name()).collect();

@@ -6,8 +6,11 @@ use muscall::Split;
 /// A split on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
+    /// What is trained on.
     Train,
+    /// What decides which model is kept.
     Val,
+    /// What is measured once.
     Test,
 }
 

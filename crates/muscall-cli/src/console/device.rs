@@ -1,9 +1,9 @@
-//! The device, for every example that computes.
+//! The device, for every program that computes.
 
 use muscall::device::{DeviceError, device_name};
 use muscall::{Device, DeviceChoice};
 
-/// `--device`, flattened into an example's arguments.
+/// `--device`, flattened into a program's arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DeviceArgument {
     /// Where to compute: cpu, cuda, cuda:N, vulkan, vulkan:N, wgpu, wgpu:N, or auto for the best GPU that is
@@ -18,12 +18,25 @@ impl DeviceArgument {
     }
 
     /// This device and those after it.
-    #[allow(dead_code)]
+    ///
+    /// # Errors
+    /// If one is not there.
     pub fn open_several(&self, count: usize) -> Result<Vec<Device>, DeviceError> {
         self.choice()?.open_several(count)
     }
 
+    /// Opens the device, and says nothing.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn open_quietly(&self) -> Result<Device, DeviceError> {
+        self.choice()?.open()
+    }
+
     /// Opens the device, and says which one it is.
+    ///
+    /// # Errors
+    /// If it is not there.
     pub fn open(&self) -> Result<Device, DeviceError> {
         let choice = self.choice()?;
         let device = choice.open()?;

@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::failure::Failure;
-use crate::shared::Shared;
+use crate::serve::failure::Failure;
+use crate::serve::shared::Shared;
 
 const HEADERS: [(HeaderName, &str); 5] = [
     (

@@ -1,0 +1,26 @@
+//! What the program `muscall` and the examples share: the terminal, where music comes from, the page.
+//!
+//! Nothing here knows how music is heard, searched or learned: that is in the crates that [`muscall`] gathers. This crate
+//! reads arguments, shows progress, and writes answers for people.
+//!
+//! - [`main`] is the program; each of its words is a file in `words/`.
+//! - [`console`] is for any program on a terminal: the model and the device as arguments, progress, tables.
+//! - [`serve`] is the page and its API.
+//! - [`Source`] is where music comes from.
+
+// A program speaks on its terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod console;
+mod home;
+pub mod serve;
+mod source;
+mod words;
+
+use std::error::Error;
+
+pub use source::Source;
+pub use words::{command, main};
+
+/// Anything that ends a program, in words for whoever started it.
+pub type Failed = Box<dyn Error>;

@@ -1,0 +1,132 @@
+//! Answers that people read, or programs.
+
+use std::path::{Path, PathBuf};
+
+use muscall::audio::Part;
+use muscall::library::{Library, LibraryError};
+use muscall::model::Verdict;
+use muscall::retrieval::{Answer, Moment, PlaylistEntry, TrackRecord};
+use serde::Serialize;
+
+/// A track that fits, with what its tags say.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Hit {
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artist: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    album: Option<String>,
+    pub(super) duration_s: f64,
+    score: f32,
+    moments: Vec<Moment>,
+    path: String,
+}
+
+/// All that is answered.
+#[derive(Serialize)]
+struct Answered<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    answers: &'a [Hit],
+}
+
+/// Answers with the tags of their tracks.
+pub(super) fn hits(library: &Library, answers: Vec<Answer>) -> Result<Vec<Hit>, LibraryError> {
+    let hit = |answer: Answer| Ok(Hit::new(&library.track(answer.track)?, answer));
+    answers.into_iter().map(hit).collect()
+}
+
+/// One object with everything.
+pub(super) fn json(hits: &[Hit], verdict: Option<Verdict>) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(&Answered { verdict, answers: hits })
+}
+
+/// A line of its own above the answers, if they don't fit well.
+pub(super) fn warning(verdict: Option<Verdict>) -> Option<&'static str> {
+    match verdict? {
+        Verdict::Nothing => Some("nothing here fits these words well; the nearest is:"),
+        Verdict::Fair => Some("these fit in part:"),
+        Verdict::Good => None,
+    }
+}
+
+impl Hit {
+    fn new(record: &TrackRecord, answer: Answer) -> Self {
+        let tag = |key: &str| {
+            let found = record.tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+            found.map(str::to_owned)
+        };
+        let title = tag("title").unwrap_or_else(|| stem(&record.path));
+        let Answer { duration_s, score, moments, path, .. } = answer;
+        Self { title, artist: tag("artist"), album: tag("album"), duration_s, score, moments, path }
+    }
+
+    /// Title — artist · album.
+    fn name(&self) -> String {
+        let by = [self.artist.as_deref(), self.album.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        if by.is_empty() { self.title.clone() } else { format!("{} — {by}", self.title) }
+    }
+
+    /// Two lines: what it is and where it fits, and the file.
+    pub(super) fn text(&self, place: usize) -> String {
+        let moment = self.moments.first().map(|moment| format!(", best at {}–{}", clock(moment.start_s), clock(moment.end_s)));
+        let length = clock(self.duration_s);
+        // The file's own part is the same moment, and no name of a file.
+        let path = Part::split_name(&self.path).0;
+        format!("{place:>2}. {}  ({length}{})\n    {path}", self.name(), moment.unwrap_or_default())
+    }
+
+    /// For a playlist: the whole track, or its best moment.
+    pub(super) fn entry(&self, whole: bool) -> PlaylistEntry {
+        let moment = self.moments.first().filter(|_| !whole);
+        PlaylistEntry {
+            path: PathBuf::from(Part::split_name(&self.path).0),
+            title: self.name(),
+            start_s: moment.map(|moment| moment.start_s),
+            end_s: moment.map(|moment| moment.end_s),
+            duration_s: Some(self.duration_s),
+            score: self.score,
+        }
+    }
+}
+
+/// The name of a file, as people would write it.
+fn stem(path: &str) -> String {
+    let stem = Path::new(Part::split_name(path).0).file_stem().unwrap_or_default().to_string_lossy();
+    let words: Vec<&str> = stem.split(['_', ' ']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { path.to_owned() } else { words.join(" ") }
+}
+
+/// Minutes and seconds, or hours, minutes and seconds.
+pub(super) fn clock(time_s: f64) -> String {
+    let seconds = time_s.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(path: &str, tags: &[&str]) -> Hit {
+        let mut record = TrackRecord::new(path);
+        record.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let moments = vec![Moment { start_s: 67.0, end_s: 91.4, score: 0.5 }];
+        Hit::new(&record, Answer { track: 0, path: path.to_owned(), duration_s: 3792.0, score: 0.4, moments })
+    }
+
+    #[test]
+    fn a_track_has_its_name_or_that_of_its_file() {
+        let tagged = hit("/m/x.ogg", &["artist=Miles Davis", "title=So What", "album=Kind of Blue", "year=1959"]);
+        assert_eq!(tagged.text(1), " 1. So What — Miles Davis · Kind of Blue  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg");
+        assert_eq!(hit("/m/City_Blues.ogg", &[]).text(10), "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg");
+        assert_eq!(hit("/m/a.ogg", &["album=Songs"]).name(), "a — Songs");
+    }
+
+    #[test]
+    fn a_playlist_has_moments_or_whole_tracks() {
+        let hit = hit("/m/a.ogg", &["title=A"]);
+        assert_eq!((hit.entry(false).start_s, hit.entry(false).end_s), (Some(67.0), Some(91.4)));
+        assert_eq!((hit.entry(true).start_s, hit.entry(true).duration_s), (None, Some(3792.0)));
+    }
+}

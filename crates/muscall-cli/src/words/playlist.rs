@@ -1,0 +1,61 @@
+//! `muscall playlist`: so many minutes of music for some words.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use muscall::library::{MAX_TOP, Request};
+use muscall::retrieval::{Playlist, PlaylistFormat};
+
+use super::Found;
+use super::answers::{clock, hits};
+use super::choice::{Chosen, LibraryArgument};
+use crate::{Failed, console};
+
+/// Writes a playlist of whole tracks that fit your words, as long as you like.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: muscall playlist evening.m3u8 calm piano for the evening --minutes 45")]
+pub(super) struct Arguments {
+    /// The file: .m3u8, .xspf or .json.
+    out: PathBuf,
+    /// What to look for, as for `search`.
+    #[arg(required = true, num_args = 1..)]
+    words: Vec<String>,
+    /// At most this long.
+    #[arg(long, default_value_t = 60.0)]
+    minutes: f64,
+    /// How much the tracks should differ from each other, from 0 to 1.
+    #[arg(long, default_value_t = 0.2)]
+    diversity: f32,
+    #[command(flatten)]
+    library: LibraryArgument,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
+    let format = PlaylistFormat::from_path(&arguments.out)?;
+    if !(arguments.minutes > 0.0 && arguments.minutes.is_finite()) {
+        return Err(format!("--minutes is {}; it must be above 0", arguments.minutes).into());
+    }
+    let title = arguments.words.join(" ");
+    let Chosen { kept, model } = arguments.library.up_to_date(true)?;
+    let library = kept.library(model)?;
+    // More than would fit if all were as short as a quarter of a minute.
+    let top = (4.0 * arguments.minutes).ceil() as usize + 10;
+    let top = top.min(MAX_TOP).min(library.index().len().max(1));
+    let mut request = Request::parse_words(&title)?.with_top(top);
+    request.diversity = Some(arguments.diversity);
+    let (mut left_s, mut entries) = (60.0 * arguments.minutes, Vec::new());
+    for hit in hits(&library, library.search(&request)?)? {
+        if hit.duration_s <= left_s {
+            left_s -= hit.duration_s;
+            entries.push(hit.entry(true));
+        }
+    }
+    if entries.is_empty() {
+        eprintln!("no track is as short as that; nothing was written");
+        return Ok(Found::Nothing);
+    }
+    let (tracks, length) = (entries.len(), clock(60.0 * arguments.minutes - left_s));
+    console::write_playlist(&arguments.out, &Playlist { title, entries }, format)?;
+    println!("{}: {tracks} tracks, {length}", arguments.out.display());
+    Ok(Found::Something)
+}

@@ -1,0 +1,84 @@
+//! `muscall search`: finds music in words.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use muscall::library::{Request, Response};
+use muscall::model::Verdict;
+use muscall::retrieval::{Playlist, PlaylistFormat};
+
+use super::Found;
+use super::answers::{hits, json, warning};
+use super::choice::{Chosen, LibraryArgument};
+use crate::{Failed, console};
+
+/// Finds the tracks that fit your words best, and the moment in each.
+///
+/// ` -drums` takes something away, ` +0.5*strings` adds a little, and `"song.mp3"@30-45` is what those seconds of a file
+/// sound like. What is new in your folders is heard first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  muscall search \"calm solo piano -drums\"\n  muscall search --top 20 --playlist evening.m3u8 slow jazz\n  muscall search --json \"epic battle music\"")]
+pub(super) struct Arguments {
+    /// What to look for. Only words that begin with a hyphen need quotation marks around them all.
+    #[arg(required = true, num_args = 1..)]
+    words: Vec<String>,
+    /// How many tracks.
+    #[arg(long, short = 'n', default_value_t = 5)]
+    top: usize,
+    /// Only what has this tag, such as genre=jazz; may be given several times.
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    tags: Vec<String>,
+    /// Only what has this in its path.
+    #[arg(long = "in", value_name = "TEXT")]
+    path: Option<String>,
+    /// How much the answers should differ from each other, from 0 to 1.
+    #[arg(long)]
+    diversity: Option<f32>,
+    /// How much the whole track counts beside its best moment, from 0 to 1.
+    #[arg(long, default_value_t = 0.5)]
+    track_weight: f32,
+    /// Write the moments that were found as a playlist: .m3u8, .xspf or .json.
+    #[arg(long, value_name = "FILE")]
+    playlist: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Don't look for new files first.
+    #[arg(long)]
+    as_is: bool,
+    #[command(flatten)]
+    library: LibraryArgument,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
+    let words = arguments.words.join(" ");
+    let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
+    let mut request = Request::parse_words(&words)?.with_top(arguments.top);
+    if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
+        return Err(format!("the tag `{tag}` is not KEY=VALUE, such as genre=jazz").into());
+    }
+    request.diversity = arguments.diversity;
+    request.track_weight = arguments.track_weight;
+    request.filter.tags.clone_from(&arguments.tags);
+    request.filter.path.clone_from(&arguments.path);
+    request.validate()?;
+    let Chosen { kept, model } = arguments.library.up_to_date(!arguments.as_is)?;
+    let library = kept.library(model)?;
+    let Response { answers, verdict, .. } = library.answer(&request)?;
+    let hits = hits(&library, answers)?;
+    if arguments.json {
+        println!("{}", json(&hits, verdict)?);
+    } else {
+        if hits.is_empty() {
+            eprintln!("no track of {} is as the options say", library.index().len());
+        }
+        warning(verdict).into_iter().for_each(|line| eprintln!("{line}"));
+        hits.iter().zip(1..).for_each(|(hit, place)| println!("{}", hit.text(place)));
+    }
+    if let (Some(path), Some(format)) = (&arguments.playlist, format) {
+        let entries = hits.iter().map(|hit| hit.entry(false)).collect();
+        console::write_playlist(path, &Playlist { title: words, entries }, format)?;
+    }
+    let nothing = hits.is_empty() || verdict == Some(Verdict::Nothing);
+    Ok(if nothing { Found::Nothing } else { Found::Something })
+}

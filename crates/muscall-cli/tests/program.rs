@@ -1,0 +1,182 @@
+//! The program from outside: a folder of music, words, answers, in a home of its own.
+#![cfg(feature = "box")]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::f32::consts::TAU;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const RATE: u32 = 16_000;
+
+/// A user with a folder of music.
+struct User {
+    home: TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let user = Self { home: tempfile::tempdir().unwrap() };
+        fs::create_dir(user.music()).unwrap();
+        user
+    }
+
+    fn music(&self) -> PathBuf {
+        self.home.path().join("Music")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muscall"));
+        command.args(arguments).env("HOME", self.home.path()).env("BURN_DEVICE", "cpu");
+        for (name, folder) in [("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config")] {
+            command.env(name, self.home.path().join(folder));
+        }
+        command
+    }
+
+    fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it says to people who do it right.
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some_and(|code| code < 2), "{arguments:?}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What it says to people who don't.
+    fn complains(&self, arguments: &[&str]) -> String {
+        let output = self.output(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn index(&self) -> String {
+        self.says(&["index", self.music().to_str().unwrap()])
+    }
+}
+
+/// Twelve seconds of a chord that comes and goes, with title and artist in the file's own words.
+fn record(path: &Path, pitch_hz: f32, pulse_hz: f32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for sample in 0..12 * RATE {
+        let time = sample as f32 / RATE as f32;
+        let chord: f32 = [1.0, 1.25, 1.5].iter().map(|ratio| (TAU * pitch_hz * ratio * time).sin()).sum();
+        let loudness = 0.5 + 0.5 * (TAU * pulse_hz * time).sin();
+        file.write_sample((chord * loudness * 8000.0) as i16).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+#[test]
+fn once_and_then_in_words_from_anywhere() {
+    let user = User::new();
+    for (name, pitch_hz, pulse_hz) in [("slow_organ", 220.0, 0.2), ("fast_bells", 880.0, 6.0), ("low_hum", 60.0, 1.0)] {
+        record(&user.music().join(name).with_extension("wav"), pitch_hz, pulse_hz);
+    }
+    assert!(user.complains(&["search", "calm"]).contains("muscall index"));
+    assert!(user.index().starts_with("3 tracks, "));
+
+    let found = user.says(&["search", "calm", "organ", "-n", "2"]);
+    let lines: Vec<&str> = found.lines().collect();
+    assert_eq!(lines.len(), 4, "{found}");
+    assert!(lines[0].starts_with(" 1. ") && lines[0].contains("(0:12, best at 0:0"), "{found}");
+    assert!(lines[1].trim_start().starts_with(user.music().to_str().unwrap()), "{found}");
+
+    // What is new is heard, and what is gone is not found any more.
+    record(&user.music().join("new.wav"), 330.0, 2.0);
+    fs::remove_file(user.music().join("low_hum.wav")).unwrap();
+    let all = user.says(&["search", "music", "-n", "9"]);
+    assert!(all.contains("new.wav") && !all.contains("low_hum"), "{all}");
+    assert!(user.says(&["index"]).starts_with("3 tracks, "));
+
+    let answered: serde_json::Value = serde_json::from_str(&user.says(&["search", "--json", "slow organ"])).unwrap();
+    let first = &answered["answers"][0];
+    assert!(["good", "fair", "nothing"].contains(&answered["verdict"].as_str().unwrap()), "{answered}");
+    assert!(first["title"].is_string() && first["moments"][0]["start_s"].is_number(), "{answered}");
+    let only = user.says(&["search", "--in", "BELLS", "anything at all"]);
+    assert!(only.lines().count() == 2 && only.contains("fast bells"), "{only}");
+}
+
+#[test]
+fn like_a_file_and_as_a_playlist() {
+    let user = User::new();
+    for (name, pitch_hz) in [("a", 220.0), ("b", 221.0), ("c", 1500.0)] {
+        record(&user.music().join(name).with_extension("wav"), pitch_hz, 0.3);
+    }
+    user.index();
+    let like = user.says(&["similar", user.music().join("a.wav").to_str().unwrap(), "-n", "2"]);
+    let found: Vec<&str> = like.lines().filter(|line| line.ends_with(".wav")).collect();
+    assert!(found.len() == 2 && found[0].ends_with("b.wav") && !like.contains("a.wav"), "{like}");
+
+    let list = user.home.path().join("evening.m3u8");
+    // Three tracks of twelve seconds, of which two fit into half a minute.
+    let said = user.says(&["playlist", list.to_str().unwrap(), "slow", "music", "--minutes", "0.5"]);
+    assert!(said.contains("2 tracks, 0:24"), "{said}");
+    let text = fs::read_to_string(&list).unwrap();
+    assert_eq!(text.lines().filter(|line| line.ends_with(".wav")).count(), 2, "{text}");
+    let nothing = user.output(&["playlist", list.to_str().unwrap(), "slow", "--minutes", "0.1"]);
+    assert_eq!(nothing.status.code(), Some(1));
+    assert_eq!(fs::read_to_string(&list).unwrap(), text);
+}
+
+#[test]
+fn another_model_hears_everything_before_it_is_searched() {
+    let user = User::new();
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    user.index();
+    // The same weights in 16 bits give other vectors, and so need another index.
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/box");
+    let other = user.home.path().join("other");
+    let model = muscall::Muscall::load(&bundle, &muscall::Device::flex()).unwrap();
+    model.save_as(&other, muscall::model::weights::WeightFormat::F16).unwrap();
+    let output = user.output(&["index", "--model", other.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 tracks are heard anew"), "{said}");
+    assert!(user.says(&["status"]).contains(other.to_str().unwrap()));
+    assert!(user.says(&["search", "organ"]).contains("a.wav"));
+    // A model that changed under its name is told of, and the way on.
+    fs::remove_dir_all(&other).unwrap();
+    let complaint = user.complains(&["search", "organ"]);
+    assert!(complaint.contains("other"), "{complaint}");
+    assert!(user.says(&["index", "--boxed"]).starts_with("1 tracks"));
+    assert!(user.says(&["search", "organ"]).contains("a.wav"));
+    let libraries = user.home.path().join("data/muscall/libraries/default");
+    let indexes = fs::read_dir(libraries).unwrap().flatten().filter(|file| {
+        file.path().extension().is_some_and(|extension| extension == "index")
+    });
+    assert_eq!(indexes.count(), 1);
+}
+
+#[test]
+fn mistakes_are_told_with_the_way_on() {
+    let user = User::new();
+    assert!(user.complains(&["index"]).contains("muscall index ~/Music"));
+    assert!(user.complains(&["index", "/nowhere/at/all"]).contains("/nowhere/at/all"));
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    fs::write(user.music().join("broken.mp3"), "no music").unwrap();
+    user.index();
+    let output = user.output(&["search", "organ"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("1 files can't be read") && !said.contains("broken.mp3"), "{said}");
+    let list = user.home.path().join("data/muscall/libraries/default/unreadable.tsv");
+    assert!(fs::read_to_string(list).unwrap().contains("broken.mp3"));
+    assert!(user.complains(&["search", "--tpo", "3", "organ"]).contains("--tpo"));
+    assert!(user.complains(&["search", "organ", "--tag", "jazz"]).contains("KEY=VALUE"));
+    assert!(user.complains(&["search", "--library", "../x", "organ"]).contains("no name of a library"));
+    assert!(user.complains(&["search", "--library", "other", "organ"]).contains("--library other"));
+    fs::create_dir_all(user.home.path().join("config/muscall")).unwrap();
+    fs::write(user.home.path().join("config/muscall/config.toml"), "musik = []").unwrap();
+    assert!(user.complains(&["status"]).contains("config.toml"));
+    assert!(user.says(&["completions", "bash"]).contains("_muscall"));
+}
