@@ -1,7 +1,6 @@
 //! Whether a device agrees with the CPU.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! Five queries over the music of `demo/`: whether a model hears what words say.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

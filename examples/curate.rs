@@ -1,7 +1,6 @@
 //! What an index knows of the tracks among themselves: duplicates, and ways from one to another.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! A text side of a few megabytes: static word vectors from a sentence encoder.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;

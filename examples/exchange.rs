@@ -1,7 +1,6 @@
 //! Measures what several devices or machines exchange in a training step.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::process::ExitCode;
 use std::thread;

@@ -1,7 +1,6 @@
 //! Takes an index to other engines, and a model to other programs or sizes.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,7 +1,6 @@
 //! Turns a checkpoint of LAION-CLAP into a bundle, with which everything here works, and such a bundle into the hub's files.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -2,7 +2,6 @@
 //! weights with the released names.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -15,11 +15,11 @@ use clap::Parser;
 use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreadable};
 use muscall::retrieval::IndexWriter;
 
-use muscall_cli::console::IndexConsole;
 use crate::forget::forget_place;
 use crate::report::{compact, finish, print_report, sibling};
 use muscall_cli::Source;
 use muscall_cli::console;
+use muscall_cli::console::IndexConsole;
 
 /// Builds or updates an index of the moments of all music in a folder, a manifest or a bucket: new
 /// and changed files are embedded, moved and copied ones are recognised by their content, and those that are gone are

@@ -1,7 +1,6 @@
 //! The curves of a training run, finished or not.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
+use muscall_cli::console;
 use muscall_report::pictures::TrainingCurves;
 use muscall_report::{ReportError, TrainingLog, save};
-use muscall_cli::console;
 
 /// Draws loss and validation of a run as training-{light,dark}.{svg,png} into its folder.
 #[derive(Parser)]

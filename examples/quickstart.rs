@@ -3,7 +3,6 @@
 //! `cargo run --release --example quickstart`
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,8 +10,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use muscall::{Learner, Manifest, OnExisting, Recipe, Split, evaluate};
-use muscall_report::{Report, ReportConfig};
 use muscall_cli::console;
+use muscall_report::{Report, ReportConfig};
 
 const QUERIES: [&str; 3] = [
     "heavy metal with distorted electric guitar",

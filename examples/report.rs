@@ -1,7 +1,6 @@
 //! A folder that says how good a bundle is, and what it gets wrong.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,8 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::Muscall;
 use muscall::train::benchmark::{ClassPrompts, benchmarks};
-use muscall_report::{Report, ReportConfig};
 use muscall_cli::console;
+use muscall_report::{Report, ReportConfig};
 
 /// Writes index.html and report.md (metrics with 95 % intervals, pictures, the worst failures with
 /// what was found instead), metrics.json, queries.jsonl and the pictures as SVG and PNG.

@@ -1,7 +1,6 @@
 //! Captions for those who have tags: a table of tags becomes a manifest with sentences.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -10,8 +10,8 @@ use muscall::indexing::{Indexer, Scope, index_config};
 use muscall::retrieval::{IndexWriter, RetrievalError};
 use xxhash_rust::xxh3::xxh3_128;
 
-use muscall_cli::console::IndexConsole;
 use muscall_cli::Source;
+use muscall_cli::console::IndexConsole;
 
 /// Where the index of this music is, brought up to date. It lies in the folder `index/` of the bundle, or of the user's
 /// data directory for the model in the box.

@@ -3,7 +3,7 @@
 //! Nothing here knows how music is heard, searched or learned: that is in the crates that [`muscall`] gathers. This crate
 //! reads arguments, shows progress, and writes answers for people.
 //!
-//! - [`main`] is the program; each of its words is a file in `words/`.
+//! - [`main`] is the program; each of its words is a file in [`words`].
 //! - [`console`] is for any program on a terminal: the model and the device as arguments, progress, tables.
 //! - [`serve`] is the page and its API.
 //! - [`Source`] is where music comes from.
@@ -15,7 +15,7 @@ pub mod console;
 mod home;
 pub mod serve;
 mod source;
-mod words;
+pub mod words;
 
 use std::error::Error;
 

@@ -62,12 +62,8 @@ impl User {
 
 /// Twelve seconds of a chord that comes and goes, with title and artist in the file's own words.
 fn record(path: &Path, pitch_hz: f32, pulse_hz: f32) {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut file = hound::WavWriter::create(path, spec).unwrap();
     for sample in 0..12 * RATE {
         let time = sample as f32 / RATE as f32;
@@ -152,9 +148,10 @@ fn another_model_hears_everything_before_it_is_searched() {
     assert!(user.says(&["index", "--boxed"]).starts_with("1 tracks"));
     assert!(user.says(&["search", "organ"]).contains("a.wav"));
     let libraries = user.home.path().join("data/muscall/libraries/default");
-    let indexes = fs::read_dir(libraries).unwrap().flatten().filter(|file| {
-        file.path().extension().is_some_and(|extension| extension == "index")
-    });
+    let indexes = fs::read_dir(libraries)
+        .unwrap()
+        .flatten()
+        .filter(|file| file.path().extension().is_some_and(|extension| extension == "index"));
     assert_eq!(indexes.count(), 1);
 }
 

@@ -129,7 +129,7 @@ impl Library {
 
     fn vector_of(&self, request: &Request, texts: &TextEmbedding) -> Result<Vec<f32>, LibraryError> {
         let mut rows = (0..texts.len()).map(|row| texts.row(row));
-        let is_centred = self.model.scale().is_some() && texts.len() > 0;
+        let is_centred = self.model.scale().is_some() && !texts.is_empty();
         let mut query = if is_centred { Query::new().centred() } else { Query::new() };
         for term in &request.terms {
             query = match &term.like {

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use muscall::Split;
 
 /// A split on the command line.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitName {
     /// What is trained on.
     Train,

@@ -26,8 +26,9 @@ impl Settings {
     /// Nothing is set where there is no file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failed> {
         match std::fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text)
-                .map_err(|error| format!("{}: {error}; it may have `music = […]` and `model = …`", path.display()).into()),
+            Ok(text) => toml::from_str(&text).map_err(|error| {
+                format!("{}: {error}; it may have `music = […]` and `model = …`", path.display()).into()
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(format!("{}: {error}", path.display()).into()),
         }

@@ -69,7 +69,8 @@ impl Hit {
 
     /// Two lines: what it is and where it fits, and the file.
     pub(super) fn text(&self, place: usize) -> String {
-        let moment = self.moments.first().map(|moment| format!(", best at {}–{}", clock(moment.start_s), clock(moment.end_s)));
+        let moment =
+            self.moments.first().map(|moment| format!(", best at {}–{}", clock(moment.start_s), clock(moment.end_s)));
         let length = clock(self.duration_s);
         // The file's own part is the same moment, and no name of a file.
         let path = Part::split_name(&self.path).0;
@@ -118,8 +119,14 @@ mod tests {
     #[test]
     fn a_track_has_its_name_or_that_of_its_file() {
         let tagged = hit("/m/x.ogg", &["artist=Miles Davis", "title=So What", "album=Kind of Blue", "year=1959"]);
-        assert_eq!(tagged.text(1), " 1. So What — Miles Davis · Kind of Blue  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg");
-        assert_eq!(hit("/m/City_Blues.ogg", &[]).text(10), "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg");
+        assert_eq!(
+            tagged.text(1),
+            " 1. So What — Miles Davis · Kind of Blue  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg"
+        );
+        assert_eq!(
+            hit("/m/City_Blues.ogg", &[]).text(10),
+            "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg"
+        );
         assert_eq!(hit("/m/a.ogg", &["album=Songs"]).name(), "a — Songs");
     }
 

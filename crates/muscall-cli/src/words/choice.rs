@@ -49,7 +49,10 @@ impl LibraryArgument {
         let model = self.load(bundle.as_deref())?;
         if kept.index_file().is_some() && !kept.is_heard_by(&model.fingerprint()?) {
             let (tracks, _) = kept.to_hear_anew()?;
-            return Err(format!("the model is another one than that which heard these {tracks} tracks; once, do: muscall index").into());
+            return Err(format!(
+                "the model is another one than that which heard these {tracks} tracks; once, do: muscall index"
+            )
+            .into());
         }
         if update {
             let mut console = IndexConsole::new()?.quiet_without_news();

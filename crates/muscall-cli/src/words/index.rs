@@ -18,7 +18,9 @@ const NAMED: usize = 20;
 /// Folders that were given once are remembered. New and changed files are heard, moved ones are recognised, those that are
 /// gone are forgotten; a folder whose disk is away is left as it is. It may be stopped at any time and goes on where it was.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  muscall index ~/Music\n  muscall index                 what is new in the same folders\n  muscall index --model runs/clap")]
+#[command(
+    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                 what is new in the same folders\n  muscall index --model runs/clap"
+)]
 pub(super) struct Arguments {
     /// Folders of music, at any depth, or manifests. By default those that were given before, or `music` of the settings.
     folders: Vec<PathBuf>,

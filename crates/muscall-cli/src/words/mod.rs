@@ -1,18 +1,27 @@
 //! The words of the program, each a file.
 
+pub mod ablate;
 mod answers;
+pub mod benchmark;
+pub mod calibrate;
+pub mod check;
 mod choice;
+pub mod compare;
 mod completions;
+pub mod embed;
+pub mod evaluate;
 mod index;
+pub mod inspect;
 mod playlist;
 mod search;
 mod serve;
 mod similar;
 mod status;
+pub mod train;
 
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use crate::{Failed, console};
 
@@ -39,6 +48,15 @@ enum Word {
     Playlist(playlist::Arguments),
     Serve(serve::Arguments),
     Status(status::Arguments),
+    Embed(embed::Arguments),
+    Inspect(inspect::Arguments),
+    Check(check::Arguments),
+    Train(train::Arguments),
+    Evaluate(evaluate::Arguments),
+    Compare(compare::Arguments),
+    Calibrate(calibrate::Arguments),
+    Ablate(ablate::Arguments),
+    Benchmark(benchmark::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -59,6 +77,15 @@ pub fn main() -> ExitCode {
         Word::Playlist(arguments) => playlist::run(&arguments),
         Word::Serve(arguments) => done(serve::run(&arguments)),
         Word::Status(arguments) => done(status::run(&arguments)),
+        Word::Embed(arguments) => done(embed::run(&arguments)),
+        Word::Inspect(arguments) => done(inspect::run(&arguments)),
+        Word::Check(arguments) => done(check::run(&arguments)),
+        Word::Train(arguments) => done(train::run(&arguments)),
+        Word::Evaluate(arguments) => done(evaluate::run(&arguments)),
+        Word::Compare(arguments) => done(compare::run(&arguments)),
+        Word::Calibrate(arguments) => done(calibrate::run(&arguments)),
+        Word::Ablate(arguments) => done(ablate::run(&arguments)),
+        Word::Benchmark(arguments) => done(benchmark::run(&arguments)),
         Word::Completions(arguments) => done(completions::run(&arguments)),
     };
     match result {
@@ -66,6 +93,13 @@ pub fn main() -> ExitCode {
         Ok(Found::Nothing) => ExitCode::from(NOTHING),
         Err(error) => console::exit(Err(error)),
     }
+}
+
+/// One word as a program of its own, with the arguments of this process.
+pub fn as_program<A: Args>(name: &'static str, run: impl FnOnce(&A) -> Result<(), Failed>) -> ExitCode {
+    let command = A::augment_args(Command::new(name).version(env!("CARGO_PKG_VERSION")));
+    let arguments = A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
+    console::exit(run(&arguments))
 }
 
 /// The program's arguments, for completions, pages of a manual, and tests.

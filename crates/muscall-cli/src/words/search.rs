@@ -17,7 +17,9 @@ use crate::{Failed, console};
 /// ` -drums` takes something away, ` +0.5*strings` adds a little, and `"song.mp3"@30-45` is what those seconds of a file
 /// sound like. What is new in your folders is heard first.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  muscall search \"calm solo piano -drums\"\n  muscall search --top 20 --playlist evening.m3u8 slow jazz\n  muscall search --json \"epic battle music\"")]
+#[command(
+    after_help = "Examples:\n  muscall search \"calm solo piano -drums\"\n  muscall search --top 20 --playlist evening.m3u8 slow jazz\n  muscall search --json \"epic battle music\""
+)]
 pub(super) struct Arguments {
     /// What to look for. Only words that begin with a hyphen need quotation marks around them all.
     #[arg(required = true, num_args = 1..)]

@@ -65,7 +65,7 @@ impl<'a> Search<'a> {
     #[must_use]
     pub fn with_track_weight(mut self, weight: f32) -> Self {
         // What is no number counts as nothing.
-        self.track_weight = weight.max(0.0).min(1.0);
+        self.track_weight = if weight > 0.0 { weight.min(1.0) } else { 0.0 };
         self
     }
 

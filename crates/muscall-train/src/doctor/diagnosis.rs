@@ -90,6 +90,17 @@ pub enum Diagnosis {
         /// What the manifest says.
         expected_s: f64,
     },
+    /// Some clips are much louder than others.
+    Loudness {
+        /// Between the 5th and the 95th of 100 clips.
+        spread_db: f64,
+        /// Clips that can be heard.
+        clips: usize,
+        /// One at the quiet end.
+        quiet: PathBuf,
+        /// One at the loud end.
+        loud: PathBuf,
+    },
     /// Clips have a fault.
     Clips {
         /// Which.
@@ -142,6 +153,13 @@ impl Display for Diagnosis {
                 "{count} of {files} files are not as long as `duration` says (such as {}: {found_s:.1} s, not \
                  {expected_s:.1} s); copy them again if they were cut off, otherwise correct the column",
                 example.display()
+            ),
+            Self::Loudness { spread_db, clips, quiet, loud } => write!(
+                f,
+                "{clips} clips lie {spread_db:.0} dB apart in loudness ({} is quiet, {} is loud): a model hears quiet music as other \
+                 music; model.log_mel.loudness = \"rms\" brings all to one level, in training and in search",
+                quiet.display(),
+                loud.display()
             ),
             Self::Clips { fault, count, clips, example } => {
                 write!(f, "{count} of {clips} clips are {fault} (such as {}); {}", example.display(), fault.remedy())

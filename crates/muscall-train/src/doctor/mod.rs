@@ -4,6 +4,7 @@
 mod diagnosis;
 mod leakage;
 mod length;
+mod loudness;
 mod training;
 
 pub use diagnosis::{Diagnosis, Tower};
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use length::{Lengths, length_s};
+use loudness::Levels;
 use muscall_audio::{AudioError, ClipConfig, CropPosition, load_clip};
 use rayon::prelude::*;
 
@@ -57,24 +59,26 @@ pub struct ClipCheck {
     pub unreadable: Vec<TrainError>,
 }
 
-/// Decodes the central clip of every row and compares lengths with those that the manifest gives, calling `progress` with the number of those that are
-/// done.
+/// Decodes the central clip of every row, compares lengths with those that the manifest gives, and levels with each other,
+/// calling `progress` with the number of those that are done.
 pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl FnMut(usize)) -> ClipCheck {
     let mut counts = FaultCounts::default();
     let mut unreadable = Vec::new();
     let mut done = 0;
-    let mut lengths = Lengths::default();
+    let (mut lengths, mut levels) = (Lengths::default(), Levels::default());
     for rows in manifest.rows.chunks(CHUNK) {
-        let check = |row: &Row| -> Result<(Vec<ClipFault>, Option<f64>), AudioError> {
-            let faults = ClipFault::find(&load_clip(row.source(), CropPosition::Central, config)?);
+        let check = |row: &Row| -> Result<(Vec<ClipFault>, f64, Option<f64>), AudioError> {
+            let clip = load_clip(row.source(), CropPosition::Central, config)?;
+            let level_db = Levels::of(&clip.samples[..clip.valid.min(clip.samples.len())]);
             let length_s = row.length.map(|_| length_s(&row.audio)).transpose()?;
-            Ok((faults, length_s))
+            Ok((ClipFault::find(&clip), level_db, length_s))
         };
         let found: Vec<_> = rows.par_iter().map(check).collect();
         for (row, found) in rows.iter().zip(found) {
             match found {
-                Ok((faults, length_s)) => {
+                Ok((faults, level_db, length_s)) => {
                     counts.add(&row.audio, &faults);
+                    levels.add(&row.audio, level_db);
                     lengths.add(row, length_s);
                 }
                 Err(error) => unreadable.push(error.into()),
@@ -85,5 +89,6 @@ pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl 
     }
     let mut diagnoses = counts.diagnoses(manifest.rows.len());
     diagnoses.extend(lengths.diagnosis());
+    diagnoses.extend(levels.diagnosis());
     ClipCheck { diagnoses, unreadable }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use muscall::files;
 use muscall::retrieval::{BothDirections, Spread};
 
-use muscall_cli::console::columns;
+use crate::console::columns;
 
 /// Writes `table.md` and `table.csv`: a row for each recipe with a run.
 pub fn write_tables(out: &Path, split: &str, rows: &[(String, Vec<BothDirections>)]) -> Result<(), Box<dyn Error>> {
