@@ -13,6 +13,7 @@
 
 pub mod console;
 mod home;
+mod names;
 pub mod serve;
 mod source;
 pub mod words;

@@ -105,6 +105,24 @@ fn once_and_then_in_words_from_anywhere() {
 }
 
 #[test]
+fn folders_are_remembered_and_forgotten() {
+    let user = User::new();
+    let other = user.home.path().join("Other");
+    fs::create_dir(&other).unwrap();
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    record(&other.join("b.wav"), 440.0, 0.3);
+    user.index();
+    assert!(user.says(&["index", other.to_str().unwrap()]).starts_with("2 tracks"));
+    assert!(user.complains(&["index", "--forget", "/nowhere"]).contains(other.to_str().unwrap()));
+    // A folder whose disk is away keeps its tracks until it is forgotten.
+    fs::rename(&other, user.home.path().join("away")).unwrap();
+    assert!(user.says(&["search", "organ"]).contains("b.wav"));
+    assert!(user.says(&["index", "--forget", other.to_str().unwrap()]).contains("1 tracks forgotten"));
+    let left = user.says(&["search", "organ"]);
+    assert!(left.contains("a.wav") && !left.contains("b.wav"), "{left}");
+}
+
+#[test]
 fn like_a_file_and_as_a_playlist() {
     let user = User::new();
     for (name, pitch_hz) in [("a", 220.0), ("b", 221.0), ("c", 1500.0)] {
@@ -160,6 +178,9 @@ fn mistakes_are_told_with_the_way_on() {
     let user = User::new();
     assert!(user.complains(&["index"]).contains("muscall index ~/Music"));
     assert!(user.complains(&["index", "/nowhere/at/all"]).contains("/nowhere/at/all"));
+    // A folder without music is refused, and not remembered.
+    assert!(user.complains(&["index", user.music().to_str().unwrap()]).contains("no audio files"));
+    assert!(user.complains(&["index"]).contains("muscall index ~/Music"));
     record(&user.music().join("a.wav"), 220.0, 0.3);
     fs::write(user.music().join("broken.mp3"), "no music").unwrap();
     user.index();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use muscall::files::replace_bytes;
-use muscall::indexing::{Indexer, Report, Unreadable, index_config, write_unreadable};
+use muscall::indexing::{Indexer, Report, Unreadable, forget, index_config, write_unreadable};
 use muscall::library::Library;
 use muscall::retrieval::{IndexWriter, RetrievalError};
 use muscall::vectors::Fingerprint;
@@ -98,16 +98,36 @@ impl Kept {
         self.index_file().map(|path| Index::open(&path)).transpose()
     }
 
-    /// Adds folders that it does not have yet, by their real paths.
+    /// Adds folders that it does not have yet, by their real paths; what has no music is refused.
     pub(crate) fn add_music(&mut self, folders: &[PathBuf]) -> Result<(), Failed> {
         for folder in folders {
             let real = fs::canonicalize(folder)
                 .map_err(|error| format!("{}: {error}; give a folder of music", folder.display()))?;
             if !self.record.music.contains(&real) {
+                Source::read(&real)?;
                 self.record.music.push(real);
             }
         }
         Ok(())
+    }
+
+    /// Leaves out one of its folders from now on, with all its tracks; gives how many there were.
+    pub(crate) fn forget(&mut self, folder: &Path) -> Result<usize, Failed> {
+        // It may be gone, and then has no real path.
+        let named = fs::canonicalize(folder).or_else(|_| std::path::absolute(folder))?;
+        let Some(place) = self.record.music.iter().position(|music| *music == named) else {
+            let own: Vec<String> = self.record.music.iter().map(|music| music.display().to_string()).collect();
+            return Err(format!("{}: none of the folders of this library: {}", folder.display(), own.join(", ")).into());
+        };
+        let mut forgotten = 0;
+        if let Some(index) = self.index()? {
+            let mut writer = IndexWriter::open(index.path(), &index.config().fingerprint)?;
+            forgotten = forget(&mut writer, &named.to_string_lossy())?;
+            compact(writer)?;
+        }
+        self.record.music.remove(place);
+        self.write()?;
+        Ok(forgotten)
     }
 
     /// Whether its index is of this model.
@@ -146,14 +166,20 @@ impl Kept {
             }
             writer => writer?,
         };
+        if self.record.index.is_none() {
+            // There is nothing else that could be searched: this can, while it grows.
+            (self.record.index, self.record.model) = (Some(name.clone()), bundle.map(Path::to_owned));
+        }
         // The folders are known from now on, should it be stopped.
         self.write()?;
-        let (mut updated, mut audio_s, started) = (Updated::default(), 0.0, Instant::now());
+        let (mut updated, mut audio_s, started, mut away) = (Updated::default(), 0.0, Instant::now(), 0);
         for folder in &self.record.music {
             let source = match Source::read(folder) {
                 Ok(source) => source,
+                Err(error) if away + 1 == self.record.music.len() => return Err(error),
                 Err(error) => {
                     eprintln!("{error}");
+                    away += 1;
                     continue;
                 }
             };

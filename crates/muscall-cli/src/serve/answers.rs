@@ -1,20 +1,20 @@
 //! What the page is told of tracks.
 
-use std::path::Path;
-
 use axum::http::StatusCode;
 use muscall::library::{Library, LibraryError};
 use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Moment, TrackRecord};
 use serde::{Deserialize, Serialize};
 
+use crate::names::Names;
 use crate::serve::failure::Failure;
 
 /// A track, without what fits.
 #[derive(Serialize)]
 pub struct Track {
     track: usize,
-    title: String,
+    #[serde(flatten)]
+    names: Names,
     path: String,
     duration_s: f64,
     tags: Vec<String>,
@@ -64,10 +64,10 @@ pub struct Found {
 
 impl Track {
     pub fn new(track: usize, record: TrackRecord) -> Self {
-        let content = content_of(&record);
+        let (content, names) = (content_of(&record), Names::of(&record));
         let audio = format!("/audio/{track}?content={content}");
         let TrackRecord { path, duration_s, tags, .. } = record;
-        Self { track, title: title(&path), path, duration_s, tags, content, audio }
+        Self { track, names, path, duration_s, tags, content, audio }
     }
 }
 
@@ -87,11 +87,4 @@ impl Found {
 
 fn content_of(record: &TrackRecord) -> String {
     format!("{:032x}", record.content)
-}
-
-/// The name of the file, as people would write it.
-fn title(path: &str) -> String {
-    let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
-    let words: Vec<&str> = stem.split(['_', ' ']).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() { path.to_owned() } else { words.join(" ") }
 }

@@ -1,6 +1,6 @@
 //! Answers that people read, or programs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use muscall::audio::Part;
 use muscall::library::{Library, LibraryError};
@@ -8,14 +8,13 @@ use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Moment, PlaylistEntry, TrackRecord};
 use serde::Serialize;
 
+use crate::names::Names;
+
 /// A track that fits, with what its tags say.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Hit {
-    title: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    artist: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    album: Option<String>,
+    #[serde(flatten)]
+    names: Names,
     pub(super) duration_s: f64,
     score: f32,
     moments: Vec<Moment>,
@@ -52,19 +51,8 @@ pub(super) fn warning(verdict: Option<Verdict>) -> Option<&'static str> {
 
 impl Hit {
     fn new(record: &TrackRecord, answer: Answer) -> Self {
-        let tag = |key: &str| {
-            let found = record.tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
-            found.map(str::to_owned)
-        };
-        let title = tag("title").unwrap_or_else(|| stem(&record.path));
         let Answer { duration_s, score, moments, path, .. } = answer;
-        Self { title, artist: tag("artist"), album: tag("album"), duration_s, score, moments, path }
-    }
-
-    /// Title — artist · album.
-    fn name(&self) -> String {
-        let by = [self.artist.as_deref(), self.album.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
-        if by.is_empty() { self.title.clone() } else { format!("{} — {by}", self.title) }
+        Self { names: Names::of(record), duration_s, score, moments, path }
     }
 
     /// Two lines: what it is and where it fits, and the file.
@@ -74,7 +62,7 @@ impl Hit {
         let length = clock(self.duration_s);
         // The file's own part is the same moment, and no name of a file.
         let path = Part::split_name(&self.path).0;
-        format!("{place:>2}. {}  ({length}{})\n    {path}", self.name(), moment.unwrap_or_default())
+        format!("{place:>2}. {}  ({length}{})\n    {path}", self.names.line(), moment.unwrap_or_default())
     }
 
     /// For a playlist: the whole track, or its best moment.
@@ -82,20 +70,13 @@ impl Hit {
         let moment = self.moments.first().filter(|_| !whole);
         PlaylistEntry {
             path: PathBuf::from(Part::split_name(&self.path).0),
-            title: self.name(),
+            title: self.names.line(),
             start_s: moment.map(|moment| moment.start_s),
             end_s: moment.map(|moment| moment.end_s),
             duration_s: Some(self.duration_s),
             score: self.score,
         }
     }
-}
-
-/// The name of a file, as people would write it.
-fn stem(path: &str) -> String {
-    let stem = Path::new(Part::split_name(path).0).file_stem().unwrap_or_default().to_string_lossy();
-    let words: Vec<&str> = stem.split(['_', ' ']).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() { path.to_owned() } else { words.join(" ") }
 }
 
 /// Minutes and seconds, or hours, minutes and seconds.
@@ -117,17 +98,11 @@ mod tests {
     }
 
     #[test]
-    fn a_track_has_its_name_or_that_of_its_file() {
-        let tagged = hit("/m/x.ogg", &["artist=Miles Davis", "title=So What", "album=Kind of Blue", "year=1959"]);
-        assert_eq!(
-            tagged.text(1),
-            " 1. So What — Miles Davis · Kind of Blue  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg"
-        );
-        assert_eq!(
-            hit("/m/City_Blues.ogg", &[]).text(10),
-            "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg"
-        );
-        assert_eq!(hit("/m/a.ogg", &["album=Songs"]).name(), "a — Songs");
+    fn an_answer_is_two_lines() {
+        let tagged = hit("/m/x.ogg", &["artist=Miles Davis", "title=So What"]);
+        assert_eq!(tagged.text(1), " 1. So What — Miles Davis  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg");
+        let part = hit("/m/City_Blues.ogg#t=10,200", &["title=The album"]);
+        assert_eq!(part.text(10), "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg");
     }
 
     #[test]

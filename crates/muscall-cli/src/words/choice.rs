@@ -1,8 +1,10 @@
 //! Which library is meant, and the model that hears it.
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use muscall::Muscall;
+use muscall::retrieval::RetrievalError;
 
 use crate::Failed;
 use crate::console::{self, DeviceArgument, IndexConsole};
@@ -56,14 +58,22 @@ impl LibraryArgument {
         }
         if update {
             let mut console = IndexConsole::new()?.quiet_without_news();
-            let Updated { unreadable, stopped, .. } = kept.update((&model, bundle.as_deref()), &mut console)?;
-            if stopped {
-                return Err("stopped; what was heard is kept".into());
-            }
-            if !unreadable.is_empty() {
-                eprintln!("{} files can't be read; why is in {}", unreadable.len(), kept.left_out().display());
+            match kept.update((&model, bundle.as_deref()), &mut console) {
+                Ok(Updated { stopped: true, .. }) => return Err("stopped; what was heard is kept".into()),
+                Ok(Updated { unreadable, .. }) if unreadable.is_empty() => {}
+                Ok(Updated { unreadable, .. }) => {
+                    eprintln!("{} files can't be read; why is in {}", unreadable.len(), kept.left_out().display());
+                }
+                Err(error) if is_locked(error.as_ref()) => {
+                    eprintln!("another program is hearing this library; what it has heard so far is searched");
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(Chosen { kept, model })
     }
+}
+
+fn is_locked(error: &(dyn Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(RetrievalError::Locked { .. }))
 }

@@ -19,7 +19,7 @@ const NAMED: usize = 20;
 /// gone are forgotten; a folder whose disk is away is left as it is. It may be stopped at any time and goes on where it was.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                 what is new in the same folders\n  muscall index --model runs/clap"
+    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                 what is new in the same folders\n  muscall index --forget /mnt/old\n  muscall index --model runs/clap"
 )]
 pub(super) struct Arguments {
     /// Folders of music, at any depth, or manifests. By default those that were given before, or `music` of the settings.
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Hear everything with the model that comes with this program.
     #[arg(long)]
     boxed: bool,
+    /// Forget a folder that was given before, with all its tracks.
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folders", "model", "boxed"])]
+    forget: Option<PathBuf>,
     #[command(flatten)]
     library: LibraryArgument,
 }
@@ -37,6 +40,11 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let settings = Home::find()?.settings()?;
     let mut kept = arguments.library.kept()?;
+    if let Some(folder) = &arguments.forget {
+        let forgotten = kept.forget(folder)?;
+        println!("{forgotten} tracks forgotten");
+        return Ok(());
+    }
     kept.add_music(&arguments.folders)?;
     if kept.music().is_empty() {
         kept.add_music(&settings.music)?;

@@ -29,8 +29,9 @@ function row(answer, height, steer) {
   item.setAttribute("aria-label", answer.title);
   find("h2").textContent = answer.title;
   find(".score").textContent = answer.score.toFixed(2).replace("-", "−");
-  find(".score").title = "How well the best moment fits; comparable within one search only";
-  find(".path").textContent = `${clock(answer.duration_s)} · ${answer.path}`;
+  find(".score").title = "How well the track and its best moment fit; comparable within one search only";
+  const facts = [answer.artist, answer.album, clock(answer.duration_s), answer.path];
+  find(".path").textContent = facts.filter(Boolean).join(" · ");
   find(".path").title = answer.path;
   const best = answer.moments[0]?.start_s ?? 0;
   const button = find(".play");

@@ -1,0 +1,63 @@
+//! What people call a track.
+
+use std::path::Path;
+
+use muscall::audio::Part;
+use muscall::retrieval::TrackRecord;
+use serde::Serialize;
+
+/// By its tags, or by its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Names {
+    pub(crate) title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) artist: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) album: Option<String>,
+}
+
+impl Names {
+    pub(crate) fn of(record: &TrackRecord) -> Self {
+        let tag = |key: &str| {
+            let found = record.tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+            found.map(str::to_owned)
+        };
+        // A part of a file is not what the file's own tags are about.
+        let (path, part) = Part::split_name(&record.path);
+        let title = tag("title").filter(|_| part.is_none());
+        Self { title: title.unwrap_or_else(|| stem(path)), artist: tag("artist"), album: tag("album") }
+    }
+
+    /// Title — artist · album.
+    pub(crate) fn line(&self) -> String {
+        let by = [self.artist.as_deref(), self.album.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        if by.is_empty() { self.title.clone() } else { format!("{} — {by}", self.title) }
+    }
+}
+
+/// The name of a file, as people would write it.
+fn stem(path: &str) -> String {
+    let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
+    let words: Vec<&str> = stem.split(['_', ' ']).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { path.to_owned() } else { words.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(path: &str, tags: &[&str]) -> String {
+        let mut record = TrackRecord::new(path);
+        record.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        Names::of(&record).line()
+    }
+
+    #[test]
+    fn a_track_has_its_name_or_that_of_its_file() {
+        let tags = ["artist=Miles Davis", "title=So What", "album=Kind of Blue", "year=1959"];
+        assert_eq!(line("/m/x.ogg", &tags), "So What — Miles Davis · Kind of Blue");
+        assert_eq!(line("/m/City__Blues.ogg", &[]), "City Blues");
+        assert_eq!(line("/m/a.ogg", &["album=Songs"]), "a — Songs");
+        assert_eq!(line("/m/___.ogg", &[]), "/m/___.ogg");
+    }
+}
