@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How tracks should be ranked by the scores of their windows, and where queries should be centred.
+"""How tracks should be ranked by the scores of their windows, and whether queries keep what all captions share.
 
     index --bundle BUNDLE --index val.index FOLDER            # links to the tracks of the validation
     export --index val.index --npy val.npy
@@ -80,7 +80,10 @@ def main(npy, words):
     print(f"{len(files)} tracks, {len(taken)} tags, of which a track has {truth[:, taken].mean():.3f} on average")
     whole = np.array([vectors[rows[file]].mean(0) for file in files])
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
-    for name, queries in (("as they are", text), ("centred", text - centre)):
+    direction = centre / np.linalg.norm(centre)
+    rest = text - (text @ direction)[:, None] * direction
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    for name, queries in (("as they are", text), ("without what captions share", rest)):
         moments = np.array([(vectors[rows[file]] @ queries.T).max(0) for file in files])
         for weight in (0, 0.25, 0.5, 0.75, 1):
             scores = (1 - weight) * moments + weight * (whole @ queries.T)
@@ -89,7 +92,7 @@ def main(npy, words):
                 right = truth[np.argsort(-scores[:, tag], kind="stable"), tag]
                 precisions.append((np.cumsum(right) / np.arange(1, len(right) + 1))[right].mean())
                 firsts.append(float(right[0]))
-            print(f"{name:12} track weight {weight:4}: average precision {interval(precisions)}, first right {interval(firsts)}")
+            print(f"{name:27} track weight {weight:4}: average precision {interval(precisions)}, first right {interval(firsts)}")
 
 
 if __name__ == "__main__":

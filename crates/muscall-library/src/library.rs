@@ -13,6 +13,8 @@ use muscall_retrieval::{
 
 use crate::{Filter, LibraryError, Like, Request, Response, Stretch, Term};
 
+/// What is left of a query without the common direction is rounding below this norm.
+const LEAST_REST: f64 = 1e-3;
 /// Candidates for each answer that is to be unlike the others.
 const CANDIDATES: usize = 5;
 
@@ -109,9 +111,9 @@ impl Library {
 
     /// The direction in which a request looks, `[dim]`, unit norm.
     ///
-    /// Words are [centred](Query::centred) if the model is [calibrated](Muscall::scale): what all captions have in common lies
-    /// nearer to some music than to other music, whatever is looked for. (To compute where that is takes other models a
-    /// hundred captions at each start.)
+    /// From words alone, the direction that all captions share is [taken out](without) if the model is
+    /// [calibrated](Muscall::scale): it lies nearer to some music than to other music, whatever is looked for. (To compute it
+    /// takes other models a hundred captions at each start.)
     ///
     /// # Errors
     /// If the request is [not valid](Request::validate), a track or file of it is not there, or its terms
@@ -129,8 +131,7 @@ impl Library {
 
     fn vector_of(&self, request: &Request, texts: &TextEmbedding) -> Result<Vec<f32>, LibraryError> {
         let mut rows = (0..texts.len()).map(|row| texts.row(row));
-        let is_centred = self.model.scale().is_some() && !texts.is_empty();
-        let mut query = if is_centred { Query::new().centred() } else { Query::new() };
+        let mut query = Query::new();
         for term in &request.terms {
             query = match &term.like {
                 Like::Text(_) => query.text(rows.next().unwrap_or_default(), term.weight),
@@ -138,12 +139,14 @@ impl Library {
                 Like::Track { track, stretch } => query.audio(&self.recall(*track, *stretch)?, term.weight),
             };
         }
-        // To know where words lie in the joint space takes a model a hundred captions.
-        let centres = match query.is_centred() {
-            true => self.centres(request.terms.iter().any(|term| term.like.words().is_none()))?,
-            false => Centres::default(),
-        };
-        Ok(query.vector(&centres)?)
+        if query.is_centred() {
+            return Ok(query.vector(&self.centres()?)?);
+        }
+        let vector = query.vector(&Centres::default())?;
+        match self.model.scale() {
+            Some(_) if !texts.is_empty() => Ok(without(vector, self.model.text_centre()?)),
+            _ => Ok(vector),
+        }
     }
 
     /// What fits best, and whether it fits at all.
@@ -238,11 +241,8 @@ impl Library {
         self.index.strip(track, query).map_err(|error| known(track, error))
     }
 
-    /// The mean of the index is looked for only where music is asked for, too.
-    fn centres(&self, with_audio: bool) -> Result<Centres, LibraryError> {
-        let text = self.model.text_centre()?.to_vec();
-        let audio = if with_audio { self.index.audio_centre()? } else { vec![0.0; text.len()] };
-        Ok(Centres { text, audio })
+    fn centres(&self) -> Result<Centres, LibraryError> {
+        Ok(Centres { text: self.model.text_centre()?.to_vec(), audio: self.index.audio_centre()? })
     }
 
     /// A track or a part of it, as the index remembers it.
@@ -284,6 +284,16 @@ impl Library {
     }
 }
 
+/// A vector without its part along a direction, unit norm. One that has no other part stays as it is.
+fn without(vector: Vec<f32>, direction: &[f32]) -> Vec<f32> {
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
+    let share = product(&vector, direction) / product(direction, direction).max(f64::MIN_POSITIVE);
+    let rest: Vec<f64> =
+        vector.iter().zip(direction).map(|(&x, &along)| f64::from(x) - share * f64::from(along)).collect();
+    let norm = rest.iter().map(|x| x * x).sum::<f64>().sqrt();
+    if norm < LEAST_REST { vector } else { rest.into_iter().map(|x| (x / norm) as f32).collect() }
+}
+
 fn behind(what: String, stretch: Stretch, duration_s: f64) -> LibraryError {
     LibraryError::Behind { what, start_s: stretch.start_s.unwrap_or(0.0), duration_s }
 }
@@ -293,5 +303,20 @@ fn known(track: usize, error: RetrievalError) -> LibraryError {
     match error {
         RetrievalError::NoTrack { .. } => LibraryError::UnknownTrack { track },
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_is_taken_out_and_nothing_else() {
+        let rest = without(vec![0.6, 0.8, 0.0], &[0.0, 0.5, 0.0]);
+        assert_eq!(rest, [1.0, 0.0, 0.0]);
+        assert_eq!(without(vec![0.6, 0.8, 0.0], &[0.0, 0.0, 0.3]), [0.6, 0.8, 0.0]);
+        // Of what lies along it nothing would be left; and there may be no direction.
+        assert_eq!(without(vec![0.0, 1.0], &[0.0, 0.7]), [0.0, 1.0]);
+        assert_eq!(without(vec![0.0, 1.0], &[0.0, 0.0]), [0.0, 1.0]);
     }
 }

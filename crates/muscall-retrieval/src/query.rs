@@ -56,15 +56,14 @@ struct Term {
 /// anyway. The lengths of the contents `c` still count: items that are centred and normalised too rank a
 /// little better (71, 95 and 97 %), but their vectors are no longer those of plain queries.
 ///
-/// If all terms are of one modality and none is negative, nothing is centred unless [asked for](Self::centred), and the
-/// query is `Σ wᵢ vᵢ` with unit norm, of terms with unit norm: one caption finds exactly what it finds without this type.
+/// If all terms are of one modality and none is negative, nothing is centred, and the query is
+/// `Σ wᵢ vᵢ` with unit norm, of terms with unit norm: one caption finds exactly what it finds without this type.
 ///
 /// # Source
 /// The gap: Liang et al. 2022. A direction as the difference of two captions: Patashnik et al. 2021.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     terms: Vec<Term>,
-    centred: bool,
 }
 
 impl Query {
@@ -85,23 +84,15 @@ impl Query {
         self.term(Modality::Audio, vector, weight)
     }
 
-    /// Centres the terms in any case: what all captions share says nothing of this one, and prefers some items to others.
-    #[must_use]
-    pub fn centred(mut self) -> Self {
-        self.centred = true;
-        self
-    }
-
     fn term(mut self, modality: Modality, vector: &[f32], weight: f32) -> Self {
         self.terms.push(Term { modality, vector: vector.to_vec(), weight });
         self
     }
 
-    /// Whether the terms are centred: somebody [asked for it](Self::centred), some are negative, or there are both text
-    /// and audio.
+    /// Whether the terms are centred: some are negative, or there are both text and audio.
     pub fn is_centred(&self) -> bool {
         let modalities = self.terms.windows(2).any(|pair| pair[0].modality != pair[1].modality);
-        self.centred || modalities || self.terms.iter().any(|term| term.weight < 0.0)
+        modalities || self.terms.iter().any(|term| term.weight < 0.0)
     }
 
     /// The vector to search with. A single term of unit norm and positive weight is returned as it is.
@@ -212,15 +203,6 @@ mod tests {
         let unused = Centres { text: Vec::new(), audio: Vec::new() };
         assert!(!query.is_centred());
         assert!(near(&query.vector(&unused).unwrap(), &[0.6, 0.8]));
-    }
-
-    #[test]
-    fn captions_are_centred_where_it_is_asked_for() {
-        let words = [1.0, 0.0, 0.0, 0.0];
-        let query = Query::new().text(&words, 1.0).centred();
-        let expected = Query::new().text(&words, -1.0).vector(&centres()).unwrap();
-        let found = query.vector(&centres()).unwrap();
-        assert!(query.is_centred() && found.iter().zip(&expected).all(|(x, y)| *x == -*y), "{found:?} {expected:?}");
     }
 
     #[test]
