@@ -16,7 +16,7 @@ use muscall::indexing::{Done, Indexer, Shard, index_config, merge, write_unreada
 use muscall::retrieval::IndexWriter;
 
 use crate::forget::forget_place;
-use crate::report::{compact, finish, print_report, sibling};
+use crate::report::{finish, print_report, sibling};
 use muscall_cli::Source;
 use muscall_cli::console;
 use muscall_cli::console::IndexConsole;
@@ -106,7 +106,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if report.stopped {
         return Err("stopped; what was done is kept: run it again to go on".into());
     }
-    writer = compact(writer)?;
+    writer = writer.compact_where_it_pays()?;
     if shard.is_some() {
         let (fingerprint, tracks) = (model.fingerprint()?.into(), writer.len());
         Done { fingerprint, tracks, unreadable: report.unreadable.len() }.write(&index)?;

@@ -7,7 +7,7 @@ use muscall::Index;
 use muscall::indexing::forget;
 use muscall::retrieval::IndexWriter;
 
-use crate::report::{compact, finish};
+use crate::report::finish;
 
 /// Removes all tracks at or below a place; needs no model.
 pub(crate) fn forget_place(index: &Path, place: &str) -> Result<(), Box<dyn Error>> {
@@ -19,6 +19,6 @@ pub(crate) fn forget_place(index: &Path, place: &str) -> Result<(), Box<dyn Erro
             format!("{place}: {} has no track at or below this path; nothing was removed", index.display()).into()
         );
     }
-    compact(writer)?;
+    writer.compact_where_it_pays()?;
     finish(index, &format!("{forgotten} tracks forgotten"))
 }

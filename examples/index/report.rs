@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use muscall::Index;
 use muscall::indexing::Report;
-use muscall::retrieval::{IndexWriter, RetrievalError};
 
 /// What became of the files; those that could not be read are in `list`.
 pub(crate) fn print_report(report: &Report, wall_s: f64, list: &Path) {
@@ -20,15 +19,6 @@ pub(crate) fn print_report(report: &Report, wall_s: f64, list: &Path) {
     if !unreadable.is_empty() {
         eprintln!("{} files were left out; all of them, with the reasons, are in {}", unreadable.len(), list.display());
     }
-}
-
-/// Writes the index anew where that pays.
-pub(crate) fn compact(writer: IndexWriter) -> Result<IndexWriter, RetrievalError> {
-    let worth_it = {
-        let index = Index::open(writer.path())?;
-        index.garbage() > 0.25 || index.blocks_len() > 256
-    };
-    if worth_it { writer.compact() } else { Ok(writer) }
 }
 
 /// The last line: what the index holds now.

@@ -8,7 +8,7 @@ produced.jsonl is what the example `sentences` made of tags.csv.gz with `--audio
 catalog.csv. Rows that are out are left out (`--with-out` takes them, for an ablation). Rows name their `source`, `produced` or `rendered`. Paths are relative to the manifest.
 
 Training windows of produced music get one more caption, one of the track's scenes by a hash: what the title and the game
-say, not what plays. So the words of scenes have been heard of.
+say, not what plays, so that words for scenes occur in training.
 """
 
 import argparse

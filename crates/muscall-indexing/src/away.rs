@@ -39,6 +39,12 @@ impl<'a> Away<'a> {
     }
 }
 
+/// The place because of which nobody can tell whether a missing file below a folder was deleted: a mount point without its
+/// disk, or what cannot be read.
+pub fn away_place(folder: &Path, file: &Path) -> Option<PathBuf> {
+    Away::new(folder).place(file)
+}
+
 /// Whether a folder is away; `None` if it is not there, so that the one above it decides.
 fn is_away(folder: &Path, is_root: bool) -> Option<bool> {
     match fs::read_dir(folder).map(|mut entries| entries.next()) {

@@ -26,6 +26,7 @@ mod settle;
 mod shard;
 mod unreadable;
 
+pub use away::away_place;
 #[cfg(feature = "s3")]
 pub use bucket::{Bucket, Object};
 pub use error::IndexingError;

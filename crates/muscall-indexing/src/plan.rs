@@ -1,7 +1,7 @@
 //! What has to be done to bring an index up to date.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use muscall_audio::{FileComparison, FileState};
 use muscall_retrieval::{Index, RetrievalError, TrackRecord};
@@ -107,7 +107,7 @@ impl Plan {
         let wanted: HashSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
         let mut known = HashMap::with_capacity(items.len());
         let mut contents = Vec::with_capacity(index.len());
-        let mut away = scope.root().map(Away::new);
+        let mut aways: HashMap<&Path, Away<'_>> = HashMap::new();
         for track in index.tracks() {
             let record = index.track(track)?;
             contents.push((record.content, track));
@@ -122,7 +122,10 @@ impl Plan {
                 Standing::Outside => {}
                 Standing::Unknown => self.unknown.push(record.path),
                 Standing::Gone => {
-                    let place = away.as_mut().zip(local_file(&record.path)).and_then(|(away, file)| away.place(file));
+                    let place = scope
+                        .root(&record.path)
+                        .zip(local_file(&record.path))
+                        .and_then(|(root, file)| aways.entry(root).or_insert_with(|| Away::new(root)).place(file));
                     if let Some(place) = place {
                         self.away.entry(place).or_default().push(record.path);
                     } else {

@@ -14,6 +14,9 @@ pub enum Scope {
     /// All tracks whose names start so. Where that is a folder of this machine, tracks below a folder that is empty
     /// now are kept, since a mount point without its disk looks like that.
     Prefix(String),
+    /// All of an index of these folders alone: as several prefixes, and what lies below none of them is gone. Sources
+    /// that are no folders, such as manifests, need not be named.
+    Folders(Vec<String>),
     /// All of the index, whatever a folder looks like.
     All,
     /// Those of another scope, but for what is at or below these paths.
@@ -35,12 +38,12 @@ impl Scope {
     /// Everything below a folder, however its path is spelled: links, `.` and `..` are resolved, as in the names that
     /// [`Item::folder`](crate::Item::folder) gives.
     pub fn folder(folder: &Path) -> Self {
-        let folder = real_path(folder).unwrap_or_else(|_| folder.to_owned());
-        let mut prefix = folder.to_string_lossy().into_owned();
-        if !prefix.ends_with(MAIN_SEPARATOR) {
-            prefix.push(MAIN_SEPARATOR);
-        }
-        Self::Prefix(prefix)
+        Self::Prefix(prefix(folder))
+    }
+
+    /// Everything in an index of these folders alone, as [`Folders`](Self::Folders); spelled as in [`folder`](Self::folder).
+    pub fn folders<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self::Folders(folders.into_iter().map(prefix).collect())
     }
 
     /// The same without what could not be looked at, and so may be there still.
@@ -62,7 +65,7 @@ impl Scope {
         match self {
             Self::Items => Standing::Outside,
             Self::Prefix(prefix) if !name.starts_with(prefix) => Standing::Outside,
-            Self::Prefix(_) | Self::All => Standing::Gone,
+            Self::Prefix(_) | Self::Folders(_) | Self::All => Standing::Gone,
             Self::But(scope, unknown) => match scope.standing(name) {
                 Standing::Gone if unknown.iter().any(|place| is_within(name, place)) => Standing::Unknown,
                 standing => standing,
@@ -70,14 +73,24 @@ impl Scope {
         }
     }
 
-    /// The folder of this machine that it is about.
-    pub(crate) fn root(&self) -> Option<&Path> {
+    /// The folder of this machine that a track of the scope lies in.
+    pub(crate) fn root(&self, name: &str) -> Option<&Path> {
         match self {
             Self::Prefix(prefix) => local_file(prefix),
-            Self::But(scope, _) => scope.root(),
+            Self::Folders(prefixes) => local_file(prefixes.iter().find(|prefix| name.starts_with(*prefix))?),
+            Self::But(scope, _) => scope.root(name),
             Self::Items | Self::All => None,
         }
     }
+}
+
+fn prefix(folder: &Path) -> String {
+    let folder = real_path(folder).unwrap_or_else(|_| folder.to_owned());
+    let mut prefix = folder.to_string_lossy().into_owned();
+    if !prefix.ends_with(MAIN_SEPARATOR) {
+        prefix.push(MAIN_SEPARATOR);
+    }
+    prefix
 }
 
 #[cfg(test)]
@@ -99,6 +112,16 @@ mod tests {
         let scope = Scope::folder(Path::new("/no music")).but(&[refused("/no music/b.mp3")]);
         assert_eq!(scope.standing("/other/a.mp3"), Standing::Outside);
         assert_eq!(Scope::All.but(&[]), Scope::All);
+    }
+
+    #[test]
+    fn an_index_of_several_folders_has_nothing_else() {
+        let scope = Scope::folders([Path::new("/no/music"), Path::new("/no/other")]);
+        assert_eq!(scope.root("/no/other/a.mp3"), Some(Path::new("/no/other/")));
+        assert_eq!(scope.root("/elsewhere/a.mp3"), None);
+        for gone in ["/no/music/a.mp3", "/no/other/a.mp3", "/elsewhere/a.mp3"] {
+            assert_eq!(scope.standing(gone), Standing::Gone, "{gone}");
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Library {
 
     /// The direction in which a request looks, `[dim]`, unit norm.
     ///
-    /// From words alone, the direction that all captions share is [taken out](without) if the model is
+    /// From words alone, the direction that all captions share is taken out if the model is
     /// [calibrated](Muscall::scale): it lies nearer to some music than to other music, whatever is looked for. (To compute it
     /// takes other models a hundred captions at each start.)
     ///
@@ -158,27 +158,19 @@ impl Library {
         let texts = self.read(request)?;
         let query = self.vector_of(request, &texts)?;
         let answers = self.search_with(&query, request)?;
-        let verdict = self.verdict(request, &texts, &answers)?;
+        let verdict = self.verdict(request, &texts)?;
         Ok(Response { query, answers, verdict })
     }
 
-    /// A scale is about embeddings as the model gives them, and the best cosine among the answers.
-    fn verdict(
-        &self,
-        request: &Request,
-        texts: &TextEmbedding,
-        answers: &[Answer],
-    ) -> Result<Option<Verdict>, LibraryError> {
+    /// A scale is about embeddings as the model gives them, and the best cosine of all moments, however answers are ranked.
+    fn verdict(&self, request: &Request, texts: &TextEmbedding) -> Result<Option<Verdict>, LibraryError> {
         let is_text = matches!(&request.terms[..], [term] if term.like.words().is_some() && term.weight > 0.0);
-        let Some(scale) = self.model.scale().filter(|_| is_text && !answers.is_empty()) else {
+        let Some(scale) = self.model.scale().filter(|_| is_text) else {
             return Ok(None);
         };
-        let mut best = f32::NEG_INFINITY;
-        for answer in answers {
-            let scores = self.strip(answer.track, texts.row(0))?;
-            best = scores.iter().map(|moment| moment.score).fold(best, f32::max);
-        }
-        Ok(Some(scale.verdict(texts.row(0), best)))
+        let moments = Request { top: 1, moments: 0, track_weight: 0.0, diversity: None, ..request.clone() };
+        let best = self.search_with(texts.row(0), &moments)?;
+        Ok(best.first().map(|best| scale.verdict(texts.row(0), best.score)))
     }
 
     /// The tracks that fit best, best first; with [`diversity`](Request::diversity), in an order that
@@ -230,7 +222,13 @@ impl Library {
         let request = Request::new([Term::track(track, stretch)]).with_top(top);
         let query = self.query_vector(&request)?;
         let others = |_: &Index, other: usize| -> Result<bool, RetrievalError> { Ok(other != track) };
-        Ok(self.tracks(&query, &Search::new(top).with_moments(request.moments).with_filter(&others))?)
+        Ok(self.tracks(
+            &query,
+            &Search::new(top)
+                .with_moments(request.moments)
+                .with_track_weight(request.track_weight)
+                .with_filter(&others),
+        )?)
     }
 
     /// How well each part of a track fits: where the words match.

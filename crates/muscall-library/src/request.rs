@@ -37,7 +37,7 @@ pub struct Request {
     #[serde(default = "three")]
     pub moments: usize,
     /// How much the whole track counts beside its best moment: from 0, where one moment is enough, to 1, where it counts
-    /// alone. A half unless told otherwise.
+    /// alone. 0.5 by default.
     #[serde(default = "half")]
     pub track_weight: f32,
     /// Which tracks come into question.

@@ -47,5 +47,5 @@ fn boxed(device: &Device) -> Result<Muscall, Failed> {
 
 #[cfg(not(feature = "box"))]
 fn boxed(_: &Device) -> Result<Muscall, Failed> {
-    Err("this program was built without the feature `box`, which is the model in the box: give --bundle".into())
+    Err("this program was built without the feature `box`, which is the model in the box: name a bundle".into())
 }

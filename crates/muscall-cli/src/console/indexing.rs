@@ -15,7 +15,7 @@ pub struct IndexConsole {
     files: usize,
     all: usize,
     audio_s: f64,
-    /// Says nothing where there is nothing to do.
+    /// Shows a bar and says nothing.
     quiet: bool,
 }
 
@@ -29,9 +29,9 @@ impl IndexConsole {
         Ok(Self { progress, stop: super::stop_on_ctrl_c()?, files: 0, all: 0, audio_s: 0.0, quiet: false })
     }
 
-    /// Without a word about an index that is up to date already, and about single files that can't be read.
+    /// With a bar alone: without a line about what there is to do, and about single files that can't be read.
     #[must_use]
-    pub fn quiet_without_news(mut self) -> Self {
+    pub fn with_bar_alone(mut self) -> Self {
         self.quiet = true;
         self
     }
@@ -43,7 +43,7 @@ impl IndexConsole {
                 (self.all, self.files) = (*files, 0);
                 self.progress.bar.set_length(*bytes);
                 self.progress.bar.set_position(0);
-                if self.quiet && *gone == 0 && *files == 0 {
+                if self.quiet {
                     return self.go_on();
                 }
                 self.progress.line(&format!("{files} files to read, {unchanged} unchanged, {gone} gone"));

@@ -6,6 +6,7 @@ mod evaluation;
 mod exit;
 mod indexing;
 mod lines;
+mod out;
 mod playlist;
 mod progress;
 mod split;
@@ -18,14 +19,15 @@ pub use evaluation::{evaluate, read_split, scale_words};
 pub use exit::{exit, with_causes};
 pub use indexing::IndexConsole;
 pub use lines::{lines, queries};
+pub use out::say;
 pub use playlist::write_playlist;
 pub use progress::{Progress, working};
 pub use split::SplitName;
 pub use tables::{columns, report_table, table};
 pub use training::TrainingConsole;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use muscall::train::benchmark::{Benchmark, benchmarks};
 
@@ -40,11 +42,29 @@ pub fn benchmark(name: &str) -> Result<Box<dyn Benchmark>, String> {
     all.into_iter().find(|benchmark| benchmark.name() == name).ok_or(message)
 }
 
+/// What a Ctrl-C does now: a process may have one handler, and first hear and then serve.
+type OnStop = Box<dyn FnMut() + Send>;
+
+static ON_STOP: Mutex<Option<OnStop>> = Mutex::new(None);
+
+/// From now on Ctrl-C and SIGTERM do this, and no longer what they did before.
+pub(crate) fn on_stop(action: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
+    let is_first = ON_STOP.lock().unwrap_or_else(PoisonError::into_inner).replace(Box::new(action)).is_none();
+    if is_first {
+        ctrlc::set_handler(|| {
+            if let Some(action) = ON_STOP.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                action();
+            }
+        })?;
+    }
+    Ok(())
+}
+
 /// Becomes true with Ctrl-C; a second one does not wait for anything.
 pub(crate) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, ctrlc::Error> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
-    ctrlc::set_handler(move || {
+    on_stop(move || {
         if flag.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }

@@ -1,54 +1,47 @@
 //! A library on the disk: its folders, its model, its index.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use muscall::files::replace_bytes;
-use muscall::indexing::{Indexer, Report, Unreadable, forget, index_config, write_unreadable};
+use muscall::indexing::{Indexer, Scope, Unreadable, away_place, forget, index_config, write_unreadable};
 use muscall::library::Library;
 use muscall::retrieval::{IndexWriter, RetrievalError};
 use muscall::vectors::Fingerprint;
 use muscall::{Index, Muscall};
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::record::{Model, Record, Searched, lock};
 use crate::console::IndexConsole;
 use crate::{Failed, Source};
 
-/// In the folder of a library.
-const RECORD: &str = "library.toml";
 /// Why files were left out, in the folder of a library.
 const LEFT_OUT: &str = "unreadable.tsv";
 /// A rate measured on less than this says little.
 const MEASURED_S: f64 = 600.0;
-/// An index of which more than this is garbage is written anew.
-const GARBAGE: f64 = 0.25;
-/// So is one in more pieces than this.
-const BLOCKS: usize = 256;
-
-/// What is written down of a library.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Record {
-    music: Vec<PathBuf>,
-    /// A bundle; none for the model in the box.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<PathBuf>,
-    /// The file of the index that is searched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<String>,
-    /// Seconds of music that were heard per second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<f64>,
-}
 
 /// A library of the user.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Kept {
     folder: PathBuf,
     record: Record,
+}
+
+/// A library that no other process changes meanwhile.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) kept: Kept,
+    _lock: File,
+}
+
+/// How the index that is searched stands to a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IndexState {
+    /// Nothing was indexed yet, or what was is damaged.
+    Missing,
+    OfThisModel,
+    OfAnother,
 }
 
 /// What became of the files of a library.
@@ -64,23 +57,22 @@ pub(crate) struct Updated {
 impl Kept {
     /// Of a folder that need not be there.
     pub(crate) fn open(folder: &Path) -> Result<Self, Failed> {
-        let path = folder.join(RECORD);
-        let record = match fs::read_to_string(&path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?,
-            Err(error) if error.kind() == ErrorKind::NotFound => Record::default(),
-            Err(error) => return Err(format!("{}: {error}", path.display()).into()),
-        };
-        Ok(Self { folder: folder.to_owned(), record })
+        Ok(Self { folder: folder.to_owned(), record: Record::read(folder)? })
     }
 
-    /// Its folders of music.
+    /// Its folders, manifests and buckets.
     pub(crate) fn music(&self) -> &[PathBuf] {
         &self.record.music
     }
 
-    /// The bundle that heard it; none for the model in the box.
-    pub(crate) fn model(&self) -> Option<&Path> {
-        self.record.model.as_deref()
+    /// The model of what is searched.
+    pub(crate) fn model(&self) -> Option<&Model> {
+        self.record.index.as_ref().map(|index| &index.model)
+    }
+
+    /// The model that it is to have, if its index isn't whole yet.
+    pub(crate) fn next_model(&self) -> Option<&Model> {
+        self.record.next_model.as_ref()
     }
 
     /// Where the list of files that were left out is.
@@ -88,9 +80,8 @@ impl Kept {
         self.folder.join(LEFT_OUT)
     }
 
-    /// The file that is searched.
-    pub(crate) fn index_file(&self) -> Option<PathBuf> {
-        self.record.index.as_ref().map(|name| self.folder.join(name))
+    fn index_file(&self) -> Option<PathBuf> {
+        self.record.index.as_ref().map(|index| self.folder.join(&index.file))
     }
 
     /// What is searched, if anything was indexed.
@@ -98,45 +89,18 @@ impl Kept {
         self.index_file().map(|path| Index::open(&path)).transpose()
     }
 
-    /// Adds folders that it does not have yet, by their real paths; what has no music is refused.
-    pub(crate) fn add_music(&mut self, folders: &[PathBuf]) -> Result<(), Failed> {
-        for folder in folders {
-            let real = fs::canonicalize(folder)
-                .map_err(|error| format!("{}: {error}; give a folder of music", folder.display()))?;
-            if !self.record.music.contains(&real) {
-                Source::read(&real)?;
-                self.record.music.push(real);
-            }
+    /// Whether what is searched is of this model.
+    pub(crate) fn index_state(&self, fingerprint: &Fingerprint) -> IndexState {
+        match self.index_file().map(|path| Index::open_for(&path, fingerprint.clone())) {
+            Some(Ok(_)) => IndexState::OfThisModel,
+            Some(Err(RetrievalError::Fingerprint { .. })) => IndexState::OfAnother,
+            None | Some(Err(_)) => IndexState::Missing,
         }
-        Ok(())
     }
 
-    /// Leaves out one of its folders from now on, with all its tracks; gives how many there were.
-    pub(crate) fn forget(&mut self, folder: &Path) -> Result<usize, Failed> {
-        // It may be gone, and then has no real path.
-        let named = fs::canonicalize(folder).or_else(|_| std::path::absolute(folder))?;
-        let Some(place) = self.record.music.iter().position(|music| *music == named) else {
-            let own: Vec<String> = self.record.music.iter().map(|music| music.display().to_string()).collect();
-            return Err(format!("{}: none of the folders of this library: {}", folder.display(), own.join(", ")).into());
-        };
-        let mut forgotten = 0;
-        if let Some(index) = self.index()? {
-            let mut writer = IndexWriter::open(index.path(), &index.config().fingerprint)?;
-            forgotten = forget(&mut writer, &named.to_string_lossy())?;
-            compact(writer)?;
-        }
-        self.record.music.remove(place);
-        self.write()?;
-        Ok(forgotten)
-    }
-
-    /// Whether its index is of this model.
-    pub(crate) fn is_heard_by(&self, fingerprint: &Fingerprint) -> bool {
-        self.index_file().is_some_and(|path| Index::open_for(&path, fingerprint.clone()).is_ok())
-    }
-
-    /// How much another model would have to hear: tracks, and the seconds that it would take, if that was ever measured.
-    pub(crate) fn to_hear_anew(&self) -> Result<(usize, Option<f64>), RetrievalError> {
+    /// How much another model would have to analyse: tracks, and the seconds that it would take, if that was ever
+    /// measured.
+    pub(crate) fn to_analyse(&self) -> Result<(usize, Option<f64>), RetrievalError> {
         let Some(index) = self.index()? else { return Ok((0, None)) };
         let mut audio_s = 0.0;
         for track in index.tracks() {
@@ -145,20 +109,80 @@ impl Kept {
         Ok((index.len(), self.record.rate.map(|rate| audio_s / rate)))
     }
 
-    /// Hears what is new and forgets what is gone. An index of another model stays, and is searched, until the new one is
-    /// whole; a new one that was stopped is gone on with.
+    /// What is searched, with the model that analysed it.
+    pub(crate) fn library(&self, model: Muscall) -> Result<Library, Failed> {
+        let index = self.index_file().ok_or("nothing has been indexed yet; first run: muscall index FOLDER")?;
+        Ok(Library::new(model, &index)?)
+    }
+}
+
+impl Held {
+    /// The library of a folder, which is made; `None` while another process changes it.
+    pub(crate) fn open(folder: &Path) -> Result<Option<Self>, Failed> {
+        let Some(lock) = lock(folder)? else { return Ok(None) };
+        Ok(Some(Self { kept: Kept::open(folder)?, _lock: lock }))
+    }
+
+    /// Adds folders, by their real paths. What has no music is refused; what lies in a folder of the library is there
+    /// already, and one around others takes their place.
+    pub(crate) fn add_music(&mut self, folders: &[PathBuf]) -> Result<(), Failed> {
+        for folder in folders {
+            let is_bucket = folder.to_str().is_some_and(|name| name.starts_with("s3://"));
+            let real = match is_bucket {
+                true => folder.clone(),
+                false => fs::canonicalize(folder)
+                    .map_err(|error| format!("{}: {error}; give a folder of music", folder.display()))?,
+            };
+            if real.to_str().is_none() {
+                return Err(format!("{}: the path is not UTF-8; rename the folder", real.display()).into());
+            }
+            let music = &mut self.kept.record.music;
+            if !music.iter().any(|known| real.starts_with(known)) {
+                Source::read(&real)?;
+                music.retain(|known| !known.starts_with(&real));
+                music.push(real);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves out one of its folders from now on, with all its tracks; gives how many of these there were. Those of a
+    /// manifest go when the library is next brought up to date.
+    pub(crate) fn forget(&mut self, folder: &Path) -> Result<usize, Failed> {
+        // It may be gone, and then has no real path.
+        let spellings = [Some(folder.to_owned()), fs::canonicalize(folder).ok(), std::path::absolute(folder).ok()];
+        let music = &self.kept.record.music;
+        let Some(place) = music.iter().position(|music| spellings.iter().flatten().any(|spelled| spelled == music))
+        else {
+            let own: Vec<String> = music.iter().map(|music| music.display().to_string()).collect();
+            let own = own.join(", ");
+            return Err(format!("{} is not one of this library's folders: {own}", folder.display()).into());
+        };
+        let named = self.kept.record.music.remove(place);
+        let mut forgotten = 0;
+        if let Some(index) = self.kept.index()? {
+            let mut writer = IndexWriter::open(index.path(), &index.config().fingerprint)?;
+            forgotten = forget(&mut writer, &named.to_string_lossy())?;
+            writer.compact_where_it_pays()?;
+        }
+        self.write()?;
+        Ok(forgotten)
+    }
+
+    /// Analyses what is new and forgets what is gone. An index of another model stays, and is searched, until the new one
+    /// has all that it has; one that was stopped is continued.
     pub(crate) fn update(
         &mut self,
-        (model, bundle): (&Muscall, Option<&Path>),
+        (model, name): (&Muscall, &Model),
         console: &mut IndexConsole,
     ) -> Result<Updated, Failed> {
         let fingerprint = model.fingerprint()?;
-        let name = match &self.record.index {
-            Some(name) if self.is_heard_by(&fingerprint) => name.clone(),
+        let state = self.kept.index_state(&fingerprint);
+        let file = match &self.kept.record.index {
+            Some(index) if state == IndexState::OfThisModel => index.file.clone(),
             _ => format!("{:016x}.index", xxh3_64(fingerprint.to_string().as_bytes())),
         };
-        fs::create_dir_all(&self.folder).map_err(|error| format!("{}: {error}", self.folder.display()))?;
-        let path = self.folder.join(&name);
+        let path = self.kept.folder.join(&file);
         let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)?) {
             Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
                 eprintln!("the index is built anew: {error}");
@@ -166,69 +190,104 @@ impl Kept {
             }
             writer => writer?,
         };
-        if self.record.index.is_none() {
+        if state == IndexState::OfAnother {
+            self.kept.record.next_model = Some(name.clone());
+        } else {
             // There is nothing else that could be searched: this can, while it grows.
-            (self.record.index, self.record.model) = (Some(name.clone()), bundle.map(Path::to_owned));
+            self.kept.record.index = Some(Searched { file: file.clone(), model: name.clone() });
         }
         // The folders are known from now on, should it be stopped.
         self.write()?;
-        let (mut updated, mut audio_s, started, mut away) = (Updated::default(), 0.0, Instant::now(), 0);
-        for folder in &self.record.music {
-            let source = match Source::read(folder) {
-                Ok(source) => source,
-                Err(error) if away + 1 == self.record.music.len() => return Err(error),
-                Err(error) => {
-                    eprintln!("{error}");
-                    away += 1;
-                    continue;
-                }
-            };
-            let listen = |event: muscall::indexing::Event<'_>| console.listen(&event);
-            let Report { embedded, audio_s: heard_s, removed, unreadable, stopped, .. } =
-                Indexer::default().run(model, &mut writer, source.items, &source.scope, listen)?;
-            updated.embedded += embedded;
-            updated.removed += removed;
-            updated.unreadable.extend(unreadable.into_iter().chain(source.unreadable));
-            audio_s += heard_s;
-            if stopped {
-                updated.stopped = true;
-                return Ok(updated);
-            }
-        }
+        let (items, scope, mut unreadable) = self.sources()?;
+        let started = Instant::now();
+        let mut report = Indexer::default().run(model, &mut writer, items, &scope, |event| console.listen(&event))?;
         console.finish();
-        let rate = audio_s / started.elapsed().as_secs_f64().max(1e-3);
-        let old = self.record.clone();
-        self.record.rate = if audio_s >= MEASURED_S { Some(rate) } else { self.record.rate };
-        self.record.model = bundle.map(Path::to_owned);
-        self.record.index = Some(name.clone());
-        if self.record != old {
-            self.write()?;
+        unreadable.append(&mut report.unreadable);
+        let (embedded, removed, stopped) = (report.embedded, report.removed, report.stopped);
+        let updated = Updated { embedded, removed, unreadable, stopped };
+        if stopped {
+            return Ok(updated);
         }
-        if let Some(former) = old.index.filter(|former| *former != name) {
-            // Nobody opens it any more; who has it open keeps it.
-            let _ = fs::remove_file(self.folder.join(former));
+        if report.audio_s >= MEASURED_S {
+            self.kept.record.rate = Some(report.audio_s / started.elapsed().as_secs_f64().max(1e-3));
         }
-        write_unreadable(&self.left_out(), &updated.unreadable)?;
-        compact(writer)?;
+        writer.compact_where_it_pays()?;
+        write_unreadable(&self.kept.left_out(), &updated.unreadable)?;
+        if state == IndexState::OfAnother {
+            self.switch(&path, Searched { file, model: name.clone() })?;
+        }
+        self.write()?;
         Ok(updated)
     }
 
-    /// What is searched, with the model that heard it.
-    pub(crate) fn library(&self, model: Muscall) -> Result<Library, Failed> {
-        let index = self.index_file().ok_or("nothing was indexed yet: muscall index FOLDER")?;
-        Ok(Library::new(model, &index)?)
+    /// All items of the library, and what these speak for. A folder that can't be read now keeps its tracks.
+    fn sources(&self) -> Result<(Vec<muscall::indexing::Item>, Scope, Vec<Unreadable>), Failed> {
+        let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+        for music in self.kept.music() {
+            match Source::read(music) {
+                Ok(source) => {
+                    items.extend(source.items);
+                    unreadable.extend(source.unreadable);
+                }
+                // Nobody knows which tracks were a manifest's.
+                Err(error) if is_manifest(music) => {
+                    return Err(format!("{error}\n  or forget it: muscall index --forget {}", music.display()).into());
+                }
+                Err(error) => eprintln!("{error}"),
+            }
+        }
+        let folders = self.kept.music().iter().map(PathBuf::as_path).filter(|music| !is_manifest(music));
+        let scope = Scope::folders(folders).but(&unreadable);
+        Ok((items, scope, unreadable))
+    }
+
+    /// Searches another index from now on, unless the old one knows tracks that nobody can look at now.
+    fn switch(&mut self, path: &Path, searched: Searched) -> Result<(), Failed> {
+        let new = Index::open(path)?;
+        let mut names = HashSet::new();
+        for track in new.tracks() {
+            names.insert(new.track(track)?.path);
+        }
+        let (mut away, mut example) = (0, None);
+        if let Some(old) = self.kept.index()? {
+            for track in old.tracks() {
+                let name = old.track(track)?.path;
+                let root = self.kept.music().iter().find(|music| Path::new(&name).starts_with(music));
+                let place = root.filter(|_| !names.contains(&name)).and_then(|root| away_place(root, Path::new(&name)));
+                away += usize::from(place.is_some());
+                example = example.or(place);
+            }
+        }
+        if let Some(place) = example {
+            return Err(format!(
+                "{}: {away} tracks lie below it, which can't be read now; the library keeps its old model until they are \
+                 analysed, too: mount the disk and run `muscall index`, or forget the folder",
+                place.display()
+            )
+            .into());
+        }
+        let former = self.kept.index_file();
+        self.kept.record.index = Some(searched);
+        self.kept.record.next_model = None;
+        self.write()?;
+        if let Some(former) = former.filter(|former| former != path) {
+            // Who has it open keeps it.
+            let _ = fs::remove_file(&former);
+            let _ = fs::remove_file(former.with_extension("index.lock"));
+        }
+        Ok(())
     }
 
     fn write(&self) -> Result<(), Failed> {
-        Ok(replace_bytes(&self.folder.join(RECORD), toml::to_string(&self.record)?)?)
+        if Record::read(&self.kept.folder).is_ok_and(|written| written == self.kept.record) {
+            return Ok(());
+        }
+        self.kept.record.write(&self.kept.folder)
     }
 }
 
-fn compact(writer: IndexWriter) -> Result<(), RetrievalError> {
-    let index = Index::open(writer.path())?;
-    if index.garbage() > GARBAGE || index.blocks_len() > BLOCKS {
-        drop(index);
-        writer.compact()?;
-    }
-    Ok(())
+/// By its name, since it may be gone.
+fn is_manifest(music: &Path) -> bool {
+    let extension = music.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    !music.is_dir() && ["jsonl", "json", "csv", "tsv"].contains(&extension)
 }

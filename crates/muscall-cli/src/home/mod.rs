@@ -4,13 +4,15 @@
 //! from anywhere: `~/.local/share/muscall` on Linux.
 
 mod kept;
+mod record;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
-pub(crate) use self::kept::{Kept, Updated};
+pub(crate) use self::kept::{Held, IndexState, Kept, Updated};
+pub(crate) use self::record::Model;
 pub(crate) use self::settings::Settings;
 use crate::Failed;
 
@@ -42,17 +44,29 @@ impl Home {
 
     /// The library of a name, which need not be there yet.
     pub(crate) fn library(&self, name: &str) -> Result<Kept, Failed> {
+        Kept::open(&self.folder(name)?)
+    }
+
+    /// The same for changing it; `None` while another process changes it.
+    pub(crate) fn hold(&self, name: &str) -> Result<Option<Held>, Failed> {
+        Held::open(&self.folder(name)?)
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf, Failed> {
         let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
         if name.trim().is_empty() || !name.chars().all(is_plain) {
-            return Err(format!("`{name}` is no name of a library: use letters, digits, `-` and `_`").into());
+            return Err(
+                format!("`{name}` is not a valid library name: use letters, digits, spaces, `-` and `_`").into()
+            );
         }
-        Kept::open(&self.data.join("libraries").join(name))
+        Ok(self.data.join("libraries").join(name))
     }
 
     /// The names of all libraries, in order.
     pub(crate) fn libraries(&self) -> Vec<String> {
         let folders = std::fs::read_dir(self.data.join("libraries")).into_iter().flatten().flatten();
-        let mut names: Vec<String> = folders.filter_map(|folder| folder.file_name().into_string().ok()).collect();
+        let libraries = folders.filter(|folder| folder.path().join(record::RECORD).exists());
+        let mut names: Vec<String> = libraries.filter_map(|folder| folder.file_name().into_string().ok()).collect();
         names.sort();
         names
     }

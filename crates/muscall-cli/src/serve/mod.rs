@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use self::shared::Shared;
+use crate::console;
 
 /// Requests are some hundred bytes.
 const BODY_LIMIT: usize = 64 << 10;
@@ -74,7 +75,7 @@ async fn answer(shared: Arc<Shared>, address: SocketAddr) -> Result<(), Box<dyn 
         .with_state(shared);
     let asked = Arc::new(Notify::new());
     let stop = asked.clone();
-    ctrlc::set_handler(move || {
+    console::on_stop(move || {
         stop.notify_one();
         // A paused player may keep its stream for hours.
         std::thread::sleep(PATIENCE);

@@ -1,5 +1,6 @@
 //! What all requests share: the newest state of the library.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::body::Bytes;
@@ -14,11 +15,17 @@ pub struct Shared {
     pub local_only: bool,
     /// The last file that was decoded for a browser that cannot: its identity and the WAV.
     pub decoded: Mutex<Option<(String, Bytes)>>,
+    has_complained: AtomicBool,
 }
 
 impl Shared {
     pub fn new(library: Library, local_only: bool) -> Self {
-        Self { library: RwLock::new(Arc::new(library)), local_only, decoded: Mutex::new(None) }
+        Self {
+            library: RwLock::new(Arc::new(library)),
+            local_only,
+            decoded: Mutex::new(None),
+            has_complained: AtomicBool::new(false),
+        }
     }
 
     /// The newest committed state; one request works with one of them.
@@ -32,7 +39,9 @@ impl Shared {
                 newer
             }
             Err(error) => {
-                eprintln!("continuing with the index that is in memory: {error}");
+                if !self.has_complained.swap(true, Ordering::Relaxed) {
+                    eprintln!("continuing with the index that is in memory until the next start: {error}");
+                }
                 current
             }
         }

@@ -44,7 +44,7 @@ pub(super) fn json(hits: &[Hit], verdict: Option<Verdict>) -> Result<String, ser
 pub(super) fn warning(verdict: Option<Verdict>) -> Option<&'static str> {
     match verdict? {
         Verdict::Nothing => Some("nothing here fits these words well; the nearest is:"),
-        Verdict::Fair => Some("these fit in part:"),
+        Verdict::Fair => Some("these match only partly:"),
         Verdict::Good => None,
     }
 }
@@ -61,22 +61,28 @@ impl Hit {
             self.moments.first().map(|moment| format!(", best at {}–{}", clock(moment.start_s), clock(moment.end_s)));
         let length = clock(self.duration_s);
         // The file's own part is the same moment, and no name of a file.
-        let path = Part::split_name(&self.path).0;
-        format!("{place:>2}. {}  ({length}{})\n    {path}", self.names.line(), moment.unwrap_or_default())
+        let path = printable(Part::split_name(&self.path).0);
+        format!("{place:>2}. {}  ({length}{})\n    {path}", printable(&self.names.line()), moment.unwrap_or_default())
     }
 
     /// For a playlist: the whole track, or its best moment.
     pub(super) fn entry(&self, whole: bool) -> PlaylistEntry {
         let moment = self.moments.first().filter(|_| !whole);
+        let (path, part) = Part::split_name(&self.path);
         PlaylistEntry {
-            path: PathBuf::from(Part::split_name(&self.path).0),
+            path: PathBuf::from(path),
             title: self.names.line(),
-            start_s: moment.map(|moment| moment.start_s),
-            end_s: moment.map(|moment| moment.end_s),
+            start_s: moment.map(|moment| moment.start_s).or(part.map(|part| part.start_s())),
+            end_s: moment.map(|moment| moment.end_s).or(part.and_then(|part| part.end_s())),
             duration_s: Some(self.duration_s),
             score: self.score,
         }
     }
+}
+
+/// A name may hold what a terminal obeys.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Minutes and seconds, or hours, minutes and seconds.

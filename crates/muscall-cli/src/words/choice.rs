@@ -1,16 +1,13 @@
-//! Which library is meant, and the model that hears it.
-
-use std::error::Error;
-use std::path::{Path, PathBuf};
+//! Which library is meant, and the model that goes with it.
 
 use muscall::Muscall;
-use muscall::retrieval::RetrievalError;
+use muscall::library::Library;
 
 use crate::Failed;
 use crate::console::{self, DeviceArgument, IndexConsole};
-use crate::home::{DEFAULT, Home, Kept, Updated};
+use crate::home::{DEFAULT, Held, Home, IndexState, Kept, Model, Updated};
 
-/// Which library, flattened into a word's arguments.
+/// Which library, flattened into a command's arguments.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct LibraryArgument {
     /// Which library, if you keep several.
@@ -20,60 +17,70 @@ pub(super) struct LibraryArgument {
     device: DeviceArgument,
 }
 
-/// A library with the model that heard it, brought up to date.
-pub(super) struct Chosen {
-    pub(super) kept: Kept,
-    pub(super) model: Muscall,
-}
-
 impl LibraryArgument {
-    pub(super) fn name(&self) -> &str {
-        &self.library
-    }
-
-    pub(super) fn kept(&self) -> Result<Kept, Failed> {
-        Home::find()?.library(&self.library)
+    /// The library, for changing it.
+    pub(super) fn hold(&self) -> Result<Held, Failed> {
+        let held = Home::find()?.hold(&self.library)?;
+        held.ok_or_else(|| "another process is indexing this library; wait for it, or stop it".into())
     }
 
     /// Loads a bundle, or the model in the box.
-    pub(super) fn load(&self, bundle: Option<&Path>) -> Result<Muscall, Failed> {
+    pub(super) fn load(&self, model: &Model) -> Result<Muscall, Failed> {
+        let bundle = match model {
+            Model::Boxed => None,
+            Model::Bundle(bundle) => Some(bundle.as_path()),
+        };
         console::load(bundle, &self.device.open_quietly()?)
     }
 
-    /// The library as it is now: what is new in its folders is heard first, unless that isn't wanted.
-    pub(super) fn up_to_date(&self, update: bool) -> Result<Chosen, Failed> {
-        let mut kept = self.kept()?;
-        if kept.music().is_empty() {
-            let named = if self.library == DEFAULT { String::new() } else { format!(" --library {}", self.library) };
-            return Err(format!("there is no music here yet; once, do: muscall index{named} ~/Music").into());
-        }
-        let bundle: Option<PathBuf> = kept.model().map(Path::to_owned);
-        let model = self.load(bundle.as_deref())?;
-        if kept.index_file().is_some() && !kept.is_heard_by(&model.fingerprint()?) {
-            let (tracks, _) = kept.to_hear_anew()?;
+    /// The command that indexes this library.
+    fn index_command(&self) -> String {
+        let named = if self.library == DEFAULT { String::new() } else { format!(" --library \"{}\"", self.library) };
+        format!("muscall index{named}")
+    }
+
+    /// The library as it is now: what is new in its folders is analysed first, unless that isn't wanted.
+    pub(super) fn open(&self, update: bool) -> Result<Library, Failed> {
+        let home = Home::find()?;
+        let kept = home.library(&self.library)?;
+        let Some(name) = kept.model().cloned() else {
+            return Err(format!("nothing has been indexed yet; first run: {} ~/Music", self.index_command()).into());
+        };
+        let model = self.load(&name)?;
+        if kept.index_state(&model.fingerprint()?) == IndexState::OfAnother {
+            let (tracks, _) = kept.to_analyse()?;
+            let command = self.index_command();
             return Err(format!(
-                "the model is another one than that which heard these {tracks} tracks; once, do: muscall index"
+                "the {tracks} tracks of this library were indexed with a different model, or an earlier version of it; run \
+                 `{command}` to index them again"
             )
             .into());
         }
         if update {
-            let mut console = IndexConsole::new()?.quiet_without_news();
-            match kept.update((&model, bundle.as_deref()), &mut console) {
-                Ok(Updated { stopped: true, .. }) => return Err("stopped; what was heard is kept".into()),
-                Ok(Updated { unreadable, .. }) if unreadable.is_empty() => {}
-                Ok(Updated { unreadable, .. }) => {
-                    eprintln!("{} files can't be read; why is in {}", unreadable.len(), kept.left_out().display());
-                }
-                Err(error) if is_locked(error.as_ref()) => {
-                    eprintln!("another program is hearing this library; what it has heard so far is searched");
-                }
-                Err(error) => return Err(error),
+            match home.hold(&self.library)? {
+                Some(held) => renew(held, &model, &name)?,
+                None => eprintln!("another process is indexing this library; searching what it has so far"),
             }
         }
-        Ok(Chosen { kept, model })
+        home.library(&self.library)?.library(model)
     }
 }
 
-fn is_locked(error: &(dyn Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(RetrievalError::Locked { .. }))
+/// Analyses what is new. What can't be read now keeps its place.
+fn renew(mut held: Held, model: &Muscall, name: &Model) -> Result<(), Failed> {
+    let mut console = IndexConsole::new()?.with_bar_alone();
+    let Updated { unreadable, stopped, .. } = held.update((model, name), &mut console)?;
+    if stopped {
+        return Err("stopped; what was analysed is kept".into());
+    }
+    tell_unreadable(&held.kept, unreadable.len());
+    Ok(())
+}
+
+/// A line about files that were left out, if there are any.
+pub(super) fn tell_unreadable(kept: &Kept, files: usize) {
+    if files > 0 {
+        let could = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        eprintln!("{could} could not be read; the reasons are in {}", kept.left_out().display());
+    }
 }

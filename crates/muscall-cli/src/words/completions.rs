@@ -1,13 +1,12 @@
 //! `muscall completions`: for shells.
 
-use std::io;
-
 use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::Failed;
+use crate::console::say;
 
-/// Prints what a shell needs to complete this program's words.
+/// Print what a shell needs to complete this program's commands.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: muscall completions bash > ~/.local/share/bash-completion/completions/muscall")]
 pub(super) struct Arguments {
@@ -16,6 +15,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
-    generate(arguments.shell, &mut super::command(), "muscall", &mut io::stdout());
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut super::command(), "muscall", &mut script);
+    say(String::from_utf8(script)?.trim_end());
     Ok(())
 }

@@ -1,33 +1,31 @@
-//! `muscall index`: hears music.
+//! `muscall index`: analyses music.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 
-use super::choice::LibraryArgument;
+use super::choice::{LibraryArgument, tell_unreadable};
 use crate::Failed;
-use crate::console::IndexConsole;
-use crate::home::{Home, Updated};
+use crate::console::{IndexConsole, say};
+use crate::home::{Home, IndexState, Model, Updated};
 
-/// How many files that can't be read are named; the list has them all.
-const NAMED: usize = 20;
-
-/// Hears the music of your folders, so that it can be searched.
+/// Analyse the music of your folders, so that it can be searched.
 ///
-/// Folders that were given once are remembered. New and changed files are heard, moved ones are recognised, those that are
-/// gone are forgotten; a folder whose disk is away is left as it is. It may be stopped at any time and goes on where it was.
+/// Folders that were given once are remembered. New and changed files are analysed, moved ones are recognised, and those
+/// that are gone are removed; a folder whose disk is not mounted is left as it is. It may be stopped at any time: the same
+/// command continues.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                 what is new in the same folders\n  muscall index --forget /mnt/old\n  muscall index --model runs/clap"
+    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                    what is new in the same folders\n  muscall index --model runs/clap\n  muscall index --forget /mnt/old"
 )]
 pub(super) struct Arguments {
     /// Folders of music, at any depth, or manifests. By default those that were given before, or `music` of the settings.
     folders: Vec<PathBuf>,
-    /// Hear everything with another model: a bundle. The library is searched with the old one until that is done.
+    /// Index everything again with another model, a bundle. Searches use the old one until that is done.
     #[arg(long, value_name = "BUNDLE", conflicts_with = "boxed")]
     model: Option<PathBuf>,
-    /// Hear everything with the model that comes with this program.
+    /// Index everything again with the model that comes with this program.
     #[arg(long)]
     boxed: bool,
     /// Forget a folder that was given before, with all its tracks.
@@ -39,46 +37,53 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let settings = Home::find()?.settings()?;
-    let mut kept = arguments.library.kept()?;
+    let mut held = arguments.library.hold()?;
     if let Some(folder) = &arguments.forget {
-        let forgotten = kept.forget(folder)?;
-        println!("{forgotten} tracks forgotten");
+        let forgotten = held.forget(folder)?;
+        say(format!("{}: forgotten, with {}", folder.display(), tracks(forgotten)));
         return Ok(());
     }
-    kept.add_music(&arguments.folders)?;
-    if kept.music().is_empty() {
-        kept.add_music(&settings.music)?;
+    held.add_music(&arguments.folders)?;
+    if held.kept.music().is_empty() {
+        held.add_music(&settings.music)?;
     }
-    if kept.music().is_empty() {
+    if held.kept.music().is_empty() {
         return Err("which music? Give a folder, such as: muscall index ~/Music".into());
     }
-    let former = if kept.index_file().is_some() { kept.model() } else { settings.model.as_deref() };
-    let bundle = match (&arguments.model, arguments.boxed) {
-        (_, true) => None,
-        (Some(bundle), _) => Some(std::path::absolute(bundle)?),
-        _ => former.map(Path::to_owned),
+    let known = held.kept.next_model().or(held.kept.model()).cloned();
+    let name = match (&arguments.model, arguments.boxed, known, settings.model) {
+        (_, true, ..) => Model::Boxed,
+        (Some(bundle), ..) => Model::Bundle(std::path::absolute(bundle)?),
+        (.., Some(known), _) => known,
+        (.., Some(bundle)) => Model::Bundle(bundle),
+        _ => Model::Boxed,
     };
-    let model = arguments.library.load(bundle.as_deref())?;
-    if kept.index_file().is_some() && !kept.is_heard_by(&model.fingerprint()?) {
-        let (tracks, seconds) = kept.to_hear_anew()?;
+    let model = arguments.library.load(&name)?;
+    if held.kept.index_state(&model.fingerprint()?) == IndexState::OfAnother {
+        let (count, seconds) = held.kept.to_analyse()?;
         let time = seconds.map(|seconds| format!(", in about {}", duration(seconds))).unwrap_or_default();
-        eprintln!("another model: {tracks} tracks are heard anew{time}; until then they are searched with the old one");
+        eprintln!(
+            "a different model: {} to be indexed again{time}; until then searches use the old index",
+            tracks(count)
+        );
     }
     let (started, mut console) = (Instant::now(), IndexConsole::new()?);
-    let Updated { embedded, removed, unreadable, stopped } = kept.update((&model, bundle.as_deref()), &mut console)?;
+    let Updated { embedded, removed, unreadable, stopped } = held.update((&model, &name), &mut console)?;
     if stopped {
-        return Err("stopped; what was heard is kept: the same command goes on".into());
+        return Err("stopped; progress is kept: run the same command to continue".into());
     }
-    for file in unreadable.iter().take(NAMED) {
-        eprintln!("left out: {}: {}", file.path, file.reason);
+    tell_unreadable(&held.kept, unreadable.len());
+    let (all, moments) = held.kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
+    if all == 0 {
+        return Err("no audio files that can be read".into());
     }
-    if !unreadable.is_empty() {
-        eprintln!("{} files can't be read; why is in {}", unreadable.len(), kept.left_out().display());
-    }
-    let (tracks, moments) = kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
     let took = duration(started.elapsed().as_secs_f64());
-    println!("{tracks} tracks, {moments} moments; {embedded} heard and {removed} forgotten in {took}");
+    say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", tracks(all)));
     Ok(())
+}
+
+fn tracks(count: usize) -> String {
+    if count == 1 { "1 track".to_owned() } else { format!("{count} tracks") }
 }
 
 fn duration(seconds: f64) -> String {

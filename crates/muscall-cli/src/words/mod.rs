@@ -1,4 +1,4 @@
-//! The words of the program, each a file.
+//! The commands of the program, each in a file of its own.
 
 pub mod ablate;
 mod answers;
@@ -28,12 +28,12 @@ use crate::{Failed, console};
 /// The exit code of a search that found nothing.
 const NOTHING: u8 = 1;
 
-/// Finds music in words, in your own folders, on this computer alone.
+/// Search your own music by describing it. Nothing leaves this computer.
 #[derive(Parser)]
 #[command(
     name = "muscall",
     version,
-    after_help = "Once:   muscall index ~/Music\nThen:   muscall search \"calm solo piano -drums\"\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits, 2 an error."
+    after_help = "Once:   muscall index ~/Music\nThen:   muscall search calm solo piano\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits, 2 an error."
 )]
 struct Program {
     #[command(subcommand)]

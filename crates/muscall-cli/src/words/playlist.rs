@@ -1,17 +1,19 @@
-//! `muscall playlist`: so many minutes of music for some words.
+//! `muscall playlist`: so many minutes of music for a description.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use muscall::library::{MAX_TOP, Request};
+use muscall::library::{MAX_TOP, Request, Response};
+use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
 use super::Found;
 use super::answers::{clock, hits};
-use super::choice::{Chosen, LibraryArgument};
-use crate::{Failed, console};
+use super::choice::LibraryArgument;
+use crate::Failed;
+use crate::console::{say, write_playlist};
 
-/// Writes a playlist of whole tracks that fit your words, as long as you like.
+/// Write a playlist of whole tracks that fit your words, as long as you like.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: muscall playlist evening.m3u8 calm piano for the evening --minutes 45")]
 pub(super) struct Arguments {
@@ -36,26 +38,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
         return Err(format!("--minutes is {}; it must be above 0", arguments.minutes).into());
     }
     let title = arguments.words.join(" ");
-    let Chosen { kept, model } = arguments.library.up_to_date(true)?;
-    let library = kept.library(model)?;
+    let mut request = Request::parse_words(&title)?;
+    request.diversity = Some(arguments.diversity);
+    request.validate()?;
+    let library = arguments.library.open(true)?;
     // More than would fit if all were as short as a quarter of a minute.
     let top = (4.0 * arguments.minutes).ceil() as usize + 10;
-    let top = top.min(MAX_TOP).min(library.index().len().max(1));
-    let mut request = Request::parse_words(&title)?.with_top(top);
-    request.diversity = Some(arguments.diversity);
+    request.top = top.min(MAX_TOP).min(library.index().len().max(1));
+    let Response { answers, verdict, .. } = library.answer(&request)?;
+    if verdict == Some(Verdict::Nothing) {
+        eprintln!("nothing here fits these words well; no playlist was written");
+        return Ok(Found::Nothing);
+    }
     let (mut left_s, mut entries) = (60.0 * arguments.minutes, Vec::new());
-    for hit in hits(&library, library.search(&request)?)? {
+    for hit in hits(&library, answers)? {
         if hit.duration_s <= left_s {
             left_s -= hit.duration_s;
             entries.push(hit.entry(true));
         }
     }
     if entries.is_empty() {
-        eprintln!("no track is as short as that; nothing was written");
+        eprintln!("no matching track is that short; no playlist was written");
         return Ok(Found::Nothing);
     }
     let (tracks, length) = (entries.len(), clock(60.0 * arguments.minutes - left_s));
-    console::write_playlist(&arguments.out, &Playlist { title, entries }, format)?;
-    println!("{}: {tracks} tracks, {length}", arguments.out.display());
+    write_playlist(&arguments.out, &Playlist { title, entries }, format)?;
+    say(format!("{}: {tracks} tracks, {length}", arguments.out.display()));
     Ok(Found::Something)
 }

@@ -1,4 +1,4 @@
-//! `muscall search`: finds music in words.
+//! `muscall search`: finds music by a description.
 
 use std::path::PathBuf;
 
@@ -9,28 +9,30 @@ use muscall::retrieval::{Playlist, PlaylistFormat};
 
 use super::Found;
 use super::answers::{hits, json, warning};
-use super::choice::{Chosen, LibraryArgument};
-use crate::{Failed, console};
+use super::choice::LibraryArgument;
+use crate::Failed;
+use crate::console::{say, write_playlist};
 
-/// Finds the tracks that fit your words best, and the moment in each.
+/// Find the tracks that fit your words best, and the moment in each.
 ///
-/// ` -drums` takes something away, ` +0.5*strings` adds a little, and `"song.mp3"@30-45` is what those seconds of a file
-/// sound like. What is new in your folders is heard first.
+/// ` -drums` takes something away, ` +0.5*strings` adds a little, and `"song.mp3"@30-45` stands for what those seconds of a
+/// file sound like. What is new in your folders is analysed first.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  muscall search \"calm solo piano -drums\"\n  muscall search --top 20 --playlist evening.m3u8 slow jazz\n  muscall search --json \"epic battle music\""
+    after_help = "Examples:\n  muscall search calm solo piano\n  muscall search \"calm solo piano -drums\" --top 20\n  muscall search slow jazz --playlist evening.m3u8\n  muscall search epic battle music --json"
 )]
 pub(super) struct Arguments {
-    /// What to look for. Only words that begin with a hyphen need quotation marks around them all.
+    /// What to look for. Several words need no quotation marks, but for signs that your shell reads, such as `*`, and for
+    /// ` -drums`.
     #[arg(required = true, num_args = 1..)]
     words: Vec<String>,
-    /// How many tracks.
+    /// How many tracks to show.
     #[arg(long, short = 'n', default_value_t = 5)]
     top: usize,
-    /// Only what has this tag, such as genre=jazz; may be given several times.
+    /// Show only tracks with this tag, such as genre=jazz; may be given several times.
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     tags: Vec<String>,
-    /// Only what has this in its path.
+    /// Show only tracks with this text in their path.
     #[arg(long = "in", value_name = "TEXT")]
     path: Option<String>,
     /// How much the answers should differ from each other, from 0 to 1.
@@ -39,7 +41,7 @@ pub(super) struct Arguments {
     /// How much the whole track counts beside its best moment, from 0 to 1.
     #[arg(long, default_value_t = 0.5)]
     track_weight: f32,
-    /// Write the moments that were found as a playlist: .m3u8, .xspf or .json.
+    /// Also write the moments that were found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]
     playlist: Option<PathBuf>,
     /// Print JSON.
@@ -64,22 +66,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     request.filter.tags.clone_from(&arguments.tags);
     request.filter.path.clone_from(&arguments.path);
     request.validate()?;
-    let Chosen { kept, model } = arguments.library.up_to_date(!arguments.as_is)?;
-    let library = kept.library(model)?;
+    let library = arguments.library.open(!arguments.as_is)?;
     let Response { answers, verdict, .. } = library.answer(&request)?;
     let hits = hits(&library, answers)?;
-    if arguments.json {
-        println!("{}", json(&hits, verdict)?);
-    } else {
-        if hits.is_empty() {
-            eprintln!("no track of {} is as the options say", library.index().len());
-        }
-        warning(verdict).into_iter().for_each(|line| eprintln!("{line}"));
-        hits.iter().zip(1..).for_each(|(hit, place)| println!("{}", hit.text(place)));
-    }
     if let (Some(path), Some(format)) = (&arguments.playlist, format) {
         let entries = hits.iter().map(|hit| hit.entry(false)).collect();
-        console::write_playlist(path, &Playlist { title: words, entries }, format)?;
+        write_playlist(path, &Playlist { title: words, entries }, format)?;
+    }
+    if arguments.json {
+        say(json(&hits, verdict)?);
+    } else {
+        if hits.is_empty() {
+            eprintln!("none of the {} tracks matches --tag and --in", library.index().len());
+        }
+        warning(verdict).into_iter().for_each(|line| eprintln!("{line}"));
+        hits.iter().zip(1..).for_each(|(hit, place)| say(hit.text(place)));
     }
     let nothing = hits.is_empty() || verdict == Some(Verdict::Nothing);
     Ok(if nothing { Found::Nothing } else { Found::Something })

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::choice::{Chosen, LibraryArgument};
+use super::choice::LibraryArgument;
 use crate::Failed;
 use crate::serve::{Address, serve};
 
-/// Searches your library from a browser on this computer.
+/// Search your library from a browser on this computer.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -19,6 +19,5 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
-    let Chosen { kept, model } = arguments.library.up_to_date(!arguments.as_is)?;
-    serve(kept.library(model)?, &arguments.address)
+    serve(arguments.library.open(!arguments.as_is)?, &arguments.address)
 }

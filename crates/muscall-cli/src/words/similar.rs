@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use muscall::indexing::Item;
 use muscall::library::{Library, Request, Stretch, Term};
 
 use super::Found;
 use super::answers::{hits, json};
-use super::choice::{Chosen, LibraryArgument};
+use super::choice::LibraryArgument;
 use crate::Failed;
+use crate::console::say;
 
-/// Finds the tracks of your library that sound most like a file, or a part of it.
+/// Find the tracks of your library that sound most like a file, or a part of it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  muscall similar song.mp3\n  muscall similar song.mp3 --from 30 --to 45")]
 pub(super) struct Arguments {
@@ -22,7 +24,7 @@ pub(super) struct Arguments {
     /// Up to here, in seconds.
     #[arg(long, value_name = "SECONDS")]
     to: Option<f64>,
-    /// How many tracks.
+    /// How many tracks to show.
     #[arg(long, short = 'n', default_value_t = 5)]
     top: usize,
     /// Print JSON.
@@ -33,8 +35,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
-    let Chosen { kept, model } = arguments.library.up_to_date(true)?;
-    let library = kept.library(model)?;
+    let library = arguments.library.open(true)?;
     let stretch = Stretch { start_s: arguments.from, end_s: arguments.to };
     let answers = match known(&library, &arguments.file)? {
         Some(track) => library.similar(track, stretch, arguments.top)?,
@@ -42,15 +43,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     };
     let hits = hits(&library, answers)?;
     if arguments.json {
-        println!("{}", json(&hits, None)?);
+        say(json(&hits, None)?);
     } else {
-        hits.iter().zip(1..).for_each(|(hit, place)| println!("{}", hit.text(place)));
+        hits.iter().zip(1..).for_each(|(hit, place)| say(hit.text(place)));
     }
     Ok(if hits.is_empty() { Found::Nothing } else { Found::Something })
 }
 
-/// The track of a file, which then isn't heard again.
+/// The track of a file, which then isn't decoded again.
 fn known(library: &Library, file: &Path) -> Result<Option<usize>, Failed> {
-    let real = std::fs::canonicalize(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(real.to_str().map(|path| library.index().find(path)).transpose()?.flatten())
+    match Item::file(file) {
+        Ok(item) => Ok(library.index().find(&item.path)?),
+        Err(refused) => Err(format!("{}: {}", refused.path, refused.reason).into()),
+    }
 }

@@ -1,42 +1,60 @@
 //! `muscall status`: what is here.
 
 use clap::Args;
-use muscall::DeviceChoice;
 use muscall::device::device_name;
 
-use super::choice::LibraryArgument;
 use crate::Failed;
-use crate::home::Home;
+use crate::console::{DeviceArgument, say};
+use crate::home::{DEFAULT, Home, Kept, Model};
 
-/// Says what is here: the version, the device, the settings, the libraries.
+/// Say what is here: the version, the device, the settings, the libraries.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    library: LibraryArgument,
+    device: DeviceArgument,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let home = Home::find()?;
-    println!("muscall {}", env!("CARGO_PKG_VERSION"));
-    println!("computing on: {}", device_name(&DeviceChoice::from_env()?.open()?));
+    say(format!("muscall {}", env!("CARGO_PKG_VERSION")));
+    say(format!("computing on: {}", device_name(&arguments.device.open_quietly()?)));
     let settings = home.settings_file();
-    let are_there = if settings.exists() { "" } else { " (not there)" };
-    println!("settings: {}{are_there}", settings.display());
+    let are_there = if settings.exists() { "" } else { " (none yet)" };
+    say(format!("settings: {}{are_there}", settings.display()));
     home.settings()?;
-    if home.libraries().is_empty() {
-        println!("no library yet; once, do: muscall index ~/Music");
+    let libraries = home.libraries();
+    if libraries.is_empty() {
+        say("no library yet; first run: muscall index ~/Music");
     }
-    for name in home.libraries() {
-        let kept = home.library(&name)?;
-        let model = kept.model().map_or("the model in the box".to_owned(), |bundle| bundle.display().to_string());
-        let chosen = if name == arguments.library.name() { ", searched unless another is named" } else { "" };
-        println!("library {name}{chosen}");
-        println!("  model: {model}");
-        match kept.index()? {
-            Some(index) => println!("  {} tracks, {} moments", index.len(), index.segments_len()),
-            None => println!("  not indexed to the end yet: muscall index goes on"),
+    for name in libraries {
+        let is_default = if name == DEFAULT { " (searched unless another one is named)" } else { "" };
+        say(format!("library {name}{is_default}"));
+        match home.library(&name) {
+            Ok(kept) => describe(&kept),
+            Err(error) => say(format!("  {error}")),
         }
-        kept.music().iter().for_each(|folder| println!("  music: {}", folder.display()));
     }
     Ok(())
+}
+
+fn describe(kept: &Kept) {
+    if let Some(model) = kept.model() {
+        say(format!("  model: {}", named(model)));
+    }
+    if let Some(model) = kept.next_model() {
+        say(format!("  being indexed with: {} (`muscall index` continues)", named(model)));
+    }
+    match kept.index() {
+        Ok(Some(index)) => say(format!("  {} tracks, {} moments", index.len(), index.segments_len())),
+        Ok(None) => say("  nothing indexed yet"),
+        Err(error) => say(format!("  {error}; `muscall index` makes it anew")),
+    }
+    kept.music().iter().for_each(|folder| say(format!("  music: {}", folder.display())));
+}
+
+fn named(model: &Model) -> String {
+    match model {
+        Model::Boxed => "the model in the box".to_owned(),
+        Model::Bundle(bundle) => bundle.display().to_string(),
+    }
 }

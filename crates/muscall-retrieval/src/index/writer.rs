@@ -13,6 +13,11 @@ use crate::index::snapshot::read_header;
 use crate::index::{Index, IndexConfig, TrackRecord};
 use crate::{Embeddings, Fingerprint, RetrievalError, VectorError};
 
+/// Garbage beyond this share makes compacting worth the while.
+const GARBAGE: f64 = 0.25;
+/// So do more blocks than this.
+const BLOCKS: usize = 256;
+
 /// Adds tracks to an index and removes them; what was committed stays, whatever happens.
 ///
 /// There is one writer at a time, which a file beside the index (`….lock`) sees to, whatever links or relative
@@ -216,6 +221,19 @@ impl IndexWriter {
         let index = Index::open(&path)?;
         super::compact::rewrite(&index)?;
         Self::locked(&path, &self.base.config().fingerprint, self._lock)
+    }
+
+    /// [`compact`](Self::compact) where it pays: more than a quarter of the index is garbage, or it is in more than 256
+    /// pieces.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compact_where_it_pays(self) -> Result<Self, RetrievalError> {
+        let pays = {
+            let index = Index::open(self.path())?;
+            index.garbage() > GARBAGE || index.blocks_len() > BLOCKS
+        };
+        if pays { self.compact() } else { Ok(self) }
     }
 }
 

@@ -156,8 +156,8 @@ impl Display for Diagnosis {
             ),
             Self::Loudness { spread_db, clips, quiet, loud } => write!(
                 f,
-                "{clips} clips lie {spread_db:.0} dB apart in loudness ({} is quiet, {} is loud): a model hears quiet music as other \
-                 music; model.log_mel.loudness = \"rms\" brings all to one level, in training and in search",
+                "the levels of {clips} clips span {spread_db:.0} dB (5th to 95th percentile; {} is quiet, {} is loud): without level \
+                 normalisation a quiet copy counts as different music; unless your recipe has it, set model.log_mel.loudness = \"rms\"",
                 quiet.display(),
                 loud.display()
             ),

@@ -16,7 +16,8 @@ const MOST: usize = 4096;
 const SEGMENTS_A_TRACK: usize = 8;
 
 /// An index seen through a graph: answers are those of the index, but for the few that the walk misses; their
-/// scores are exact.
+/// scores are exact. It walks to moments: with a [track weight](Search::with_track_weight) it also misses tracks that fit as a
+/// whole without a moment among the nearest.
 #[derive(Debug, Clone, Copy)]
 pub struct Approximate<'a> {
     graph: &'a SegmentGraph,
