@@ -53,8 +53,8 @@ fn it_finds_music_that_it_has_never_heard() {
     let result = evaluate(&model, &manifest).unwrap();
     assert_eq!(result.tracks, 58);
     let found = result.metrics.text_to_audio;
-    // The card has 0.190 and 0.793 of 58; another machine adds in another order, and may swap a neighbour or two.
-    assert!(found.r_at_1 >= 0.15 && found.r_at_10 >= 0.75, "{found:?}");
+    // The card has 0.276 and 0.793 of 58; another machine adds in another order, and may swap a neighbour or two.
+    assert!(found.r_at_1 >= 0.22 && found.r_at_10 >= 0.75, "{found:?}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The manifest of a training: rows of produced music with captions, and rendered clips.
 
-    python3 assemble.py produced.jsonl manifest_rendered.csv.gz --renders RENDER --scenes scenes.csv \
+    python3 assemble.py produced.jsonl manifest_rendered.csv.gz --renders RENDER [--scenes scenes.csv] \
         --out manifest.jsonl [--with-out]
 
 produced.jsonl is what the example `sentences` made of tags.csv.gz with `--audio FOLDER`. Splits are those of
 catalog.csv. Rows that are out are left out (`--with-out` takes them, for an ablation). Rows name their `source`, `produced` or `rendered`. Paths are relative to the manifest.
 
-Training windows of produced music get one more caption, one of the track's scenes by a hash: what the title and the game
+With --scenes, training windows of produced music get one more caption, one of the track's scenes by a hash: what the title and the game
 say, not what plays, so that words for scenes occur in training.
 """
 
@@ -34,13 +34,15 @@ def main() -> None:
     parser.add_argument("rendered", type=pathlib.Path)
     parser.add_argument("--renders", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--scenes", type=pathlib.Path, required=True)
+    parser.add_argument("--scenes", type=pathlib.Path)
     parser.add_argument("--with-out", action="store_true")
     arguments = parser.parse_args()
     rows, missing = [], 0
     uses = {row["file"]: row["use"] for row in read_catalog(HERE / "catalog.csv")}
-    with open(arguments.scenes, newline="", encoding="utf-8") as table:
-        scenes = {row["file"]: row["captions"].split(";") for row in csv.DictReader(table)}
+    scenes = {}
+    if arguments.scenes:
+        with open(arguments.scenes, newline="", encoding="utf-8") as table:
+            scenes = {row["file"]: row["captions"].split(";") for row in csv.DictReader(table)}
     with open(arguments.produced, encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)

@@ -62,7 +62,7 @@ impl IndexConsole {
                 let speed = format!("{speed:.0} s of audio per second");
                 bar.set_message(format!("{files} files · {speed}"));
                 bar.inc(*bytes);
-                self.progress.log(files == all, || format!("{files} of {all} files · {speed}"));
+                self.progress.log(files == all && !self.quiet, || format!("{files} of {all} files · {speed}"));
             }
             _ => {}
         }

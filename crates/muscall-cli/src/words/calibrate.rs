@@ -23,7 +23,7 @@ pub struct Arguments {
     /// The split to use.
     #[arg(long, value_enum, default_value = "val")]
     split: console::SplitName,
-    /// A UTF-8 file of queries about music like that of the data, one per line, as people write them: of these, one in ten is
+    /// A UTF-8 file of queries about music like that of the data, one per line, as people write them: of these, one in twenty is
     /// told that nothing fits. By default captions stand for them.
     #[arg(long)]
     present: Option<PathBuf>,

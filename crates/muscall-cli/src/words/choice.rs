@@ -35,8 +35,11 @@ impl LibraryArgument {
 
     /// The command that indexes this library.
     fn index_command(&self) -> String {
-        let named = if self.library == DEFAULT { String::new() } else { format!(" --library \"{}\"", self.library) };
-        format!("muscall index{named}")
+        match self.library.as_str() {
+            DEFAULT => "muscall index".to_owned(),
+            name if name.contains(' ') => format!("muscall index --library \"{name}\""),
+            name => format!("muscall index --library {name}"),
+        }
     }
 
     /// The library as it is now: what is new in its folders is analysed first, unless that isn't wanted.

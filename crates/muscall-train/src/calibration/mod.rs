@@ -18,8 +18,9 @@ const NO_MUSIC: &str = include_str!("no_music.txt");
 const MOST_CAPTIONS: usize = 500;
 /// Parts of the queries, each judged by a rule that was fitted to the others.
 const FOLDS: usize = 5;
-/// Of queries about what is there, so many may be told that nothing fits.
-const REFUSED: f64 = 0.1;
+/// Of queries about what is there, so many may be told that nothing fits: half of what people may put up with, since queries of others are
+/// told so more often than those that the limit was drawn with.
+const REFUSED: f64 = 0.05;
 /// Deviations by which the mean rank must be better than chance.
 const DEVIATIONS: f64 = 4.0;
 /// A model that finds out fewer queries about what is not there has no scale.
