@@ -148,6 +148,13 @@ fn a_disk_that_is_away_loses_nothing_by_another_model() {
     assert!(complaint.contains("1 tracks lie below it") && complaint.contains("disk"), "{complaint}");
     assert!(user.says(&["search", "organ"]).contains("b.wav"));
     fs::rename(&away, disk.join("b.wav")).unwrap();
+    // Back to the old model, which is searched still, and to the other one again.
+    assert!(user.says(&["status"]).contains("being indexed with"));
+    assert!(user.says(&["index", "--boxed"]).starts_with("2 tracks"));
+    assert!(!user.says(&["status"]).contains("being indexed with"));
+    fs::rename(disk.join("b.wav"), &away).unwrap();
+    user.complains(&["index", "--model", other.to_str().unwrap()]);
+    fs::rename(&away, disk.join("b.wav")).unwrap();
     // It goes on with the model that was asked for.
     assert!(user.says(&["index"]).starts_with("2 tracks"));
     assert!(user.says(&["status"]).contains(&format!("model: {}", other.display())));

@@ -195,6 +195,7 @@ impl Held {
         } else {
             // There is nothing else that could be searched: this can, while it grows.
             self.kept.record.index = Some(Searched { file: file.clone(), model: name.clone() });
+            self.kept.record.next_model = None;
         }
         // The folders are known from now on, should it be stopped.
         self.write()?;
@@ -217,6 +218,7 @@ impl Held {
             self.switch(&path, Searched { file, model: name.clone() })?;
         }
         self.write()?;
+        self.remove_others();
         Ok(updated)
     }
 
@@ -266,16 +268,22 @@ impl Held {
             )
             .into());
         }
-        let former = self.kept.index_file();
         self.kept.record.index = Some(searched);
         self.kept.record.next_model = None;
-        self.write()?;
-        if let Some(former) = former.filter(|former| former != path) {
-            // Who has it open keeps it.
-            let _ = fs::remove_file(&former);
-            let _ = fs::remove_file(former.with_extension("index.lock"));
-        }
         Ok(())
+    }
+
+    /// Removes indexes that nobody will search any more. Who has one open keeps it.
+    fn remove_others(&self) {
+        let Some(own) = self.kept.index_file() else { return };
+        for file in fs::read_dir(&self.kept.folder).into_iter().flatten().flatten() {
+            let path = file.path();
+            let is_index = path.extension().is_some_and(|extension| extension == "index");
+            if is_index && path != own {
+                let _ = fs::remove_file(path.with_extension("index.lock"));
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     fn write(&self) -> Result<(), Failed> {
