@@ -1,6 +1,6 @@
 //! `muscall completions`: for shells.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::{Shell, generate};
 
 use crate::Failed;
@@ -14,9 +14,9 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
+pub(super) fn run(arguments: &Arguments, mut program: Command) -> Result<(), Failed> {
     let mut script = Vec::new();
-    generate(arguments.shell, &mut super::command(), "muscall", &mut script);
+    generate(arguments.shell, &mut program, "muscall", &mut script);
     say(String::from_utf8(script)?.trim_end());
     Ok(())
 }

@@ -10,6 +10,7 @@ pub mod compare;
 mod completions;
 pub mod embed;
 pub mod evaluate;
+mod found;
 mod index;
 pub mod inspect;
 mod playlist;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
+use self::found::Found;
 use crate::{Failed, console};
 
 /// The exit code of a search that found nothing.
@@ -60,13 +62,6 @@ enum Word {
     Completions(completions::Arguments),
 }
 
-/// Whether something was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    Something,
-    Nothing,
-}
-
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     let done = |result: Result<(), Failed>| result.map(|()| Found::Something);
@@ -86,7 +81,7 @@ pub fn main() -> ExitCode {
         Word::Calibrate(arguments) => done(calibrate::run(&arguments)),
         Word::Ablate(arguments) => done(ablate::run(&arguments)),
         Word::Benchmark(arguments) => done(benchmark::run(&arguments)),
-        Word::Completions(arguments) => done(completions::run(&arguments)),
+        Word::Completions(arguments) => done(completions::run(&arguments, command())),
     };
     match result {
         Ok(Found::Something) => ExitCode::SUCCESS,

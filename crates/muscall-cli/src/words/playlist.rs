@@ -7,9 +7,9 @@ use muscall::library::{MAX_TOP, Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
-use super::Found;
 use super::answers::{clock, hits};
 use super::choice::LibraryArgument;
+use super::found::Found;
 use crate::Failed;
 use crate::console::{say, write_playlist};
 

@@ -6,9 +6,9 @@ use clap::Args;
 use muscall::indexing::Item;
 use muscall::library::{Library, Request, Stretch, Term};
 
-use super::Found;
 use super::answers::{hits, json};
 use super::choice::LibraryArgument;
+use super::found::Found;
 use crate::Failed;
 use crate::console::say;
 
