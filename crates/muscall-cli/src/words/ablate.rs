@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use self::table::write_tables;
 use crate::{Failed, console};
 
-/// Runs one training after the other, each in --out/<recipe>/seed-<n>. Started again, it continues where it
+/// Runs one training after the other, each in --out/RECIPE/seed-N. Started again, it continues where it
 /// stopped. table.md and table.csv hold mean and deviation over the seeds, on the test split (or the
 /// validation split, if there is no test split); the table says which one it was.
 #[derive(Debug, Args)]
