@@ -195,7 +195,6 @@ impl Held {
         } else {
             // There is nothing else that could be searched: this can, while it grows.
             self.kept.record.index = Some(Searched { file: file.clone(), model: name.clone() });
-            self.kept.record.next_model = None;
         }
         // The folders are known from now on, should it be stopped.
         self.write()?;
@@ -218,7 +217,6 @@ impl Held {
             self.switch(&path, Searched { file, model: name.clone() })?;
         }
         self.write()?;
-        self.remove_others();
         Ok(updated)
     }
 
@@ -273,8 +271,13 @@ impl Held {
         Ok(())
     }
 
+    /// Stays with the model that it has, whatever another one has begun.
+    pub(crate) fn keep_model(&mut self) {
+        self.kept.record.next_model = None;
+    }
+
     /// Removes indexes that nobody will search any more. Who has one open keeps it.
-    fn remove_others(&self) {
+    pub(crate) fn remove_others(&self) {
         let Some(own) = self.kept.index_file() else { return };
         for file in fs::read_dir(&self.kept.folder).into_iter().flatten().flatten() {
             let path = file.path();

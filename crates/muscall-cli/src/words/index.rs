@@ -59,7 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         _ => Model::Boxed,
     };
     let model = arguments.library.load(&name)?;
-    if held.kept.index_state(&model.fingerprint()?) == IndexState::OfAnother {
+    if held.kept.index_state(&model.fingerprint()?) != IndexState::OfAnother {
+        held.keep_model();
+    } else {
         let (count, seconds) = held.kept.to_analyse()?;
         let time = seconds.map(|seconds| format!(", in about {}", duration(seconds))).unwrap_or_default();
         eprintln!(
@@ -72,6 +74,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     if stopped {
         return Err("stopped; progress is kept: run the same command to continue".into());
     }
+    held.remove_others();
     tell_unreadable(&held.kept, unreadable.len());
     let (all, moments) = held.kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
     if all == 0 {
