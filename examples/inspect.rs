@@ -1,10 +1,10 @@
 //! What the loader makes of audio files.
 //!
-//! It is the word `inspect` of the program `muscall`, which has the code: `muscall_cli::words::inspect`.
+//! It is the command `inspect` of the program `muscall`, which has the code: `muscall_cli::commands::inspect`.
 
 use std::process::ExitCode;
 
-use muscall_cli::words::{as_program, inspect};
+use muscall_cli::commands::{as_program, inspect};
 
 fn main() -> ExitCode {
     as_program("inspect", inspect::run)

@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use clap::Parser;
 use muscall::audio::Part;
 use muscall::library::{Library, Request, Response};
-use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Playlist, PlaylistEntry, PlaylistFormat};
 use muscall_cli::console;
 
@@ -78,13 +77,9 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if answers.is_empty() {
         eprintln!("no track has the tags {}", arguments.tags.join(" and "));
     }
-    match verdict {
-        Some(Verdict::Nothing) => eprintln!("nothing here fits these words well; the nearest is:"),
-        Some(Verdict::Fair) => eprintln!("these fit in part:"),
-        Some(Verdict::Good) | None => {}
-    }
+    console::warning(verdict).into_iter().for_each(|line| eprintln!("{line}"));
     for answer in &answers {
-        let times = answer.moments.first().map(|moment| (clock(moment.start_s), clock(moment.end_s)));
+        let times = answer.moments.first().map(|moment| (console::clock(moment.start_s), console::clock(moment.end_s)));
         let (start, end) = times.unwrap_or_default();
         println!("{:.3}  {start:>5}–{end:<5}  {}", answer.score, answer.path);
     }
@@ -107,9 +102,4 @@ fn entry(answer: &Answer) -> PlaylistEntry {
         duration_s: Some(answer.duration_s),
         score: answer.score,
     }
-}
-
-fn clock(time_s: f64) -> String {
-    let seconds = time_s.round() as u64;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
 }

@@ -6,25 +6,18 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 use muscall::Muscall;
-use muscall::indexing::{Indexer, Scope, index_config};
-use muscall::retrieval::{IndexWriter, RetrievalError};
+use muscall::indexing::{Indexer, Scope};
 use xxhash_rust::xxh3::xxh3_128;
 
-use muscall_cli::Source;
 use muscall_cli::console::IndexConsole;
+use muscall_cli::{Source, open_index};
 
 /// Where the index of this music is, brought up to date. It lies in the folder `index/` of the bundle, or of the user's
 /// data directory for the model in the box.
 pub fn kept_index(model: &Muscall, bundle: Option<&Path>, music: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let source = Source::read(music)?;
     let path = place(bundle, music)?;
-    let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)?) {
-        Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
-            eprintln!("the index is built anew: {error}");
-            IndexWriter::replace(&path, &index_config(model)?)?
-        }
-        writer => writer?,
-    };
+    let mut writer = open_index(&path, model)?;
     let mut console = IndexConsole::new()?;
     let scope = match source.scope {
         // The index is of this manifest alone: what is not in it any more is gone.

@@ -6,10 +6,12 @@
     python3 ranking.py --words                                > words.txt
     embed --bundle BUNDLE --out words.safetensors --texts words.txt SOME.ogg
     python3 ranking.py val.npy words.safetensors
+    embed --bundle BUNDLE --out captions.safetensors --texts captions.txt CLIPS      # three captions per clip, in order
+    python3 ranking.py --captions captions.safetensors words.safetensors
 
 A query is one of the taggers' tags; a track is right if its windows have the tag with a confidence of 0.2 on average
 (tags.csv.gz). Tags that fewer than one or more than 20 tracks have are left out. Printed for each rule: mean average
-precision, and how often the first track is right, with 95 % intervals over tags.
+precision, and how often the first track is right, with 95 % intervals over tags. `--captions` prints R@10 of long captions.
 """
 
 import csv
@@ -67,6 +69,22 @@ def interval(values):
     return f"{np.mean(values):.3f} [{low:.3f}, {high:.3f}]"
 
 
+def without(text, direction):
+    """What is left of text without its part along a direction, unit norm."""
+    rest = text - (text @ direction)[:, None] * direction
+    return rest / np.linalg.norm(rest, axis=1, keepdims=True)
+
+
+def captions(pairs, words):
+    audio, text, centre = tensor(pairs, "audio"), tensor(pairs, "text"), tensor(words, "text")[len(TAGS) :].mean(0)
+    own = np.repeat(np.arange(len(audio)), len(text) // len(audio))
+    rest = without(text, centre / np.linalg.norm(centre))
+    for name, queries in (("as they are", text), ("without what captions share", rest), ("their mean subtracted", text - centre)):
+        scores = queries @ audio.T
+        ranks = (scores > scores[np.arange(len(scores)), own][:, None]).sum(1) + 1
+        print(f"{len(audio)} clips, captions {name}: R@10 {(ranks <= 10).mean():.3f}")
+
+
 def main(npy, words):
     heard, vectors = confidences(), np.load(npy)
     with open(str(npy).removesuffix(".npy") + ".ids.csv", newline="") as table:
@@ -80,9 +98,7 @@ def main(npy, words):
     print(f"{len(files)} tracks, {len(taken)} tags, of which a track has {truth[:, taken].mean():.3f} on average")
     whole = np.array([vectors[rows[file]].mean(0) for file in files])
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
-    direction = centre / np.linalg.norm(centre)
-    rest = text - (text @ direction)[:, None] * direction
-    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    rest = without(text, centre / np.linalg.norm(centre))
     for name, queries in (("as they are", text), ("without what captions share", rest)):
         moments = np.array([(vectors[rows[file]] @ queries.T).max(0) for file in files])
         for weight in (0, 0.25, 0.5, 0.75, 1):
@@ -98,6 +114,8 @@ def main(npy, words):
 if __name__ == "__main__":
     if sys.argv[1:] == ["--words"]:
         print("\n".join(TAGS + descriptions()))
+    elif len(sys.argv) == 4 and sys.argv[1] == "--captions":
+        captions(*sys.argv[2:])
     elif len(sys.argv) == 3:
         main(*sys.argv[1:])
     else:

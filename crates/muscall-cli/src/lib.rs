@@ -3,7 +3,7 @@
 //! Nothing here knows how music is heard, searched or learned: that is in the crates that [`muscall`] gathers. This crate
 //! reads arguments, shows progress, and writes answers for people.
 //!
-//! - [`main`] is the program; each of its words is a file in [`words`].
+//! - [`main`] is the program; each of its commands is a file in [`commands`].
 //! - [`console`] is for any program on a terminal: the model and the device as arguments, progress, tables.
 //! - [`serve`] is the page and its API.
 //! - [`Source`] is where music comes from.
@@ -11,17 +11,19 @@
 // A program speaks on its terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod commands;
 pub mod console;
 mod home;
 mod names;
+mod open_index;
 pub mod serve;
 mod source;
-pub mod words;
 
 use std::error::Error;
 
+pub use commands::{command, main};
+pub use open_index::open_index;
 pub use source::Source;
-pub use words::{command, main};
 
 /// Anything that ends a program, in words for whoever started it.
 pub type Failed = Box<dyn Error>;

@@ -145,7 +145,7 @@ fn a_disk_that_is_away_loses_nothing_by_another_model() {
     let away = user.home.path().join("away.wav");
     fs::rename(disk.join("b.wav"), &away).unwrap();
     let complaint = user.complains(&["index", "--model", other.to_str().unwrap()]);
-    assert!(complaint.contains("1 tracks lie below it") && complaint.contains("disk"), "{complaint}");
+    assert!(complaint.contains("disk: the tracks below it (1)"), "{complaint}");
     assert!(user.says(&["search", "organ"]).contains("b.wav"));
     fs::rename(&away, disk.join("b.wav")).unwrap();
     // Back to the old model, which is searched still, and to the other one again.
@@ -223,6 +223,19 @@ fn a_manifest_is_music_too_until_it_is_forgotten() {
     assert!(user.complains(&["search", "organ"]).contains("list.jsonl"));
     user.says(&["index", "--forget", manifest.to_str().unwrap()]);
     assert!(user.says(&["index"]).starts_with("1 track,"));
+}
+
+#[test]
+fn a_bucket_that_cannot_be_asked_loses_nothing() {
+    let user = User::new();
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    user.index();
+    let path = user.home.path().join("data/muscall/libraries/default/library.toml");
+    let text = fs::read_to_string(&path).unwrap().replacen("music = [", "music = [\"s3://bucket/songs\", ", 1);
+    fs::write(&path, text).unwrap();
+    let complaint = user.complains(&["index"]);
+    assert!(complaint.contains("s3://bucket/songs") && complaint.contains("--forget"), "{complaint}");
+    assert!(user.says(&["search", "--as-is", "organ"]).contains("a.wav"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The terminal: the model and the device as arguments, progress bars, tables, splits, playlists, an exit code.
 
+mod answer;
 mod bundle;
 mod device;
 mod evaluation;
@@ -13,6 +14,7 @@ mod split;
 mod tables;
 mod training;
 
+pub use answer::{clock, warning};
 pub use bundle::{BundleArgument, load};
 pub use device::DeviceArgument;
 pub use evaluation::{evaluate, read_split, scale_words};

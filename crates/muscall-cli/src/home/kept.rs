@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use muscall::indexing::{Indexer, Scope, Unreadable, away_place, forget, index_config, write_unreadable};
+use muscall::indexing::{Indexer, Scope, Unreadable, away_place, forget, write_unreadable};
 use muscall::library::Library;
 use muscall::retrieval::{IndexWriter, RetrievalError};
 use muscall::vectors::Fingerprint;
@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{Model, Record, Searched, lock};
 use crate::console::IndexConsole;
-use crate::{Failed, Source};
+use crate::{Failed, Source, open_index};
 
 /// Why files were left out, in the folder of a library.
 const LEFT_OUT: &str = "unreadable.tsv";
@@ -127,8 +127,7 @@ impl Held {
     /// already, and one around others takes their place.
     pub(crate) fn add_music(&mut self, folders: &[PathBuf]) -> Result<(), Failed> {
         for folder in folders {
-            let is_bucket = folder.to_str().is_some_and(|name| name.starts_with("s3://"));
-            let real = match is_bucket {
+            let real = match is_bucket(folder) {
                 true => folder.clone(),
                 false => fs::canonicalize(folder)
                     .map_err(|error| format!("{}: {error}; give a folder of music", folder.display()))?,
@@ -183,13 +182,7 @@ impl Held {
             _ => format!("{:016x}.index", xxh3_64(fingerprint.to_string().as_bytes())),
         };
         let path = self.kept.folder.join(&file);
-        let mut writer = match IndexWriter::open_or_create(&path, &index_config(model)?) {
-            Err(error @ (RetrievalError::Fingerprint { .. } | RetrievalError::Corrupt { .. })) => {
-                eprintln!("the index is built anew: {error}");
-                IndexWriter::replace(&path, &index_config(model)?)?
-            }
-            writer => writer?,
-        };
+        let mut writer = open_index(&path, model)?;
         if state == IndexState::OfAnother {
             self.kept.record.next_model = Some(name.clone());
         } else {
@@ -229,8 +222,8 @@ impl Held {
                     items.extend(source.items);
                     unreadable.extend(source.unreadable);
                 }
-                // Nobody knows which tracks were a manifest's.
-                Err(error) if is_manifest(music) => {
+                // Nobody knows which tracks were a manifest's, and that of a bucket nothing is left can't be seen.
+                Err(error) if is_manifest(music) || is_bucket(music) => {
                     return Err(format!("{error}\n  or forget it: muscall index --forget {}", music.display()).into());
                 }
                 Err(error) => eprintln!("{error}"),
@@ -252,7 +245,8 @@ impl Held {
         if let Some(old) = self.kept.index()? {
             for track in old.tracks() {
                 let name = old.track(track)?.path;
-                let root = self.kept.music().iter().find(|music| Path::new(&name).starts_with(music));
+                let mut folders = self.kept.music().iter().filter(|music| !is_bucket(music));
+                let root = folders.find(|music| Path::new(&name).starts_with(music));
                 let place = root.filter(|_| !names.contains(&name)).and_then(|root| away_place(root, Path::new(&name)));
                 away += usize::from(place.is_some());
                 example = example.or(place);
@@ -260,8 +254,8 @@ impl Held {
         }
         if let Some(place) = example {
             return Err(format!(
-                "{}: {away} tracks lie below it, which can't be read now; the library keeps its old model until they are \
-                 analysed, too: mount the disk and run `muscall index`, or forget the folder",
+                "{}: the tracks below it ({away}) can't be read now, and the library keeps its old model until they are \
+                 indexed again; mount the disk and run `muscall index`, or forget the folder",
                 place.display()
             )
             .into());
@@ -295,6 +289,10 @@ impl Held {
         }
         self.kept.record.write(&self.kept.folder)
     }
+}
+
+pub(super) fn is_bucket(music: &Path) -> bool {
+    music.to_str().is_some_and(|name| name.starts_with("s3://"))
 }
 
 /// By its name, since it may be gone.

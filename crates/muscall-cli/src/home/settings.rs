@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use directories::BaseDirs;
 use serde::Deserialize;
 
+use super::kept::is_bucket;
 use crate::Failed;
 
 /// `config.toml`; an unknown key is an error.
@@ -41,7 +42,7 @@ impl Settings {
 
 /// `~` is the user's home; what is relative lies beside the settings.
 fn expanded(place: &Path, folder: &Path) -> PathBuf {
-    if place.to_str().is_some_and(|place| place.starts_with("s3://")) {
+    if is_bucket(place) {
         return place.to_owned();
     }
     match (place.strip_prefix("~"), BaseDirs::new()) {

@@ -7,11 +7,11 @@ use muscall::library::{MAX_TOP, Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
-use super::answers::{clock, hits};
+use super::answers::hits;
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
-use crate::console::{say, write_playlist};
+use crate::console::{clock, say, write_playlist};
 
 /// Write a playlist of whole tracks that fit your words, as long as you like.
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use muscall::model::Verdict;
 use muscall::retrieval::{Answer, Moment, PlaylistEntry, TrackRecord};
 use serde::Serialize;
 
+use crate::console::clock;
 use crate::names::Names;
 
 /// A track that fits, with what its tags say.
@@ -38,15 +39,6 @@ pub(super) fn hits(library: &Library, answers: Vec<Answer>) -> Result<Vec<Hit>, 
 /// One object with everything.
 pub(super) fn json(hits: &[Hit], verdict: Option<Verdict>) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(&Answered { verdict, answers: hits })
-}
-
-/// A line of its own above the answers, if they don't fit well.
-pub(super) fn warning(verdict: Option<Verdict>) -> Option<&'static str> {
-    match verdict? {
-        Verdict::Nothing => Some("nothing here fits these words well; the nearest is:"),
-        Verdict::Fair => Some("these match only partly:"),
-        Verdict::Good => None,
-    }
 }
 
 impl Hit {
@@ -83,13 +75,6 @@ impl Hit {
 /// A name may hold what a terminal obeys.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// Minutes and seconds, or hours, minutes and seconds.
-pub(super) fn clock(time_s: f64) -> String {
-    let seconds = time_s.round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
 }
 
 #[cfg(test)]

@@ -39,11 +39,11 @@ const NOTHING: u8 = 1;
 )]
 struct Program {
     #[command(subcommand)]
-    word: Word,
+    action: Action,
 }
 
 #[derive(Subcommand)]
-enum Word {
+enum Action {
     Index(index::Arguments),
     Search(search::Arguments),
     Similar(similar::Arguments),
@@ -65,23 +65,23 @@ enum Word {
 /// Runs the program with the arguments of this process.
 pub fn main() -> ExitCode {
     let done = |result: Result<(), Failed>| result.map(|()| Found::Something);
-    let result = match Program::parse().word {
-        Word::Index(arguments) => done(index::run(&arguments)),
-        Word::Search(arguments) => search::run(&arguments),
-        Word::Similar(arguments) => similar::run(&arguments),
-        Word::Playlist(arguments) => playlist::run(&arguments),
-        Word::Serve(arguments) => done(serve::run(&arguments)),
-        Word::Status(arguments) => done(status::run(&arguments)),
-        Word::Embed(arguments) => done(embed::run(&arguments)),
-        Word::Inspect(arguments) => done(inspect::run(&arguments)),
-        Word::Check(arguments) => done(check::run(&arguments)),
-        Word::Train(arguments) => done(train::run(&arguments)),
-        Word::Evaluate(arguments) => done(evaluate::run(&arguments)),
-        Word::Compare(arguments) => done(compare::run(&arguments)),
-        Word::Calibrate(arguments) => done(calibrate::run(&arguments)),
-        Word::Ablate(arguments) => done(ablate::run(&arguments)),
-        Word::Benchmark(arguments) => done(benchmark::run(&arguments)),
-        Word::Completions(arguments) => done(completions::run(&arguments, command())),
+    let result = match Program::parse().action {
+        Action::Index(arguments) => done(index::run(&arguments)),
+        Action::Search(arguments) => search::run(&arguments),
+        Action::Similar(arguments) => similar::run(&arguments),
+        Action::Playlist(arguments) => playlist::run(&arguments),
+        Action::Serve(arguments) => done(serve::run(&arguments)),
+        Action::Status(arguments) => done(status::run(&arguments)),
+        Action::Embed(arguments) => done(embed::run(&arguments)),
+        Action::Inspect(arguments) => done(inspect::run(&arguments)),
+        Action::Check(arguments) => done(check::run(&arguments)),
+        Action::Train(arguments) => done(train::run(&arguments)),
+        Action::Evaluate(arguments) => done(evaluate::run(&arguments)),
+        Action::Compare(arguments) => done(compare::run(&arguments)),
+        Action::Calibrate(arguments) => done(calibrate::run(&arguments)),
+        Action::Ablate(arguments) => done(ablate::run(&arguments)),
+        Action::Benchmark(arguments) => done(benchmark::run(&arguments)),
+        Action::Completions(arguments) => done(completions::run(&arguments, command())),
     };
     match result {
         Ok(Found::Something) => ExitCode::SUCCESS,
@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// One word as a program of its own, with the arguments of this process.
+/// One command as a program of its own, with the arguments of this process.
 pub fn as_program<A: Args>(name: &'static str, run: impl FnOnce(&A) -> Result<(), Failed>) -> ExitCode {
     let command = A::augment_args(Command::new(name).version(env!("CARGO_PKG_VERSION")));
     let arguments = A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());

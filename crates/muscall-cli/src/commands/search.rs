@@ -7,11 +7,11 @@ use muscall::library::{Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
-use super::answers::{hits, json, warning};
+use super::answers::{hits, json};
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
-use crate::console::{say, write_playlist};
+use crate::console::{say, warning, write_playlist};
 
 /// Find the tracks that fit your words best, and the moment in each.
 ///
