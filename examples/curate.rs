@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use muscall::Index;
 use muscall::audio::Part;
-use muscall::retrieval::{Embeddings, Playlist, PlaylistEntry, PlaylistFormat, duplicates, walk};
+use muscall::retrieval::{CopiesConfig, Embeddings, Playlist, PlaylistEntry, PlaylistFormat, copies, walk};
 use muscall_cli::console;
 
-/// Finds tracks that are almost the same, or a path from one track to another in small steps.
+/// Finds recordings that are there more than once, or a path from one track to another in small steps.
 #[derive(Parser)]
 #[command(version, after_help = "Example: cargo run --release --example curate -- --index music.index duplicates")]
 struct Arguments {
@@ -24,10 +24,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
-    /// Find groups of tracks whose vectors are almost the same.
+    /// Find recordings that are there more than once.
     Duplicates {
-        /// Lowest cosine similarity within a group.
-        #[arg(long, default_value_t = 0.98)]
+        /// How much two tracks must sound alike at the least, as a cosine.
+        #[arg(long, default_value_t = CopiesConfig::default().threshold)]
         threshold: f32,
     },
     /// Make a playlist that goes from one track to another.
@@ -59,9 +59,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let vectors = Embeddings::new(&values, index.config().dim)?;
     match &arguments.what {
         What::Duplicates { threshold } => {
-            let groups = duplicates(vectors, *threshold)?;
+            let groups = copies(&index, &CopiesConfig { threshold: *threshold, ..CopiesConfig::default() })?;
             for group in &groups {
-                group.iter().for_each(|&track| println!("{}", paths[track]));
+                for &track in group {
+                    println!("{}", index.track(track)?.path);
+                }
                 println!();
             }
             println!("{} groups among {} tracks", groups.len(), paths.len());

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use muscall::files::replace;
-use muscall::model::weights::{import_released, read_released_config, to_released, write_safetensors};
-use muscall::{InitialWeights, Muscall};
+use muscall::Muscall;
+use muscall::model::weights::{to_released, write_safetensors};
+use muscall_cli::commands::import;
 use muscall_cli::console;
 
 /// Reads a checkpoint of the released implementation (.pth.tar, .pt or .safetensors) without
@@ -54,19 +55,5 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let (Some(checkpoint), Some(config), Some(out)) = (&arguments.checkpoint, &arguments.config, &arguments.out) else {
         return Err("give --checkpoint, --config and --out".into());
     };
-    let config = read_released_config(config)?;
-    let imported = import_released(checkpoint, &config, &arguments.device.open()?)?;
-    imported.model.save(out)?;
-    println!("{}: a bundle of {} s clips in {} dimensions", out.display(), config.clip_s, config.projection_dim);
-    if let Some(epoch) = imported.epoch {
-        println!("trained for {epoch} epochs");
-    }
-    if let Some((moments, steps)) = &imported.optimizer {
-        InitialWeights::save_optimizer(out, moments, *steps)?;
-        println!("with the optimizer's state after {steps} steps: continue with `train --init {}`", out.display());
-    }
-    if let Err(error) = config.text.check_tokens() {
-        eprintln!("note: this model cannot read captions: {error}");
-    }
-    Ok(())
+    import::released(checkpoint, config, out, &arguments.device)
 }

@@ -7,8 +7,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::{
-    AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, Resampling, central_start, count_frames,
-    decode, decode_blocks, probe, random_start,
+    AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, Resampling, Waveform, central_start,
+    count_frames, decode, decode_blocks, probe, random_start,
 };
 
 /// Where in a file a clip starts.
@@ -112,6 +112,16 @@ fn decode_source(
 }
 
 impl Clip {
+    /// A clip of audio that is in memory: what [`load_clip`] gives of a file with these samples.
+    ///
+    /// # Errors
+    /// [`AudioError`] if its rate is not one that is resampled.
+    pub fn of_waveform(waveform: &Waveform, position: CropPosition, config: &ClipConfig) -> Result<Self, AudioError> {
+        let sample_rate = waveform.sample_rate();
+        let samples = config.resampler(sample_rate)?.resample(waveform.samples());
+        ClipSource { declared: samples.len(), samples, sample_rate, repairs: Vec::new() }.clip(position, config)
+    }
+
     /// From the samples that there are, of which the first is number `start` of the file at the clip's
     /// rate.
     pub(crate) fn padded(samples: Vec<f32>, start: usize, repairs: Vec<Repair>, config: &ClipConfig) -> Self {

@@ -18,6 +18,7 @@ mod stream;
 mod tags;
 mod timeline;
 
+use std::io::Read;
 use std::path::Path;
 
 pub use decoded::{AudioInfo, Decoded};
@@ -25,7 +26,7 @@ pub use options::{DecodeOptions, Span};
 pub use tags::file_tags;
 
 use self::foreign::Readers;
-use self::opened::{is_npy, open};
+use self::opened::{Opened, is_npy, open, spooled};
 use self::scrub::Scrubber;
 use crate::{AudioError, Repair, Waveform};
 
@@ -40,8 +41,36 @@ pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioErro
     decode_with(path, options, Readers::SYMPHONIA)
 }
 
+/// The same for what a reader gives, such as an upload, a member of an archive or bytes in memory (`&bytes[..]`). Errors
+/// and repairs call it by `name`, whose extension is a hint for formats that say nothing about themselves.
+///
+/// Decoders go back and forth in a file, so that it is written to a temporary file without a name first, which goes with
+/// the call.
+///
+/// ```
+/// use std::path::Path;
+/// use muscall_audio::{DecodeOptions, decode_reader};
+///
+/// # fn main() -> Result<(), muscall_audio::AudioError> {
+/// let bytes = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sound.ogg"));
+/// let sound = decode_reader(Path::new("sound.ogg"), &bytes[..], &DecodeOptions::default())?;
+/// assert!(sound.waveform.duration_s() > 0.5 && sound.repairs.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// As [`decode`]; [`AudioError::File`] with the name if the reader fails or the temporary directory is full.
+pub fn decode_reader(name: &Path, reader: impl Read, options: &DecodeOptions) -> Result<Decoded, AudioError> {
+    decode_opened(spooled(name, reader)?, options, Readers::SYMPHONIA)
+}
+
 fn decode_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
-    let file = open(path)?;
+    decode_opened(open(path)?, options, readers)
+}
+
+fn decode_opened(file: Opened<'_>, options: &DecodeOptions, readers: Readers) -> Result<Decoded, AudioError> {
+    let path = file.path;
     let Decoded { waveform, info, mut repairs } = if is_npy(&file)? {
         npy::decode(path, file.file, options)?
     } else {

@@ -31,7 +31,7 @@ impl Item {
     /// # Errors
     /// Why it cannot be indexed.
     pub fn file(path: &Path) -> Result<Self, Unreadable> {
-        let error = |error: std::io::Error| Unreadable { path: path.display().to_string(), reason: error.to_string() };
+        let error = |error: std::io::Error| Unreadable::new(path.display().to_string(), error.to_string());
         Self::named(real_file(path).map_err(error)?)
     }
 
@@ -61,7 +61,7 @@ impl Item {
                 return Err(error(source));
             }
             let reason = format!("{source}; its entry in the index is kept: check its permissions and its disk");
-            unreadable.push(Unreadable { path: path.display().to_string(), reason });
+            unreadable.push(Unreadable::new(path.display().to_string(), reason));
         }
         for path in found.files {
             match Self::named(path) {
@@ -75,7 +75,7 @@ impl Item {
 
     /// A file whose path is its name.
     fn named(file: PathBuf) -> Result<Self, Unreadable> {
-        let refused = |reason: String| Unreadable { path: file.display().to_string(), reason };
+        let refused = |reason: String| Unreadable::new(file.display().to_string(), reason);
         let path = file.to_str().ok_or_else(|| refused("its name is not UTF-8; rename it".into()))?.to_owned();
         let state = FileState::stamps(&file).map_err(|error| refused(error.to_string()))?;
         Ok(Self { path, origin: Origin::File(file), part: None, state, tags: Vec::new() })

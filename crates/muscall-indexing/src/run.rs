@@ -210,7 +210,8 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     fn unreadable(&mut self, item: &Item, reason: String, is_unknown: bool) -> Result<ControlFlow<()>, IndexingError> {
-        let unreadable = Unreadable { path: item.path.clone(), reason };
+        let state = (!is_unknown).then_some(item.state);
+        let unreadable = Unreadable { path: item.path.clone(), reason, state };
         if is_unknown {
             self.report.kept += self.count(std::slice::from_ref(&item.path))?;
         } else {

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_looked_at_is_not_gone() {
-        let refused = |path: &str| Unreadable { path: path.into(), reason: String::new() };
+        let refused = |path: &str| Unreadable::new(path, "");
         for scope in [Scope::folder(Path::new("/no music")), Scope::All] {
             let scope = scope.but(&[refused("/no music/disk"), refused("/no music/b.mp3")]);
             for kept in ["/no music/disk/a.mp3", "/no music/disk/c/a.mp3", "/no music/disk", "/no music/b.mp3"] {
@@ -130,7 +130,7 @@ mod tests {
         for spelled in ["/no/music", "/no/music/", "/no/./music", "/no/music/../music", "/no/x/../music/."] {
             assert_eq!(Scope::folder(Path::new(spelled)), expected, "{spelled}");
         }
-        let refused = [Unreadable { path: "/no/x/../music/a".into(), reason: String::new() }];
+        let refused = [Unreadable::new("/no/x/../music/a", "")];
         assert_eq!(expected.but(&refused).standing("/no/music/a/b.mp3"), Standing::Unknown);
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use muscall_audio::FileState;
 use muscall_files::{FileError, write};
 
 use crate::IndexingError;
@@ -14,16 +15,24 @@ pub struct Unreadable {
     pub path: String,
     /// Why, and what to do.
     pub reason: String,
+    /// The file as it was, if it is its content that is bad: the same file would be refused again. Nothing if that may
+    /// pass, as with permissions.
+    pub state: Option<FileState>,
 }
 
 impl Unreadable {
+    /// For a reason that may pass.
+    pub fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into(), state: None }
+    }
+
     /// A folder without anything in it, below which the index has tracks.
     pub(crate) fn empty_folder(folder: &Path, tracks: usize) -> Self {
         let reason = format!(
             "this folder is empty, as if its disk were not mounted; the {tracks} tracks that the index has from it are \
              kept: if they are gone for good, delete the folder, or remove them from the index (--forget)"
         );
-        Self { path: folder.display().to_string(), reason }
+        Self::new(folder.display().to_string(), reason)
     }
 }
 

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::{Embeddings, RetrievalError};
 
 /// Rows of a tile's side: a tile of cosines is 1 MiB.
-const SIDE: usize = 512;
+pub(crate) const SIDE: usize = 512;
 /// What rounding may take from the cosine of a row with itself.
 const ROUNDING: f32 = 1e-6;
 
@@ -40,10 +40,16 @@ pub fn duplicates(vectors: Embeddings<'_>, threshold: f32) -> Result<Vec<Vec<usi
         let expected = "above 0 and at most 1";
         return Err(RetrievalError::OutOfRange { what: "threshold", found: threshold, expected });
     }
-    Ok(linked(vectors, threshold - ROUNDING, SIDE))
+    Ok(linked(vectors, threshold - ROUNDING, SIDE, &|_, _| true))
 }
 
-fn linked(vectors: Embeddings<'_>, threshold: f32, side: usize) -> Vec<Vec<usize>> {
+/// Groups of rows that are near to each other and pass a second look.
+pub(crate) fn linked(
+    vectors: Embeddings<'_>,
+    threshold: f32,
+    side: usize,
+    second_look: &(dyn Fn(usize, usize) -> bool + Sync),
+) -> Vec<Vec<usize>> {
     let (rows, dim) = (vectors.rows(), vectors.dim());
     let tile = |first: usize| -> Vec<f32> {
         (first..(first + side).min(rows)).flat_map(|row| vectors.row(row)).copied().collect()
@@ -57,7 +63,9 @@ fn linked(vectors: Embeddings<'_>, threshold: f32, side: usize) -> Vec<Vec<usize
             let cosines = product.run(&tile(left), None); // [rows of the tile, columns]
             let mut links = Vec::new();
             for (row, cosines) in (left..).zip(cosines.chunks_exact(columns)) {
-                let near = (right..).zip(cosines).filter(|&(column, &cosine)| row < column && cosine >= threshold);
+                let near = (right..).zip(cosines).filter(|&(column, &cosine)| {
+                    row < column && cosine >= threshold && second_look(row, column)
+                });
                 links.extend(near.map(|(column, _)| (row, column)));
             }
             if !links.is_empty() {
@@ -182,7 +190,7 @@ mod tests {
                     if cosine >= threshold { forest.join(a, b) }
                 }
             }
-            prop_assert_eq!(linked(vectors, threshold, side), forest.groups());
+            prop_assert_eq!(linked(vectors, threshold, side, &|_, _| true), forest.groups());
         }
     }
 }

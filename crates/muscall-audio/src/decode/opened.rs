@@ -31,6 +31,18 @@ pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
     Ok(Opened { path, file: File::open(path).map_err(io)?, bytes: metadata.len() })
 }
 
+/// What a reader gives, in a temporary file.
+pub(super) fn spooled(name: &Path, mut reader: impl Read) -> Result<Opened<'_>, AudioError> {
+    let io = FileError::reading(name);
+    let mut file = tempfile::tempfile().map_err(io)?;
+    let bytes = std::io::copy(&mut reader, &mut file).map_err(io)?;
+    if bytes == 0 {
+        return Err(AudioError::EmptyFile { path: name.to_owned() });
+    }
+    file.rewind().map_err(io)?;
+    Ok(Opened { path: name, file, bytes })
+}
+
 pub(super) fn is_npy(opened: &Opened<'_>) -> Result<bool, AudioError> {
     let io = FileError::reading(opened.path);
     let mut magic = Vec::with_capacity(npy::MAGIC.len());

@@ -73,7 +73,7 @@ impl Hit {
 }
 
 /// A name may hold what a terminal obeys.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Which library is meant, and the model that goes with it.
 
-use muscall::Muscall;
+use muscall::{Device, Muscall};
 use muscall::library::Library;
 
 use crate::Failed;
@@ -24,13 +24,23 @@ impl LibraryArgument {
         held.ok_or_else(|| "another process is indexing this library; wait for it, or stop it".into())
     }
 
+    /// The same, or nothing while another process changes it.
+    pub(super) fn hold_if_free(&self) -> Result<Option<Held>, Failed> {
+        Home::find()?.hold(&self.library)
+    }
+
+    /// Where this command computes.
+    pub(super) fn device(&self) -> Result<Device, Failed> {
+        Ok(self.device.open_quietly()?)
+    }
+
     /// Loads a bundle, or the model in the box.
     pub(super) fn load(&self, model: &Model) -> Result<Muscall, Failed> {
         let bundle = match model {
             Model::Boxed => None,
             Model::Bundle(bundle) => Some(bundle.as_path()),
         };
-        console::load(bundle, &self.device.open_quietly()?)
+        console::load(bundle, &self.device()?)
     }
 
     /// The command that indexes this library.
@@ -72,11 +82,11 @@ impl LibraryArgument {
 /// Analyses what is new. What can't be read now keeps its place.
 fn renew(mut held: Held, model: &Muscall, name: &Model) -> Result<(), Failed> {
     let mut console = IndexConsole::new()?.with_bar_alone();
-    let Updated { unreadable, stopped, .. } = held.update((model, name), &mut console)?;
+    let Updated { newly_unreadable, stopped, .. } = held.update((model, name), &mut console)?;
     if stopped {
         return Err("stopped; what was analysed is kept".into());
     }
-    tell_unreadable(&held.kept, unreadable.len());
+    tell_unreadable(&held.kept, newly_unreadable);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
+use muscall::model::ReadableFiles;
 use muscall::{Muscall, files};
 
 use safetensors::tensor::{Dtype, TensorView};
@@ -12,6 +13,8 @@ use crate::{Failed, console};
 
 /// Writes tensors `audio` and `text`, [n, dim] float32 of unit norm, in the order given. Paths and
 /// texts are in the metadata as JSON lists.
+///
+/// A file that can't be read is named and left out, and the exit code is then 2; the others are written.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: muscall embed --bundle runs/quickstart --out embeddings.safetensors --texts queries.txt music/*.mp3"
@@ -48,16 +51,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         None => Vec::new(),
     };
     let model = arguments.bundle.load(&arguments.device.open()?)?;
-    let audio = embed(&model, arguments)?;
+    let heard = embed(&model, arguments)?;
     let text = model.embed_text(&texts)?;
 
-    let paths: Vec<_> = arguments.paths.iter().map(|path| path.to_string_lossy()).collect();
+    let paths: Vec<_> = heard.readable.iter().map(|&file| arguments.paths[file].to_string_lossy()).collect();
     let metadata = HashMap::from([
         ("paths".to_owned(), serde_json::to_string(&paths)?),
         ("texts".to_owned(), serde_json::to_string(&texts)?),
         ("fingerprint".to_owned(), model.fingerprint()?.into()),
     ]);
-    let bytes = [bytes(&audio), bytes(text.values())];
+    let bytes = [bytes(heard.audio.values()), bytes(text.values())];
     let shapes = [vec![paths.len(), text.dim()], vec![text.len(), text.dim()]];
     let views = [
         ("audio", TensorView::new(Dtype::F32, shapes[0].clone(), &bytes[0])?),
@@ -65,21 +68,29 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     ];
     files::write(&arguments.out, safetensors::serialize(views, Some(metadata))?)?;
     eprintln!("{} files and {} texts → {}", paths.len(), text.len(), arguments.out.display());
-    Ok(())
+    left_out(&heard, arguments.paths.len())
 }
 
-/// `[paths, dim]`.
-fn embed(model: &Muscall, arguments: &Arguments) -> Result<Vec<f32>, Failed> {
-    let progress = console::Progress::files(arguments.paths.len(), "embedded");
-    let mut values = Vec::new();
-    // An embedding does not depend on what goes with it; a few at a time keep the threads busy.
-    for paths in arguments.paths.chunks(32) {
-        let audio = if arguments.whole { model.embed_whole(paths)? } else { model.embed_audio(paths)? };
-        values.extend_from_slice(audio.values());
-        paths.iter().for_each(|_| progress.file());
+/// Names the files that could not be read, and ends with an error if there are any.
+pub(super) fn left_out(heard: &ReadableFiles, files: usize) -> Result<(), Failed> {
+    for error in &heard.unreadable {
+        eprintln!("left out: {}", console::with_causes(error));
     }
+    match heard.unreadable.len() {
+        0 => Ok(()),
+        count => Err(format!("{count} of {files} files could not be read; the others are done").into()),
+    }
+}
+
+fn embed(model: &Muscall, arguments: &Arguments) -> Result<ReadableFiles, Failed> {
+    let progress = console::Progress::files(arguments.paths.len(), "embedded");
+    let on_file = |_| progress.file();
+    let heard = match arguments.whole {
+        true => model.embed_readable_whole(&arguments.paths, on_file)?,
+        false => model.embed_readable(&arguments.paths, on_file)?,
+    };
     progress.finish();
-    Ok(values)
+    Ok(heard)
 }
 
 fn bytes(values: &[f32]) -> Vec<u8> {

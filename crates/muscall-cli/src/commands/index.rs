@@ -1,14 +1,19 @@
 //! `muscall index`: analyses music.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::choice::{LibraryArgument, tell_unreadable};
+use super::folder_watch::FolderWatch;
 use crate::Failed;
 use crate::console::{IndexConsole, say};
-use crate::home::{Home, IndexState, Model, Updated};
+use crate::home::{Held, Home, IndexState, Kept, Model, Updated};
+
+/// Between two looks at whether another process still changes the library.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Analyse the music of your folders, so that it can be searched.
 ///
@@ -17,7 +22,7 @@ use crate::home::{Home, IndexState, Model, Updated};
 /// command continues.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                    what is new in the same folders\n  muscall index --model runs/clap\n  muscall index --forget /mnt/old"
+    after_help = "Examples:\n  muscall index ~/Music\n  muscall index                    what is new in the same folders\n  muscall index --watch            and whatever comes later\n  muscall index --model runs/clap\n  muscall index --forget /mnt/old"
 )]
 pub(super) struct Arguments {
     /// Folders of music, at any depth, or manifests. By default those that were given before, or `music` of the settings.
@@ -31,6 +36,9 @@ pub(super) struct Arguments {
     /// Forget a folder that was given before, with all its tracks.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folders", "model", "boxed"])]
     forget: Option<PathBuf>,
+    /// Go on: analyse what is new in these folders as soon as it is there, until Ctrl-C.
+    #[arg(long, conflicts_with = "forget")]
+    watch: bool,
     #[command(flatten)]
     library: LibraryArgument,
 }
@@ -70,19 +78,54 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         );
     }
     let (started, mut console) = (Instant::now(), IndexConsole::new()?);
-    let Updated { embedded, removed, unreadable, stopped } = held.update((&model, &name), &mut console)?;
-    if stopped {
+    // Whatever changes from here on is noticed.
+    let mut watch = arguments.watch.then(|| FolderWatch::new(held.kept.music()));
+    let updated = held.update((&model, &name), &mut console)?;
+    if updated.stopped {
         return Err("stopped; progress is kept: run the same command to continue".into());
     }
     held.remove_others();
-    tell_unreadable(&held.kept, unreadable.len());
-    let (all, moments) = held.kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
-    if all == 0 {
-        return Err("no audio files that can be read".into());
+    tell_unreadable(&held.kept, updated.unreadable.len());
+    let all = tell(&held.kept, &updated, started)?;
+    let Some(watch) = &mut watch else {
+        return if all == 0 { Err("no audio files that can be read".into()) } else { Ok(()) };
+    };
+    // Others may search, and look for news themselves.
+    drop(held);
+    console = console.with_bar_alone();
+    say("watching; Ctrl-C ends it");
+    while watch.wait(|| console.is_stopped()) {
+        let started = Instant::now();
+        let Some(mut held) = hold_patiently(arguments, &console)? else { break };
+        *watch = FolderWatch::new(held.kept.music());
+        let updated = held.update((&model, &name), &mut console)?;
+        if updated.embedded + updated.removed + updated.newly_unreadable > 0 {
+            tell_unreadable(&held.kept, updated.newly_unreadable);
+            tell(&held.kept, &updated, started)?;
+        }
     }
-    let took = duration(started.elapsed().as_secs_f64());
-    say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", tracks(all)));
     Ok(())
+}
+
+/// The library as soon as no other process changes it; nothing if this one is stopped meanwhile.
+fn hold_patiently(arguments: &Arguments, console: &IndexConsole) -> Result<Option<Held>, Failed> {
+    while !console.is_stopped() {
+        if let Some(held) = arguments.library.hold_if_free()? {
+            return Ok(Some(held));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(None)
+}
+
+/// What there is now; gives the number of tracks.
+fn tell(kept: &Kept, updated: &Updated, started: Instant) -> Result<usize, Failed> {
+    let (all, moments) = kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
+    let (Updated { embedded, removed, .. }, took) = (updated, duration(started.elapsed().as_secs_f64()));
+    if all > 0 {
+        say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", tracks(all)));
+    }
+    Ok(all)
 }
 
 fn tracks(count: usize) -> String {

@@ -6,14 +6,26 @@ pub mod benchmark;
 pub mod calibrate;
 pub mod check;
 mod choice;
+mod classify;
 pub mod compare;
 mod completions;
+mod devices;
+mod duplicates;
 pub mod embed;
 pub mod evaluate;
+pub mod export;
+mod folder_watch;
 mod found;
+pub mod import;
 mod index;
 pub mod inspect;
+mod manual;
+mod models;
 mod playlist;
+#[cfg(feature = "report")]
+pub mod report;
+#[cfg(not(feature = "report"))]
+mod report_missing;
 mod search;
 mod serve;
 mod similar;
@@ -48,18 +60,29 @@ enum Action {
     Search(search::Arguments),
     Similar(similar::Arguments),
     Playlist(playlist::Arguments),
+    Duplicates(duplicates::Arguments),
+    Classify(classify::Arguments),
     Serve(serve::Arguments),
     Status(status::Arguments),
+    Models(models::Arguments),
+    Devices(devices::Arguments),
+    Import(import::Arguments),
+    Export(export::Arguments),
     Embed(embed::Arguments),
     Inspect(inspect::Arguments),
     Check(check::Arguments),
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Compare(compare::Arguments),
+    #[cfg(feature = "report")]
+    Report(report::Arguments),
+    #[cfg(not(feature = "report"))]
+    Report(report_missing::Arguments),
     Calibrate(calibrate::Arguments),
     Ablate(ablate::Arguments),
     Benchmark(benchmark::Arguments),
     Completions(completions::Arguments),
+    Manual(manual::Arguments),
 }
 
 /// Runs the program with the arguments of this process.
@@ -71,17 +94,28 @@ pub fn main() -> ExitCode {
         Action::Similar(arguments) => similar::run(&arguments),
         Action::Playlist(arguments) => playlist::run(&arguments),
         Action::Serve(arguments) => done(serve::run(&arguments)),
+        Action::Duplicates(arguments) => duplicates::run(&arguments),
+        Action::Classify(arguments) => done(classify::run(&arguments)),
         Action::Status(arguments) => done(status::run(&arguments)),
+        Action::Models(arguments) => done(models::run(&arguments)),
+        Action::Devices(arguments) => done(devices::run(&arguments)),
+        Action::Import(arguments) => done(import::run(&arguments)),
+        Action::Export(arguments) => done(export::run(&arguments)),
         Action::Embed(arguments) => done(embed::run(&arguments)),
         Action::Inspect(arguments) => done(inspect::run(&arguments)),
         Action::Check(arguments) => done(check::run(&arguments)),
         Action::Train(arguments) => done(train::run(&arguments)),
         Action::Evaluate(arguments) => done(evaluate::run(&arguments)),
         Action::Compare(arguments) => done(compare::run(&arguments)),
+        #[cfg(feature = "report")]
+        Action::Report(arguments) => done(report::run(&arguments)),
+        #[cfg(not(feature = "report"))]
+        Action::Report(arguments) => done(report_missing::run(&arguments)),
         Action::Calibrate(arguments) => done(calibrate::run(&arguments)),
         Action::Ablate(arguments) => done(ablate::run(&arguments)),
         Action::Benchmark(arguments) => done(benchmark::run(&arguments)),
         Action::Completions(arguments) => done(completions::run(&arguments, command())),
+        Action::Manual(arguments) => done(manual::run(&arguments, command())),
     };
     match result {
         Ok(Found::Something) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ use muscall::{Index, Muscall};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{Model, Record, Searched, lock};
+use super::refusals::Refusals;
 use crate::console::IndexConsole;
 use crate::{Failed, Source, open_index};
 
@@ -50,6 +51,8 @@ pub(crate) struct Updated {
     pub(crate) embedded: usize,
     pub(crate) removed: usize,
     pub(crate) unreadable: Vec<Unreadable>,
+    /// How many of these nobody has been told of before.
+    pub(crate) newly_unreadable: usize,
     /// Somebody stopped it; what was done so far is kept.
     pub(crate) stopped: bool,
 }
@@ -192,12 +195,15 @@ impl Held {
         // The folders are known from now on, should it be stopped.
         self.write()?;
         let (items, scope, mut unreadable) = self.sources()?;
+        let (items, mut refused) = Refusals::read(&self.kept.folder).split(items);
         let started = Instant::now();
         let mut report = Indexer::default().run(model, &mut writer, items, &scope, |event| console.listen(&event))?;
         console.finish();
+        let newly_unreadable = report.unreadable.len();
+        unreadable.append(&mut refused);
         unreadable.append(&mut report.unreadable);
         let (embedded, removed, stopped) = (report.embedded, report.removed, report.stopped);
-        let updated = Updated { embedded, removed, unreadable, stopped };
+        let updated = Updated { embedded, removed, unreadable, newly_unreadable, stopped };
         if stopped {
             return Ok(updated);
         }
@@ -206,6 +212,7 @@ impl Held {
         }
         writer.compact_where_it_pays()?;
         write_unreadable(&self.kept.left_out(), &updated.unreadable)?;
+        Refusals::of(&updated.unreadable).write(&self.kept.folder)?;
         if state == IndexState::OfAnother {
             self.switch(&path, Searched { file, model: name.clone() })?;
         }

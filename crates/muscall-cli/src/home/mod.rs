@@ -5,6 +5,7 @@
 
 mod kept;
 mod record;
+mod refusals;
 mod settings;
 
 use std::path::{Path, PathBuf};

@@ -56,16 +56,16 @@ impl ClassPrompts {
         words.iter().flat_map(|word| self.templates.iter().map(move |template| template.replace("{}", word))).collect()
     }
 
-    /// One vector a class.
+    /// One vector per class.
     ///
     /// # Shapes
     /// - returns `[classes, dim]`, unit norm.
     /// # Errors
     /// [`TrainError::Model`], which would be a defect of this library.
-    pub fn embed(&self, model: &Muscall, classes: &[String]) -> Result<Vec<f32>, TrainError> {
+    pub fn embed<S: AsRef<str>>(&self, model: &Muscall, classes: &[S]) -> Result<Vec<f32>, TrainError> {
         let mut vectors = Vec::new();
         for class in classes {
-            let prompts = self.prompts(class);
+            let prompts = self.prompts(class.as_ref());
             let embedded = model.embed_text(&prompts)?;
             vectors.extend(class_embeddings(Embeddings::new(embedded.values(), embedded.dim())?, prompts.len())?);
         }

@@ -1,0 +1,64 @@
+//! `muscall duplicates`: what a library has twice.
+
+use clap::Args;
+use muscall::retrieval::{CopiesConfig, copies};
+use serde::Serialize;
+
+use super::answers::printable;
+use super::choice::LibraryArgument;
+use super::found::Found;
+use crate::Failed;
+use crate::console::{clock, say};
+use crate::names::Names;
+
+/// Find recordings that your library has more than once, whatever their names, formats and tags.
+///
+/// Two tracks count as one recording if they are about as long and sound alike from moment to moment. Nothing is deleted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  muscall duplicates\n  muscall duplicates --json")]
+pub(super) struct Arguments {
+    /// How much two tracks must sound alike at the least, as a cosine.
+    #[arg(long, default_value_t = CopiesConfig::default().threshold)]
+    threshold: f32,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Don't look for new files first.
+    #[arg(long)]
+    as_is: bool,
+    #[command(flatten)]
+    library: LibraryArgument,
+}
+
+/// One of several that are the same.
+#[derive(Serialize)]
+struct Copy {
+    #[serde(flatten)]
+    names: Names,
+    duration_s: f64,
+    path: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
+    let library = arguments.library.open(!arguments.as_is)?;
+    let index = library.index();
+    let found = copies(index, &CopiesConfig { threshold: arguments.threshold, ..CopiesConfig::default() })?;
+    let mut groups = Vec::with_capacity(found.len());
+    for group in &found {
+        let copy = |&track: &usize| {
+            let record = index.track(track)?;
+            Ok::<_, Failed>(Copy { names: Names::of(&record), duration_s: record.duration_s, path: record.path })
+        };
+        groups.push(group.iter().map(copy).collect::<Result<Vec<_>, _>>()?);
+    }
+    if arguments.json {
+        say(serde_json::to_string_pretty(&serde_json::json!({ "tracks": index.len(), "groups": groups }))?);
+    } else {
+        for group in &groups {
+            say(format!("{}  ({})", printable(&group[0].names.line()), clock(group[0].duration_s)));
+            group.iter().for_each(|copy| say(format!("    {}", printable(&copy.path))));
+        }
+        say(format!("{} recordings are there more than once, among {} tracks", groups.len(), index.len()));
+    }
+    Ok(if groups.is_empty() { Found::Nothing } else { Found::Something })
+}

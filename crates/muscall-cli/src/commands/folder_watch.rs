@@ -1,0 +1,93 @@
+//! Notices that something changes in folders.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher, recommended_watcher};
+
+/// Between two looks at whether it was stopped.
+const TICK: Duration = Duration::from_millis(200);
+/// A file that is being copied changes all the time: nothing is read before it has been quiet for so long.
+const QUIET: Duration = Duration::from_secs(2);
+/// But folders in which something always changes are not waited for longer than this.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Disks of the network and buckets tell nothing about what others do to them: so often they are looked at anyway.
+const ANYWAY: Duration = Duration::from_secs(600);
+/// The same where the system can't watch.
+const WITHOUT_EVENTS: Duration = Duration::from_secs(60);
+
+/// Folders that are watched.
+pub(super) struct FolderWatch {
+    events: Receiver<()>,
+    /// Watches as long as it lives.
+    _watcher: Option<RecommendedWatcher>,
+    anyway: Duration,
+}
+
+impl FolderWatch {
+    /// Of folders, at any depth. What can't be watched is looked at now and then.
+    pub(super) fn new(folders: &[PathBuf]) -> Self {
+        let (tell, events) = channel();
+        let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is no change. An error may stand for changes that were lost.
+            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+                let _ = tell.send(());
+            }
+        });
+        let watched = watcher.and_then(|mut watcher| {
+            for folder in folders.iter().filter(|folder| folder.exists()) {
+                watcher.watch(folder, RecursiveMode::Recursive)?;
+            }
+            Ok(watcher)
+        });
+        match watched {
+            Ok(watcher) => Self { events, _watcher: Some(watcher), anyway: ANYWAY },
+            Err(error) => {
+                eprintln!("these folders can't be watched, and are looked at every minute instead: {error}");
+                Self { events, _watcher: None, anyway: WITHOUT_EVENTS }
+            }
+        }
+    }
+
+    /// Waits until something has changed and is quiet again, or it is time for a look anyway; `false` if it was stopped.
+    pub(super) fn wait(&mut self, is_stopped: impl Fn() -> bool) -> bool {
+        let started = Instant::now();
+        let (mut first, mut last) = (None, None);
+        loop {
+            if is_stopped() {
+                return false;
+            }
+            match self.events.recv_timeout(TICK) {
+                Ok(()) => {
+                    let now = Instant::now();
+                    (first, last) = (first.or(Some(now)), Some(now));
+                }
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let is_quiet = last.is_some_and(|last: Instant| last.elapsed() >= QUIET);
+            let is_late = first.is_some_and(|first: Instant| first.elapsed() >= PATIENCE);
+            if is_quiet || is_late || started.elapsed() >= self.anyway {
+                return true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_is_noticed_and_a_stop_ends_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("deep");
+        std::fs::create_dir(&deep).unwrap();
+        let mut watch = FolderWatch::new(&[dir.path().to_owned(), dir.path().join("not there")]);
+        std::fs::write(deep.join("a.wav"), "1").unwrap();
+        assert!(watch.wait(|| false));
+        assert!(!watch.wait(|| true));
+    }
+}
