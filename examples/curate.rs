@@ -75,7 +75,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
             if let (Some(file), Some(format)) = (playlist, format) {
                 let title = format!("{from} to {to}");
                 let entries = way.iter().map(|&track| entry(&paths[track])).collect();
-                console::write_playlist(file, &Playlist { title, entries }, format)?;
+                console::write_playlist(file, Playlist { title, entries }, format, false)?;
             }
         }
     }
@@ -100,5 +100,5 @@ fn entry(path: &str) -> PlaylistEntry {
     let path = PathBuf::from(path);
     let title = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (start_s, end_s) = (part.map(|part| part.start_s()), part.and_then(|part| part.end_s()));
-    PlaylistEntry { path, title, start_s, end_s, duration_s: None, score: 0.0 }
+    PlaylistEntry { path, title, artist: None, album: None, start_s, end_s, duration_s: None, score: 0.0 }
 }

@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     if let (Some(path), Some(format)) = (&arguments.playlist, format) {
         let playlist = Playlist { title: arguments.query.clone(), entries: answers.iter().map(entry).collect() };
-        console::write_playlist(path, &playlist, format)?;
+        console::write_playlist(path, playlist, format, false)?;
     }
     Ok(())
 }
@@ -97,6 +97,8 @@ fn entry(answer: &Answer) -> PlaylistEntry {
     PlaylistEntry {
         path,
         title,
+        artist: None,
+        album: None,
         start_s: moment.map(|moment| moment.start_s),
         end_s: moment.map(|moment| moment.end_s),
         duration_s: Some(answer.duration_s),

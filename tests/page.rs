@@ -106,6 +106,11 @@ fn somebody_searches_listens_and_steers() {
     browser.wait(&format!("{titles} === {found}"));
     assert_eq!(browser.eval("document.querySelectorAll('#chips li').length"), 2);
 
+    // What was found is a file for players.
+    browser.eval("URL.createObjectURL = (file) => { file.text().then((text) => { window.saved = text }); return 'data:,' }");
+    browser.click("#save");
+    browser.wait("window.saved?.startsWith('#EXTM3U') && window.saved.includes('#EXTVLCOPT:start-time=')");
+
     // Signed words become chips; a quoted phrase stays one.
     browser.open(&format!("{}/", server.address()));
     browser.type_text("\"-6 dB\" hum -drums");

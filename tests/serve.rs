@@ -11,6 +11,7 @@ use muscall::audio::{crop_or_pad, load_whole};
 use muscall::retrieval::{IndexConfig, IndexWriter, TrackRecord};
 use muscall::{Device, Muscall, MuscallConfig};
 use serde_json::Value;
+use served::description::Description;
 use served::{Response, Server};
 
 /// A folder of music with a model that knows nothing, and an index of it.
@@ -278,6 +279,54 @@ fn only_indexed_files_are_read() {
 }
 
 #[test]
+fn the_api_is_what_its_description_says() {
+    let setup = setup();
+    let server = &setup.server;
+    let described = Description::new(server.get("/api/openapi.json").json());
+    let number = setup.number("celtica.ogg");
+    let gets = [
+        ("/api/health", "/api/health".to_owned()),
+        ("/api/words", "/api/words?q=calm%20-drums".to_owned()),
+        ("/api/words", "/api/words?q=".to_owned()),
+        ("/api/words", "/api/words?q=%22a.mp3%22@1-2".to_owned()),
+        ("/api/similar/{track}", format!("/api/similar/{number}?start_s=1&top=2")),
+        ("/api/similar/{track}", format!("/api/similar/{number}?top=1000")),
+        ("/api/similar/{track}", "/api/similar/99".to_owned()),
+        ("/api/track/{track}", format!("/api/track/{number}")),
+        ("/api/track/{track}", "/api/track/99".to_owned()),
+        ("/audio/{track}", "/audio/99".to_owned()),
+    ];
+    for (path, target) in &gets {
+        described.check("get", path, &server.get(target));
+    }
+    described.check("get", "/audio/{track}", &setup.audio("celtica.ogg", &[]));
+    described.check("get", "/audio/{track}", &setup.audio("celtica.ogg", &[("Range", "bytes=5-9")]));
+    described.check("get", "/audio/{track}", &setup.audio("celtica.ogg", &[("Range", "bytes=999999999-")]));
+    let whole = r#"{"terms": [{"text": "calm", "weight": 0.5}, {"track": 0, "start_s": 1, "end_s": 4}], "top": 2, "moments": 1,
+        "track_weight": 0.3, "filter": {"path": "c", "tags": [], "min_duration_s": 1, "max_duration_s": 999}, "diversity": 0.1}"#;
+    described.check_request("Request", &serde_json::from_str(whole).unwrap());
+    for (body, status) in [
+        (whole, 200),
+        (r#"{"terms": []}"#, 400),
+        (r#"{"terms": [{"file": "/etc/passwd"}]}"#, 403),
+        (r#"{"terms": [{"track": 99}]}"#, 404),
+    ] {
+        let response = server.search(body);
+        assert_eq!(response.status, status, "{body}");
+        described.check("post", "/api/search", &response);
+    }
+    let json = [("Content-Type", "application/json")];
+    let playlist = |target: &str| server.send("POST", target, &json, whole.as_bytes());
+    let file = playlist("/api/playlist?title=calm");
+    described.check("post", "/api/playlist", &file);
+    assert!(file.status == 200 && String::from_utf8(file.body).unwrap().starts_with("#EXTM3U\n#PLAYLIST:calm\n#EXTINF:"));
+    assert_eq!(playlist("/api/playlist?format=xspf").header("content-type"), Some("application/xspf+xml"));
+    assert_eq!(playlist("/api/playlist?format=exe").status, 400);
+    // Nothing is described that wasn't asked for here.
+    assert_eq!(described.paths(), 8);
+}
+
+#[test]
 fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     let setup = setup();
     let with_host = |host: &str| setup.server.send("GET", "/", &[("Host", host)], &[]).status;
@@ -295,6 +344,12 @@ fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     let named = Server::start_with(&setup.dir.path().join("model"), &setup.dir.path().join("index"), &named);
     assert_eq!(named.send("GET", "/", &[("Host", "evil.example")], &[]).status, 403);
     assert_eq!(named.get("/").status, 200);
+    // Behind a proxy it has another name, and no other ones.
+    let public = ["--public-host", "music.example"];
+    let public = Server::start_with(&setup.dir.path().join("model"), &setup.dir.path().join("index"), &public);
+    for (host, status) in [("music.example", 200), ("Music.Example:443", 200), ("localhost", 200), ("evil.example", 403)] {
+        assert_eq!(public.send("GET", "/", &[("Host", host)], &[]).status, status, "{host}");
+    }
     assert!(matches!(two.status, 400 | 403), "{}", two.status);
     for target in ["/", "/app.js", "/api/health", "/nowhere", "/audio/0"] {
         let response = setup.server.get(target);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A smaller manifest for the ablations: some rendered clips, all produced windows, and one world's part of the validation.
 
-    python3 subset.py manifest.jsonl --rendered 1200 [--font compact] --validation rendered --out small.jsonl
+    python3 subset.py manifest.jsonl --rendered 1200 [--font compact] [--no-produced] --validation rendered --out small.jsonl
 
 Rendered training clips are taken in the order of a hash of their names. `--font` takes clips of one SoundFont only, by the
-folder that they were rendered into. Rows of the test are left out, so that choices never see it: rows of the validation whose
+folder that they were rendered into; `--no-produced` leaves produced music out. Rows of the test are left out, so that choices never see it: rows of the validation whose
 source is `--test` take its place.
 """
 
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("manifest", type=pathlib.Path)
     parser.add_argument("--rendered", type=int, required=True)
     parser.add_argument("--font")
+    parser.add_argument("--no-produced", action="store_true")
     parser.add_argument("--validation", choices=["produced", "rendered"], required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
@@ -35,7 +36,8 @@ def main() -> None:
         rendered = [row for row in rendered if f"/{arguments.font}/" in row["audio"]]
     if len(rendered) < arguments.rendered:
         parser.error(f"{arguments.rendered} rendered clips were asked for, and {len(rendered)} are there")
-    kept = [row for row in train if row["source"] == "produced"] + rendered[: arguments.rendered]
+    produced = [] if arguments.no_produced else [row for row in train if row["source"] == "produced"]
+    kept = produced + rendered[: arguments.rendered]
     kept += [row for row in rows if row["split"] == "val" and row["source"] == arguments.validation]
     # Paths of audio are relative to the manifest, which need not lie beside the one that was read.
     base = arguments.manifest.resolve().parent

@@ -3,6 +3,10 @@
 //! [`decode()`] reads a file or a span of it, [`load_clip`] gives a stretch at a model's rate and
 //! length, [`AugmentConfig`] draws augmentations, [`LogMelConfig`] makes spectrograms.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod augment;
 mod cache;
 mod clip;

@@ -16,6 +16,7 @@ pub mod console;
 mod home;
 mod names;
 mod open_index;
+mod playlist_entry;
 pub mod serve;
 mod source;
 

@@ -25,6 +25,16 @@ pub enum DataError {
         /// Sources that there are.
         known: String,
     },
+    /// No rows can be held out of a manifest.
+    #[error("{path}: rows cannot be held out of {found}; expected {expected}")]
+    HeldOut {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong.
+        found: String,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// A file or a directory cannot be read or written.
     #[error(transparent)]
     Io(#[from] FileError),

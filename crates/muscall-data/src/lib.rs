@@ -8,6 +8,10 @@
 //!
 //! Nothing here knows of a network: batches are slices of `f32` and text.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod batcher;
 pub mod benchmark;
 mod clip_fault;

@@ -1,5 +1,6 @@
 //! Which audio goes with which words.
 
+mod held_out;
 mod rows;
 mod table;
 mod times;

@@ -23,6 +23,10 @@
 //! # }
 //! ```
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod digest;
 mod error;
 mod folder;

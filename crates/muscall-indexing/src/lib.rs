@@ -4,6 +4,10 @@
 //! An [`Indexer`] brings an index up to date with a list of [`Item`]s; a [`Shard`] is one of several jobs
 //! that share a list, whose indexes [`merge`] puts together.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod ahead;
 mod away;
 #[cfg(feature = "s3")]

@@ -11,6 +11,10 @@
 // Loops over registers use one index for several arrays.
 #![allow(clippy::needless_range_loop)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod activation;
 mod attention;
 mod conv;

@@ -4,6 +4,10 @@
 //! files and tracks, each with a weight. A [`Library`] is a trained model with an index of what it has
 //! heard; it answers with tracks, and with the moments in them that fit best.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod error;
 mod library;
 mod request;

@@ -7,6 +7,10 @@
 //! No backend is compiled in by this crate; choose one with burn's features, or take them from
 //! the facade crate `muscall`.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod activations;
 pub mod audio;
 mod bundle;

@@ -4,6 +4,10 @@
 //! [`pictures`] are drawn from plain numbers and can be used alone; [`project`] makes points of
 //! embeddings.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod axes;
 mod error;
 mod page;

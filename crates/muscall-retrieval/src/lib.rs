@@ -4,6 +4,10 @@
 //! Everything works on slices of `f32`; nothing here knows of audio or of a neural network. The rows themselves
 //! ([`Embeddings`], [`top_k`], [`Fingerprint`]) are those of `muscall-vectors`.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod analysis;
 mod bootstrap;
 mod centres;

@@ -62,10 +62,18 @@ pub enum TrainError {
         path: PathBuf,
     },
     /// A setting that is not `key=value`.
-    #[error("`{setting}` is not a setting; write something like model.clip_s=10 or loss.directions=sum")]
+    #[error("`--set {setting}` is not a setting; write something like model.clip_s=10 or loss.directions=sum")]
     Setting {
         /// What was given.
         setting: String,
+    },
+    /// A setting that the recipe cannot have.
+    #[error("`--set {setting}`: {source}")]
+    InvalidSetting {
+        /// What was given.
+        setting: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A recipe cannot be written.
     #[error("the recipe cannot be written as TOML: {source}")]

@@ -3,6 +3,10 @@
 //! A [`Recipe`] says how, a [`Manifest`] on what; [`Learner::fit`] trains, tells a listener what
 //! happens, and leaves a bundle behind. [`evaluate`] measures retrieval.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod benchmark;
 mod calibration;
 mod captions;

@@ -6,6 +6,10 @@
 //!
 //! Nothing here knows of audio, of a neural network or of files.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod embeddings;
 mod error;
 mod fingerprint;

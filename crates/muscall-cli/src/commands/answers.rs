@@ -1,7 +1,5 @@
 //! Answers that people read, or programs.
 
-use std::path::PathBuf;
-
 use muscall::audio::Part;
 use muscall::library::{Library, LibraryError};
 use muscall::model::Verdict;
@@ -10,6 +8,7 @@ use serde::Serialize;
 
 use crate::console::clock;
 use crate::names::Names;
+use crate::playlist_entry::playlist_entry;
 
 /// A track that fits, with what its tags say.
 #[derive(Debug, Clone, Serialize)]
@@ -28,6 +27,12 @@ struct Answered<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
     answers: &'a [Hit],
+}
+
+/// Answers for players: whole tracks, or their best moments.
+pub(super) fn entries(library: &Library, answers: &[Answer], whole: bool) -> Result<Vec<PlaylistEntry>, LibraryError> {
+    let entry = |answer: &Answer| Ok(playlist_entry(&library.track(answer.track)?, answer, whole));
+    answers.iter().map(entry).collect()
 }
 
 /// Answers with the tags of their tracks.
@@ -56,20 +61,6 @@ impl Hit {
         let path = printable(Part::split_name(&self.path).0);
         format!("{place:>2}. {}  ({length}{})\n    {path}", printable(&self.names.line()), moment.unwrap_or_default())
     }
-
-    /// For a playlist: the whole track, or its best moment.
-    pub(super) fn entry(&self, whole: bool) -> PlaylistEntry {
-        let moment = self.moments.first().filter(|_| !whole);
-        let (path, part) = Part::split_name(&self.path);
-        PlaylistEntry {
-            path: PathBuf::from(path),
-            title: self.names.line(),
-            start_s: moment.map(|moment| moment.start_s).or(part.map(|part| part.start_s())),
-            end_s: moment.map(|moment| moment.end_s).or(part.and_then(|part| part.end_s())),
-            duration_s: Some(self.duration_s),
-            score: self.score,
-        }
-    }
 }
 
 /// A name may hold what a terminal obeys.
@@ -94,12 +85,5 @@ mod tests {
         assert_eq!(tagged.text(1), " 1. So What — Miles Davis  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg");
         let part = hit("/m/City_Blues.ogg#t=10,200", &["title=The album"]);
         assert_eq!(part.text(10), "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg");
-    }
-
-    #[test]
-    fn a_playlist_has_moments_or_whole_tracks() {
-        let hit = hit("/m/a.ogg", &["title=A"]);
-        assert_eq!((hit.entry(false).start_s, hit.entry(false).end_s), (Some(67.0), Some(91.4)));
-        assert_eq!((hit.entry(true).start_s, hit.entry(true).duration_s), (None, Some(3792.0)));
     }
 }

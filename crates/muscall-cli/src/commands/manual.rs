@@ -21,7 +21,8 @@ pub(super) fn run(arguments: &Arguments, mut program: Command) -> Result<(), Fai
     let folder = &arguments.folder;
     let told = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(told)?;
-    program.build();
+    // `help` would have a page for each command as well.
+    program = program.disable_help_subcommand(true);
     let pages = program.get_subcommands().count();
     generate_to(program, folder).map_err(told)?;
     say(format!("{}: muscall.1 and {} more; read them with `man muscall`", folder.display(), pages));

@@ -26,6 +26,7 @@ mod playlist;
 pub mod report;
 #[cfg(not(feature = "report"))]
 mod report_missing;
+mod recipes;
 mod search;
 mod serve;
 mod similar;

@@ -7,7 +7,7 @@ use muscall::library::{MAX_TOP, Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
-use super::answers::hits;
+use super::answers::entries;
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// How much the tracks should differ from each other, from 0 to 1.
     #[arg(long, default_value_t = 0.2)]
     diversity: f32,
+    /// Write paths relative to the playlist's folder, so that both can be moved together.
+    #[arg(long)]
+    relative: bool,
     #[command(flatten)]
     library: LibraryArgument,
 }
@@ -50,19 +53,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
         eprintln!("nothing here fits these words well; no playlist was written");
         return Ok(Found::Nothing);
     }
-    let (mut left_s, mut entries) = (60.0 * arguments.minutes, Vec::new());
-    for hit in hits(&library, answers)? {
-        if hit.duration_s <= left_s {
-            left_s -= hit.duration_s;
-            entries.push(hit.entry(true));
-        }
-    }
+    let mut left_s = 60.0 * arguments.minutes;
+    let mut fitting = answers;
+    fitting.retain(|answer| {
+        let fits = answer.duration_s <= left_s;
+        left_s -= if fits { answer.duration_s } else { 0.0 };
+        fits
+    });
+    let entries = entries(&library, &fitting, true)?;
     if entries.is_empty() {
         eprintln!("no matching track is that short; no playlist was written");
         return Ok(Found::Nothing);
     }
     let (tracks, length) = (entries.len(), clock(60.0 * arguments.minutes - left_s));
-    write_playlist(&arguments.out, &Playlist { title, entries }, format)?;
+    write_playlist(&arguments.out, Playlist { title, entries }, format, arguments.relative)?;
     say(format!("{}: {tracks} tracks, {length}", arguments.out.display()));
     Ok(Found::Something)
 }

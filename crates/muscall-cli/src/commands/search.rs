@@ -7,7 +7,7 @@ use muscall::library::{Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
-use super::answers::{hits, json};
+use super::answers::{entries, hits, json};
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
@@ -44,6 +44,9 @@ pub(super) struct Arguments {
     /// Also write the moments that were found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]
     playlist: Option<PathBuf>,
+    /// Write paths relative to the playlist's folder.
+    #[arg(long, requires = "playlist")]
+    relative: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -68,11 +71,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     request.validate()?;
     let library = arguments.library.open(!arguments.as_is)?;
     let Response { answers, verdict, .. } = library.answer(&request)?;
-    let hits = hits(&library, answers)?;
     if let (Some(path), Some(format)) = (&arguments.playlist, format) {
-        let entries = hits.iter().map(|hit| hit.entry(false)).collect();
-        write_playlist(path, &Playlist { title: words, entries }, format)?;
+        let playlist = Playlist { title: words, entries: entries(&library, &answers, false)? };
+        write_playlist(path, playlist, format, arguments.relative)?;
     }
+    let hits = hits(&library, answers)?;
     if arguments.json {
         say(json(&hits, verdict)?);
     } else {

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
-use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Recipe, Split, TrainError};
+use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
+use super::recipes::read_recipe;
+use crate::console::say;
 use crate::{Failed, console};
 
 /// Tracks of the validation that say what scores mean.
@@ -14,25 +16,45 @@ const CALIBRATED_TRACKS: usize = 1000;
 /// Trains a model according to a recipe. The best bundle, checkpoints and logs go to --out.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: muscall train --recipe recipes/quickstart.toml --data demo/manifest.jsonl --out runs/mine"
+    after_help = "Examples:\n  muscall train --recipe quickstart --data demo/manifest.jsonl --out runs/mine\n  muscall train --print-recipe sentence > mine.toml\n  muscall train --recipe mine.toml --data captions.csv --val-fraction 0.1 --out runs/mine"
 )]
 pub struct Arguments {
-    /// The recipe, a TOML file: see recipes/.
+    /// The recipe: a TOML file, or the name of one that comes with this program, such as `sentence` or `table4/base`.
+    #[arg(long, required_unless_present = "print_recipe")]
+    recipe: Option<PathBuf>,
+    /// Print a recipe, all of its settings, and do nothing else: something to start one's own from.
+    #[arg(long, value_name = "RECIPE")]
+    print_recipe: Option<PathBuf>,
+    /// Passes over the training rows, in place of the recipe's.
     #[arg(long)]
-    recipe: PathBuf,
+    epochs: Option<u64>,
+    /// Tracks per batch, in place of the recipe's.
+    #[arg(long)]
+    batch_size: Option<u64>,
+    /// Largest learning rate, in place of the recipe's.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// Length of a clip, in place of the recipe's.
+    #[arg(long, value_name = "SECONDS")]
+    clip_seconds: Option<f64>,
     /// Override a setting of the recipe, such as model.clip_s=10; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// A manifest (JSONL, JSON, CSV) with a `split` column, or a folder with
     /// dataset_{train,val,test}.json and audio/.
     #[arg(long)]
-    data: PathBuf,
+    #[arg(required_unless_present = "print_recipe")]
+    data: Option<PathBuf>,
     /// A manifest for validation, if --data has no `val` split.
     #[arg(long)]
     validation: Option<PathBuf>,
+    /// The part of the rows that is held out for validation, such as 0.1, if --data has no `val` split. Parts and copies
+    /// of one recording stay together.
+    #[arg(long, value_name = "PART", conflicts_with = "validation")]
+    val_fraction: Option<f64>,
     /// Directory of the run.
-    #[arg(long)]
-    out: PathBuf,
+    #[arg(long, required_unless_present = "print_recipe")]
+    out: Option<PathBuf>,
     /// Start from the weights of this bundle, and from the optimizer's state if one is beside them.
     #[arg(long)]
     init: Option<PathBuf>,
@@ -62,22 +84,22 @@ pub struct Arguments {
 /// # Errors
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
-    let recipe = Recipe::read_with(&arguments.recipe, &arguments.settings)?;
-    let train = Manifest::read(&arguments.data, Split::Train)?;
-    let validation_data = arguments.validation.as_ref().unwrap_or(&arguments.data);
-    let validation = match Manifest::read(validation_data, Split::Val) {
-        Err(DataError::EmptySplit { .. }) => None,
-        // A manifest without splits gives the same rows for both; validating on them would deceive.
-        Ok(rows) if rows.rows == train.rows => None,
-        other => Some(other?),
+    if let Some(recipe) = &arguments.print_recipe {
+        let recipe = read_recipe(recipe, &arguments.settings())?;
+        say(toml::to_string(&recipe)?.trim_end());
+        return Ok(());
+    }
+    let Arguments { recipe: Some(recipe), data: Some(data), out: Some(out), .. } = arguments else {
+        return Err("give --recipe, --data and --out".into());
     };
+    let recipe = read_recipe(recipe, &arguments.settings())?;
+    let (train, validation) = arguments.rows(data, recipe.seed)?;
     // What there is to evaluate on.
     let rows = match &validation {
-        Some(_) => validation_data.display().to_string(),
-        None => {
-            eprintln!("no validation rows: the last model is kept as the best (see --validation)");
-            format!("{} --split train", arguments.data.display())
+        Some(_) if arguments.val_fraction.is_none() => {
+            arguments.validation.as_ref().unwrap_or(data).display().to_string()
         }
+        _ => format!("{} --split train", data.display()),
     };
 
     let on_existing = match (arguments.resume, arguments.replace) {
@@ -86,7 +108,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let mut learner = Learner::new(recipe, &arguments.out, &arguments.device.open()?)?
+    let mut learner = Learner::new(recipe, out, &arguments.device.open()?)?
         .with_on_existing(on_existing)
         .with_missing_left_out(arguments.leave_out_missing);
     if arguments.no_check_device {
@@ -111,17 +133,59 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     if world.rank() > 0 {
         return Ok(());
     }
-    let out = arguments.out.display();
     if outcome.interrupted {
         println!("Stopped after {} steps; continue with --resume.", outcome.steps);
     } else {
         if let Some(known) = known {
-            calibrate(&outcome.model, &known, &arguments.out)?;
+            calibrate(&outcome.model, &known, out)?;
         }
+        let out = out.display();
         println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
         println!("  muscall evaluate --bundle {out} --data {rows}");
     }
     Ok(())
+}
+
+impl Arguments {
+    /// What `--set` and the flags for single settings say, the flags last.
+    fn settings(&self) -> Vec<String> {
+        let mut settings = self.settings.clone();
+        settings.extend(self.epochs.map(|epochs| format!("epochs={epochs}")));
+        settings.extend(self.batch_size.map(|size| format!("batch_size={size}")));
+        // With a point or an exponent, which TOML needs to see a number with a fraction.
+        settings.extend(self.learning_rate.map(|rate| format!("learning_rate={rate:e}")));
+        settings.extend(self.clip_seconds.map(|seconds| format!("model.clip_s={seconds:?}")));
+        settings
+    }
+
+    /// To train on, and to validate on if there is something. Says what is held out.
+    fn rows(&self, data: &Path, seed: u64) -> Result<(Manifest, Option<Manifest>), Failed> {
+        let train = Manifest::read(data, Split::Train)?;
+        let known = match Manifest::read(self.validation.as_deref().unwrap_or(data), Split::Val) {
+            Err(DataError::EmptySplit { .. }) => None,
+            // A manifest without splits gives the same rows for both; validating on them would deceive.
+            Ok(rows) if rows.rows == train.rows => None,
+            other => Some(other?),
+        };
+        match (known, self.val_fraction) {
+            (Some(_), Some(_)) => {
+                Err(format!("{}: it has a `val` split; leave --val-fraction out", data.display()).into())
+            }
+            (Some(known), None) => Ok((train, Some(known))),
+            (None, Some(part)) => {
+                let (train, held) = train.hold_out(part, seed)?;
+                let (held_rows, rows) = (held.rows.len(), held.rows.len() + train.rows.len());
+                eprintln!("{held_rows} of {rows} rows are held out for validation");
+                Ok((train, Some(held)))
+            }
+            (None, None) => {
+                eprintln!(
+                    "nothing is held out: the last model is kept as the best, and nobody knows how good it is;                      --val-fraction 0.1 holds out a tenth of the rows"
+                );
+                Ok((train, None))
+            }
+        }
+    }
 }
 
 /// Lets the bundle say whether anything fits; a model that can't is no mistake.

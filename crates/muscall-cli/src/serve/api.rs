@@ -8,10 +8,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use muscall::library::{Request, Response, Stretch, Term};
+use muscall::retrieval::{Playlist, PlaylistFormat};
 use serde::{Deserialize, Serialize};
 
+use crate::playlist_entry::playlist_entry;
 use crate::serve::answers::{Answers, Expected, Found, Track};
 use crate::serve::failure::{Failure, Json};
 use crate::serve::shared::Shared;
@@ -21,11 +24,18 @@ const MAX_TOP: usize = 100;
 
 pub fn routes() -> Router<Arc<Shared>> {
     Router::new()
+        .route("/api/openapi.json", get(openapi))
         .route("/api/health", get(health))
         .route("/api/words", get(words))
         .route("/api/search", post(search))
+        .route("/api/playlist", post(playlist))
         .route("/api/similar/{track}", get(similar))
         .route("/api/track/{track}", get(track))
+}
+
+/// The description of all addresses, for programs; docs/API.md is for people.
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
 }
 
 #[derive(Serialize)]
@@ -56,11 +66,8 @@ async fn words(line: Result<Query<Line>, QueryRejection>) -> Result<Json<Request
     Ok(Json(request))
 }
 
-async fn search(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Answers>, Failure> {
+/// The request of a body.
+fn request(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Request, Failure> {
     // A page elsewhere may post forms and text to us without asking, but not JSON.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
@@ -69,12 +76,56 @@ async fn search(
     let request: Request = serde_json::from_slice(&body?).map_err(Failure::bad)?;
     refuse_files(&request)?;
     check_top(request.top)?;
+    Ok(request)
+}
+
+async fn search(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Answers>, Failure> {
+    let request = request(&headers, body)?;
     let answers = shared.with_library(move |library| {
         let start = Instant::now();
         let Response { query, answers, verdict } = library.answer(&request)?;
         Ok(Answers { answers: Found::all(library, &query, answers)?, verdict, took_ms: milliseconds(start) })
     });
     Ok(Json(answers.await?))
+}
+
+#[derive(Deserialize)]
+struct Form {
+    format: Option<String>,
+    title: Option<String>,
+}
+
+/// The best moments of what is found as a file for players.
+async fn playlist(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    form: Result<Query<Form>, QueryRejection>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<impl IntoResponse, Failure> {
+    let Query(Form { format, title }) = form?;
+    let extension = format.unwrap_or_else(|| "m3u8".to_owned());
+    let format = PlaylistFormat::from_path(std::path::Path::new(&format!("playlist.{extension}"))).map_err(Failure::bad)?;
+    let kind = match format {
+        PlaylistFormat::M3u8 => "audio/x-mpegurl; charset=utf-8",
+        PlaylistFormat::Xspf => "application/xspf+xml",
+        PlaylistFormat::Json => "application/json",
+    };
+    let request = request(&headers, body)?;
+    let file = shared.with_library(move |library| {
+        let mut entries = Vec::new();
+        for answer in library.answer(&request)?.answers {
+            entries.push(playlist_entry(&library.track(answer.track)?, &answer, false));
+        }
+        let mut file = Vec::new();
+        Playlist { title: title.unwrap_or_default(), entries }.write(&mut file, format).map_err(Failure::bad)?;
+        Ok(file)
+    });
+    let disposition = format!("attachment; filename=\"playlist.{}\"", extension.to_ascii_lowercase());
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file.await?))
 }
 
 #[derive(Deserialize)]

@@ -23,15 +23,18 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Refuses foreign names of this computer, and sets headers on all answers.
+/// Refuses names that this page is not known by, and sets headers on all answers.
 ///
 /// A page elsewhere can let its own name point to 127.0.0.1 and would then be of the same origin
 /// (DNS rebinding). The name that the browser was asked for stays in `Host`.
 pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let mut response = if shared.local_only && !names_this_computer(request.headers()) {
-        Failure::new(StatusCode::FORBIDDEN, "open this page as http://localhost or http://127.0.0.1").into_response()
-    } else {
-        next.run(request).await
+    let mut response = match &shared.hosts {
+        Some(hosts) if !names_one_of(hosts, request.headers()) => {
+            let message = "open this page as http://localhost or http://127.0.0.1; for another name, as behind a proxy, \
+                           start the server with --public-host NAME";
+            Failure::new(StatusCode::FORBIDDEN, message).into_response()
+        }
+        _ => next.run(request).await,
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -39,7 +42,7 @@ pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Ne
     response
 }
 
-fn names_this_computer(headers: &HeaderMap) -> bool {
+fn names_one_of(known: &[String], headers: &HeaderMap) -> bool {
     // Two hosts are as good as none: proxies may pick another one than we do.
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next().and_then(|host| host.to_str().ok()), hosts.next()) else {
@@ -49,5 +52,5 @@ fn names_this_computer(headers: &HeaderMap) -> bool {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
     };
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    known.iter().any(|known| name.eq_ignore_ascii_case(known))
 }

@@ -40,6 +40,19 @@ pub struct Address {
     /// search and hear everything that is indexed.
     #[arg(long)]
     host: Option<IpAddr>,
+    /// The name by which browsers reach this page through a proxy, such as music.example.org; may be given several times.
+    /// The proxy passes the name on as `Host`, serves the page at `/`, and says who may come in.
+    #[arg(long = "public-host", value_name = "NAME")]
+    public_hosts: Vec<String>,
+}
+
+impl Address {
+    /// The names that are accepted as `Host`; any of them where others are let in by address.
+    fn accepted(&self, host: IpAddr) -> Option<Vec<String>> {
+        let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+        let is_guarded = host.is_loopback() || !self.public_hosts.is_empty();
+        is_guarded.then(|| own.into_iter().chain(self.public_hosts.iter().cloned()).collect())
+    }
 }
 
 /// Answers requests for a library until Ctrl-C, and says where on standard output.
@@ -53,7 +66,7 @@ pub fn serve(library: Library, address: &Address) -> Result<(), Box<dyn Error>> 
     if !host.is_loopback() {
         eprintln!("warning: on {host}, everybody in the network can search and hear these tracks");
     }
-    let shared = Arc::new(Shared::new(library, host.is_loopback()));
+    let shared = Arc::new(Shared::new(library, address.accepted(host)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(answer(shared, SocketAddr::new(host, address.port)))?;
     // A search that still runs is not waited for.

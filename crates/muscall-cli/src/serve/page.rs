@@ -23,6 +23,7 @@ pub fn routes() -> Router<Arc<Shared>> {
         .route("/style.css", file("text/css; charset=utf-8", include_str!("page/style.css")))
         .route("/app.js", script(include_str!("page/app.js")))
         .route("/keys.js", script(include_str!("page/keys.js")))
+        .route("/playlist.js", script(include_str!("page/playlist.js")))
         .route("/player.js", script(include_str!("page/player.js")))
         .route("/query.js", script(include_str!("page/query.js")))
         .route("/results.js", script(include_str!("page/results.js")))

@@ -11,18 +11,18 @@ use crate::serve::failure::Failure;
 /// What all requests share.
 pub struct Shared {
     library: RwLock<Arc<Library>>,
-    /// Whether only names of this computer are accepted as host.
-    pub local_only: bool,
+    /// The names that are accepted as host, if not all are.
+    pub hosts: Option<Vec<String>>,
     /// The last file that was decoded for a browser that cannot: its identity and the WAV.
     pub decoded: Mutex<Option<(String, Bytes)>>,
     has_complained: AtomicBool,
 }
 
 impl Shared {
-    pub fn new(library: Library, local_only: bool) -> Self {
+    pub fn new(library: Library, hosts: Option<Vec<String>>) -> Self {
         Self {
             library: RwLock::new(Arc::new(library)),
-            local_only,
+            hosts,
             decoded: Mutex::new(None),
             has_complained: AtomicBool::new(false),
         }

@@ -14,6 +14,8 @@ use crate::RetrievalError;
 /// let moment = PlaylistEntry {
 ///     path: "music/rain.mp3".into(),
 ///     title: "Rain".into(),
+///     artist: Some("Jo".into()),
+///     album: None,
 ///     start_s: Some(12.5),
 ///     end_s: Some(20.0),
 ///     duration_s: Some(181.0),
@@ -22,7 +24,7 @@ use crate::RetrievalError;
 /// let playlist = Playlist { title: "calm piano".into(), entries: vec![moment] };
 /// let mut file = Vec::new();
 /// playlist.write(&mut file, PlaylistFormat::M3u8)?;
-/// let expected = "#EXTM3U\n#PLAYLIST:calm piano\n#EXTINF:181,Rain\n\
+/// let expected = "#EXTM3U\n#PLAYLIST:calm piano\n#EXTINF:181,Jo - Rain\n\
 ///     #EXTVLCOPT:start-time=12.500\n#EXTVLCOPT:stop-time=20.000\nmusic/rain.mp3\n";
 /// assert_eq!(String::from_utf8(file).ok().as_deref(), Some(expected));
 /// # Ok::<(), muscall_retrieval::RetrievalError>(())
@@ -45,6 +47,12 @@ pub struct PlaylistEntry {
     pub path: PathBuf,
     /// What players show.
     pub title: String,
+    /// Who plays it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artist: Option<String>,
+    /// What it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub album: Option<String>,
     /// Where the moment starts, in seconds; the start of the file if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_s: Option<f64>,

@@ -25,7 +25,11 @@ pub(super) fn text(playlist: &Playlist) -> Result<String, RetrievalError> {
             return Err(RetrievalError::PlaylistPath { path, why, format: "M3U8", instead });
         }
         let duration = entry.duration_s.map_or(-1.0, f64::round);
-        line(format_args!("#EXTINF:{duration},{}", one_line(&entry.title)));
+        let artist = entry.artist.as_deref().map(|artist| format!("{artist} - ")).unwrap_or_default();
+        line(format_args!("#EXTINF:{duration},{}", one_line(&format!("{artist}{}", entry.title))));
+        if let Some(album) = &entry.album {
+            line(format_args!("#EXTALB:{}", one_line(album)));
+        }
         for option in entry.options() {
             line(format_args!("#EXTVLCOPT:{option}"));
         }

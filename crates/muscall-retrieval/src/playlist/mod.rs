@@ -5,7 +5,7 @@ mod m3u8;
 mod xspf;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 pub use entry::{Playlist, PlaylistEntry};
 
@@ -46,6 +46,18 @@ impl PlaylistFormat {
 }
 
 impl Playlist {
+    /// With paths that are relative to a folder, where the playlist will lie, so that both can be moved together. What has
+    /// no folder in common with it, as on another drive, stays absolute.
+    #[must_use]
+    pub fn relative_to(mut self, folder: &Path) -> Self {
+        for entry in &mut self.entries {
+            if let Some(path) = relative(&entry.path, folder) {
+                entry.path = path;
+            }
+        }
+        self
+    }
+
     /// Writes the playlist. It is made in full before the first byte is written, so that an entry that the
     /// format cannot hold leaves no half of a file.
     ///
@@ -70,18 +82,36 @@ impl Playlist {
     }
 }
 
+/// The way from a folder to a file.
+fn relative(file: &Path, folder: &Path) -> Option<PathBuf> {
+    let (file, folder): (Vec<_>, Vec<_>) = (file.components().collect(), folder.components().collect());
+    let common = file.iter().zip(&folder).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return None;
+    }
+    let up = folder[common..].iter().map(|_| Component::ParentDir);
+    Some(up.chain(file[common..].iter().copied()).collect())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::PathBuf;
-
     use proptest::prelude::*;
 
     use super::*;
 
     pub(super) fn entry(path: impl Into<PathBuf>, title: &str) -> PlaylistEntry {
         let title = title.to_owned();
-        PlaylistEntry { path: path.into(), title, start_s: None, end_s: None, duration_s: None, score: 0.25 }
+        PlaylistEntry {
+            path: path.into(),
+            title,
+            artist: None,
+            album: None,
+            start_s: None,
+            end_s: None,
+            duration_s: None,
+            score: 0.25,
+        }
     }
 
     pub(super) fn written(entries: Vec<PlaylistEntry>, format: PlaylistFormat) -> Result<String, RetrievalError> {
@@ -142,6 +172,18 @@ mod tests {
         assert!(xml.contains("<location>file:///caf%E9.mp3</location>"), "{xml}");
     }
 
+    #[test]
+    fn paths_are_relative_to_the_folder_of_the_playlist() {
+        let of = |path: &str| {
+            let playlist = Playlist { title: String::new(), entries: vec![entry(path, "")] };
+            playlist.relative_to(Path::new("/home/me/lists")).entries[0].path.to_str().unwrap().to_owned()
+        };
+        assert_eq!(of("/home/me/lists/a.mp3"), "a.mp3");
+        assert_eq!(of("/home/me/Music/b/c.mp3"), "../Music/b/c.mp3");
+        assert_eq!(of("/mnt/d.mp3"), "../../../mnt/d.mp3");
+        assert_eq!(of("e.mp3"), "e.mp3");
+    }
+
     proptest! {
         #[test]
         fn json_is_read_as_it_was_written(
@@ -150,6 +192,8 @@ mod tests {
         ) {
             let entries = entries.into_iter().map(|(path, title, moment, time, score)| PlaylistEntry {
                 path: path.into(),
+                artist: moment.then(|| title.clone()),
+                album: None,
                 title,
                 start_s: moment.then_some(time),
                 end_s: moment.then_some(time + 1.5),

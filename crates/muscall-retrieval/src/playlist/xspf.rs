@@ -28,9 +28,15 @@ pub(super) fn text(playlist: &Playlist) -> String {
         if !entry.title.is_empty() {
             line(6, format_args!("<title>{}</title>", escaped(&entry.title)));
         }
+        if let Some(artist) = &entry.artist {
+            line(6, format_args!("<creator>{}</creator>", escaped(artist)));
+        }
         line(6, format_args!("<annotation>score {:.4}</annotation>", entry.score));
         if let Some(seconds) = entry.duration_s {
             line(6, format_args!("<duration>{:.0}</duration>", seconds * 1e3));
+        }
+        if let Some(album) = &entry.album {
+            line(6, format_args!("<album>{}</album>", escaped(album)));
         }
         let mut options = entry.options().peekable();
         if options.peek().is_some() {
@@ -107,6 +113,8 @@ mod tests {
             start_s: Some(12.5),
             end_s: Some(20.0),
             duration_s: Some(181.2344),
+            artist: Some("Jo & Co".into()),
+            album: Some("Weather".into()),
             ..entry("rain & sun.mp3", "<Rain> & \"Sun\"")
         };
         let playlist = Playlist { title: "a & b".into(), entries: vec![moment, entry("x.mp3", "")] };
@@ -119,7 +127,9 @@ mod tests {
     <track>
       <location>rain%20%26%20sun.mp3</location>
       <title>&lt;Rain&gt; &amp; &quot;Sun&quot;</title>
+      <creator>Jo &amp; Co</creator>
       <annotation>score 0.2500</annotation>
+      <album>Weather</album>
       <duration>181234</duration>
       <extension application="http://www.videolan.org/vlc/playlist/0">
         <vlc:option>start-time=12.500</vlc:option>

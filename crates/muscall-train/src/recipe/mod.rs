@@ -35,7 +35,7 @@ pub struct Recipe {
     /// Most steps, whatever the epochs.
     #[serde(default)]
     pub max_steps: Option<u64>,
-    /// Tracks a batch: each is a negative of all others.
+    /// Tracks per batch: each is a negative of all others.
     pub batch_size: usize,
     /// Tracks that go through the network together. A batch of several such parts gives the
     /// gradients of the whole batch at the memory of a part (but for batch norms, which see a part).

@@ -1,5 +1,6 @@
 //! From a TOML file, the recipes that it extends, and settings, to a recipe.
 
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,11 +33,32 @@ impl Recipe {
     /// # Errors
     /// As [`read`](Self::read), and [`TrainError::Setting`].
     pub fn read_with<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Self, TrainError> {
-        let recipe = read(path, settings)?;
         let of_file = |source| TrainError::InvalidRecipe { path: path.to_owned(), source: Box::new(source) };
-        recipe.validate().map_err(of_file)?;
-        Ok(recipe)
+        let valid = |settings: &[S]| {
+            let recipe = read(path, settings)?;
+            recipe.validate().map_err(of_file)?;
+            Ok(recipe)
+        };
+        valid(settings).map_err(|error| {
+            // It is the fault of the first setting without which there is none.
+            let to_blame = (0..settings.len()).find(|&last| valid(&settings[..=last]).is_err());
+            match to_blame {
+                Some(last) if last > 0 || valid(&[]).is_ok() => blame(settings[last].as_ref(), error),
+                _ => error,
+            }
+        })
     }
+}
+
+/// An error of a setting, which has nothing to do with the file.
+fn blame(setting: &str, error: TrainError) -> TrainError {
+    let source: Box<dyn Error + Send + Sync> = match error {
+        error @ TrainError::Setting { .. } => return error,
+        TrainError::InvalidRecipe { source, .. } => source,
+        TrainError::RecipeFile { source, .. } => source,
+        error => Box::new(error),
+    };
+    TrainError::InvalidSetting { setting: setting.to_owned(), source }
 }
 
 fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError> {

@@ -2,6 +2,7 @@
 
 import "./keys.js";
 import * as query from "./query.js";
+import { savePlaylist } from "./playlist.js";
 import { showResults } from "./results.js";
 import { get } from "./tools.js";
 
@@ -12,8 +13,10 @@ const VERDICTS = { nothing: "Nothing here fits these words well; this is the nea
 const MOST = 50;
 
 const part = (id) => document.getElementById(id);
-const [box, status, problem, more] = ["q", "status", "problem", "more"].map(part);
+const [box, status, problem, more, save] = ["q", "status", "problem", "more", "save"].map(part);
 let top = TOP;
+/** What the list shows. */
+let shown = null;
 let running = null;
 let timer = 0;
 
@@ -28,6 +31,7 @@ async function search({ typing = false } = {}) {
     status.classList.remove("nothing");
     status.textContent = "";
     more.hidden = true;
+    save.hidden = true;
     busy(false);
     return;
   }
@@ -45,6 +49,8 @@ async function search({ typing = false } = {}) {
     const news = answers.filter((answer) => !known.has(answer.track)).slice(0, top);
     showResults(news, steer);
     more.hidden = news.length < top || top >= MOST;
+    shown = request;
+    save.hidden = !news.length;
     const tracks = news.length === 1 ? "1 track" : `${news.length} tracks`;
     status.classList.toggle("nothing", !news.length);
     const took = `${tracks} in ${Math.max(1, Math.round(took_ms))} ms`;
@@ -56,6 +62,7 @@ async function search({ typing = false } = {}) {
     if (typing && error.status === 400) return;
     showResults([]);
     more.hidden = true;
+    save.hidden = true;
     status.textContent = "";
     problem.firstElementChild.textContent = error.message;
     problem.hidden = false;
@@ -121,6 +128,10 @@ more.addEventListener("click", () => {
   top = Math.min(MOST, top + 20);
   search();
 });
+save.addEventListener("click", () => savePlaylist(shown, box.value.trim()).catch((error) => {
+  problem.firstElementChild.textContent = error.message;
+  problem.hidden = false;
+}));
 addEventListener("popstate", restore);
 
 part("ideas").querySelector("ul").replaceChildren(...IDEAS.map((idea) => {

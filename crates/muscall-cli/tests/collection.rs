@@ -1,0 +1,152 @@
+//! A collection from outside: what is in it twice, what fits it, what can't be read, what comes later.
+#![cfg(feature = "box")]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod user;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use user::{User, record};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn copies_are_found_and_other_pieces_are_not() {
+    let user = User::new();
+    for (name, pitch_hz, pulse_hz) in [("a", 220.0, 0.2), ("b", 880.0, 6.0), ("c", 230.0, 0.5), ("d", 60.0, 1.0)] {
+        record(&user.music().join(name).with_extension("wav"), pitch_hz, pulse_hz);
+    }
+    user.index();
+    assert_eq!(user.output(&["duplicates"]).status.code(), Some(1), "nothing is there twice");
+    fs::copy(user.music().join("a.wav"), user.music().join("the same.wav")).unwrap();
+    let found = user.says(&["duplicates"]);
+    assert!(found.contains("1 recording is there more than once, among 5 tracks"), "{found}");
+    let found = json(&user.says(&["duplicates", "--json", "--as-is"]));
+    assert_eq!(found["groups"].as_array().unwrap().len(), 1, "{found}");
+    let names: Vec<_> = found["groups"][0].as_array().unwrap().iter().map(|copy| copy["title"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "the same"]);
+}
+
+#[test]
+fn labels_are_given_to_files_and_to_all_tracks() {
+    let user = User::new();
+    let (organ, bad) = (user.music().join("organ.wav"), user.music().join("bad.wav"));
+    record(&organ, 220.0, 0.3);
+    user.index();
+    let files = ["classify", "--labels", "organ,drums", organ.to_str().unwrap()];
+    let told = user.says(&[&files[..], &["--json"]].concat());
+    let told = json(&told);
+    assert_eq!(told["labels"].as_array().unwrap().len(), 2);
+    assert!(told["labels"][0]["score"].as_f64() >= told["labels"][1]["score"].as_f64(), "{told}");
+    let all = user.says(&["classify", "--labels", "organ,drums", "-n", "2"]);
+    assert!(all.lines().count() == 1 && all.contains("drums") && all.contains("organ.wav"), "{all}");
+    // One that can't be read costs nothing of the others.
+    fs::write(&bad, "no sound").unwrap();
+    let both = user.output(&[&files[..], &[bad.to_str().unwrap()]].concat());
+    assert_eq!(both.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&both.stdout).contains("organ.wav"));
+    assert!(String::from_utf8_lossy(&both.stderr).contains("bad.wav"));
+    assert!(user.complains(&["classify", "--labels", "a,,b", organ.to_str().unwrap()]).contains("empty"));
+    let vectors = user.home.path().join("v.safetensors");
+    let embed = ["embed", "--out", vectors.to_str().unwrap(), bad.to_str().unwrap(), organ.to_str().unwrap()];
+    assert!(user.complains(&embed).contains("1 of 2 files"));
+    let written = fs::read(&vectors).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&written).unwrap();
+    assert_eq!(tensors.tensor("audio").unwrap().shape()[0], 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told_once_until_it_changes() {
+    let user = User::new();
+    let bad = user.music().join("bad.mp3");
+    record(&user.music().join("good.wav"), 220.0, 0.3);
+    fs::write(&bad, "this is no music").unwrap();
+    let told = |arguments: &[&str]| String::from_utf8(user.output(arguments).stderr).unwrap().contains("could not be read");
+    assert!(told(&["index", user.music().to_str().unwrap()]));
+    assert!(!told(&["search", "organ"]), "it was told before");
+    let list = user.home.path().join("data/muscall/libraries/default/unreadable.tsv");
+    assert!(fs::read_to_string(&list).unwrap().contains("bad.mp3"), "the list still has it");
+    fs::write(&bad, "this is something else, and no music").unwrap();
+    assert!(told(&["search", "organ"]));
+    assert!(!told(&["search", "organ"]));
+    record(&bad, 330.0, 0.3);
+    assert!(user.says(&["index"]).starts_with("2 tracks"));
+    assert!(!list.exists());
+}
+
+#[test]
+fn watched_folders_are_followed() {
+    let user = User::new();
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    let mut watch = user.command(&["index", "--watch", user.music().to_str().unwrap()]);
+    let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("1 track,"));
+    assert!(lines.next().unwrap().starts_with("watching"));
+    // A search meanwhile is welcome, and sees the same.
+    assert!(user.says(&["search", "organ"]).contains("a.wav"));
+    record(&user.music().join("b.wav"), 440.0, 0.3);
+    let started = Instant::now();
+    let line = lines.next().unwrap();
+    assert!(line.starts_with("2 tracks,") && line.contains("1 analysed"), "{line}");
+    assert!(started.elapsed() < Duration::from_secs(60));
+    fs::remove_file(user.music().join("a.wav")).unwrap();
+    let line = lines.next().unwrap();
+    assert!(line.starts_with("1 track,") && line.contains("1 removed"), "{line}");
+    #[cfg(unix)]
+    {
+        assert!(Command::new("kill").args(["-INT", &watch.id().to_string()]).status().unwrap().success());
+        assert!(watch.wait().unwrap().success());
+    }
+    let _ = watch.kill();
+}
+
+#[test]
+fn models_devices_and_pages_of_the_manual() {
+    let user = User::new();
+    record(&user.music().join("a.wav"), 220.0, 0.3);
+    user.index();
+    let models = json(&user.says(&["models", "--json"]));
+    assert_eq!(models[0]["libraries"][0], "default", "{models}");
+    let devices = json(&user.says(&["devices", "--json"]));
+    assert!(devices[0]["device"] == "cpu" && devices[0]["description"].as_str().unwrap().contains("threads"), "{devices}");
+    let folder = user.home.path().join("man");
+    user.says(&["manual", folder.to_str().unwrap()]);
+    for command in muscall_cli::command().get_subcommands().filter(|command| command.get_name() != "help") {
+        let page = fs::read_to_string(folder.join(format!("muscall-{}.1", command.get_name()))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{}", command.get_name());
+    }
+    let recipe = user.says(&["train", "--print-recipe", "sentence", "--epochs", "3", "--set", "model.clip_s=7"]);
+    assert!(recipe.contains("epochs = 3") && recipe.contains("clip_s = 7.0"), "{recipe}");
+}
+
+#[test]
+fn a_table_without_splits_is_trained_on_with_some_of_it_held_out() {
+    let user = User::new();
+    let mut table = "audio,caption\n".to_owned();
+    for i in 0..10 {
+        let name = format!("{i}.wav");
+        record(&user.home.path().join(&name), 110.0 + 50.0 * i as f32, 0.5);
+        table += &format!("{name},a chord number {i}\n");
+    }
+    let (data, out) = (user.home.path().join("captions.csv"), user.home.path().join("run"));
+    fs::write(&data, table).unwrap();
+    let small = ["--set", "model.preset=tiny", "--clip-seconds", "2", "--epochs", "1", "--batch-size", "4"];
+    let train = |more: &[&str]| {
+        let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
+        let arguments = [&["train", "--recipe", "quickstart", "--data", data, "--out", out, "--replace"], &small[..], more];
+        let output = user.output(&arguments.concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = train(&["--val-fraction", "0.2"]);
+    assert!(told.contains("2 of 10 rows are held out") && told.contains("8 training clips"), "{told}");
+    let told = train(&[]);
+    assert!(told.contains("nothing is held out") && told.contains("10 training clips"), "{told}");
+}
