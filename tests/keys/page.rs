@@ -64,6 +64,7 @@ impl<'a> Page<'a> {
         for field in fields.iter().filter(|field| !is_skipped(&field.attrs)) {
             let key = serde(&field.attrs, "rename").unwrap_or_else(|| field.ident.as_ref().unwrap().to_string());
             let (of, is_optional) = inner(&field.ty);
+            let of = self.sources.aliases.get(&of).cloned().unwrap_or(of);
             let is_required = !has_defaults && !is_optional && serde(&field.attrs, "default").is_none();
             let path = if place.path.is_empty() { key.clone() } else { format!("{}.{key}", place.path) };
             let (mut kind, mut is_table) = self.kind_of(&of, &path);

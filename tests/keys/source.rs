@@ -12,6 +12,8 @@ use syn::{Attribute, Expr, Item, ItemEnum, ItemStruct, Lit, Meta, Type};
 pub struct Sources {
     pub structs: HashMap<String, ItemStruct>,
     pub enums: HashMap<String, ItemEnum>,
+    /// Structs that are written as something else.
+    pub aliases: HashMap<String, String>,
     /// Trait, kind, struct: of those that are open to kinds of others.
     pub kinds: Vec<(String, String, String)>,
 }
@@ -39,6 +41,9 @@ impl Sources {
 
     fn read_item(&mut self, item: Item) {
         match item {
+            Item::Struct(item) if is_read(&item.attrs) && serde(&item.attrs, "from").is_some() => {
+                self.aliases.insert(item.ident.to_string(), serde(&item.attrs, "from").unwrap());
+            }
             Item::Struct(item) if is_read(&item.attrs) => drop(self.structs.insert(item.ident.to_string(), item)),
             Item::Enum(item) if is_read(&item.attrs) => drop(self.enums.insert(item.ident.to_string(), item)),
             Item::Impl(item) => {

@@ -255,7 +255,7 @@ fn mistakes_are_told_with_the_way_on() {
     fs::write(user.music().join("broken.mp3"), "no music").unwrap();
     let output = user.output(&["index", user.music().to_str().unwrap()]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("1 file could not be read") && !said.contains("broken.mp3"), "{said}");
+    assert!(said.contains("1 file could not be read") && said.matches("broken.mp3").count() == 1, "{said}");
     let list = user.home.path().join("data/muscall/libraries/default/unreadable.tsv");
     assert!(fs::read_to_string(list).unwrap().contains("broken.mp3"));
     assert!(user.complains(&["search", "--tpo", "3", "organ"]).contains("--tpo"));
