@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use muscall::files::replace;
 use muscall::Muscall;
+use muscall::files::replace;
 use muscall::model::weights::{to_released, write_safetensors};
 use muscall_cli::commands::import;
 use muscall_cli::console;

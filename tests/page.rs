@@ -107,7 +107,9 @@ fn somebody_searches_listens_and_steers() {
     assert_eq!(browser.eval("document.querySelectorAll('#chips li').length"), 2);
 
     // What was found is a file for players.
-    browser.eval("URL.createObjectURL = (file) => { file.text().then((text) => { window.saved = text }); return 'data:,' }");
+    browser.eval(
+        "URL.createObjectURL = (file) => { file.text().then((text) => { window.saved = text }); return 'data:,' }",
+    );
     browser.click("#save");
     browser.wait("window.saved?.startsWith('#EXTM3U') && window.saved.includes('#EXTVLCOPT:start-time=')");
 

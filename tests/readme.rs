@@ -28,7 +28,8 @@ const ELSEWHERE: [(&str, &str); 10] = [
 ];
 
 /// What makes a training of days one of seconds.
-const SMALL: &str = " --set model.preset=tiny --set model.clip_s=2 --set epochs=1 --set batch_size=4 --set data.threads=1";
+const SMALL: &str =
+    " --set model.preset=tiny --set model.clip_s=2 --set epochs=1 --set batch_size=4 --set data.threads=1";
 
 const MUSIC: [&str; 6] = [
     "demo/audio/000_0ad_Celtica.ogg",
@@ -84,7 +85,7 @@ fn home() -> tempfile::TempDir {
         Device::default().seed(seed);
         let network = config.init(&Device::default()).unwrap();
         let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
-        Muscall::new(config, &network, tokenizer, &Device::default()).unwrap().save(&at(name)).unwrap();
+        Muscall::new(config, &network, tokenizer, &Device::default()).unwrap().save(at(name)).unwrap();
     }
     for (name, golden) in [("best_model.pth.tar", "checkpoint.pth.tar"), ("config.yaml", "config.json")] {
         fs::copy(root().join("tests/golden/attention").join(golden), at(name)).unwrap();
@@ -104,8 +105,12 @@ fn copy_folder(from: &Path, to: &Path) {
 
 /// A tone whose loudness changes; its format is what it holds, whatever it is called.
 fn tone(path: &Path, seconds: f32, pitch_hz: f32) {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: 16_000, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut file = hound::WavWriter::new(fs::File::create(path).unwrap(), spec).unwrap();
     for sample in 0..(seconds * 16_000.0) as u32 {
         let time = sample as f32 / 16_000.0;
@@ -212,7 +217,9 @@ fn masked(printed: &str, home: &Path) -> String {
 fn without_chance(masked: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in masked.lines().filter(|line| !line.contains(".ogg") && !line.contains("(0:12")) {
-        let words = line.split(' ').map(|word| if word.contains(|c: char| c.is_ascii_digit() || c == '#') { "#" } else { word });
+        let words = line
+            .split(' ')
+            .map(|word| if word.contains(|c: char| c.is_ascii_digit() || c == '#') { "#" } else { word });
         let line = words.filter(|&word| word != "text:").collect::<Vec<_>>().join(" ");
         let is_title = line.starts_with("\"title\"");
         let line = if is_title { "\"title\": #".to_owned() } else { line };

@@ -8,9 +8,9 @@ mod keys;
 use std::fs;
 use std::path::Path;
 
-use muscall::Recipe;
 use keys::page::Page;
 use keys::source::Sources;
+use muscall::Recipe;
 use toml::Table;
 
 const HEAD: &str = "# The keys of a recipe
@@ -28,8 +28,18 @@ what its keys are once it is there. This page is made from the code (`tests/reci
 fn defaults() -> Vec<Table> {
     let base = "epochs = 150\nbatch_size = 256\nlearning_rate = 5e-5\n[model]\npreset = \"resnet50\"\n";
     let augmentations = [
-        "reverb", "equaliser", "compression", "soft_clip", "band_limit", "codec", "noise", "pitch_shift", "polarity", "gain",
-        "low_pass", "high_pass",
+        "reverb",
+        "equaliser",
+        "compression",
+        "soft_clip",
+        "band_limit",
+        "codec",
+        "noise",
+        "pitch_shift",
+        "polarity",
+        "gain",
+        "low_pass",
+        "high_pass",
     ];
     let mut all = String::from("[ssl]\n");
     for table in augmentations {

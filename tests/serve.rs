@@ -319,7 +319,9 @@ fn the_api_is_what_its_description_says() {
     let playlist = |target: &str| server.send("POST", target, &json, whole.as_bytes());
     let file = playlist("/api/playlist?title=calm");
     described.check("post", "/api/playlist", &file);
-    assert!(file.status == 200 && String::from_utf8(file.body).unwrap().starts_with("#EXTM3U\n#PLAYLIST:calm\n#EXTINF:"));
+    assert!(
+        file.status == 200 && String::from_utf8(file.body).unwrap().starts_with("#EXTM3U\n#PLAYLIST:calm\n#EXTINF:")
+    );
     assert_eq!(playlist("/api/playlist?format=xspf").header("content-type"), Some("application/xspf+xml"));
     assert_eq!(playlist("/api/playlist?format=exe").status, 400);
     // Nothing is described that wasn't asked for here.
@@ -347,7 +349,9 @@ fn foreign_names_are_refused_and_browsers_are_told_their_limits() {
     // Behind a proxy it has another name, and no other ones.
     let public = ["--public-host", "music.example"];
     let public = Server::start_with(&setup.dir.path().join("model"), &setup.dir.path().join("index"), &public);
-    for (host, status) in [("music.example", 200), ("Music.Example:443", 200), ("localhost", 200), ("evil.example", 403)] {
+    for (host, status) in
+        [("music.example", 200), ("Music.Example:443", 200), ("localhost", 200), ("evil.example", 403)]
+    {
         assert_eq!(public.send("GET", "/", &[("Host", host)], &[]).status, status, "{host}");
     }
     assert!(matches!(two.status, 400 | 403), "{}", two.status);

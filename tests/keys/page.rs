@@ -177,7 +177,8 @@ impl<'a> Page<'a> {
             for part in place.path.split('.').filter(|part| !part.is_empty()) {
                 here = here.get(part)?.as_table()?;
             }
-            let fits = place.kind.as_ref().is_none_or(|(tag, kind)| here.get(tag).and_then(Value::as_str) == Some(kind));
+            let fits =
+                place.kind.as_ref().is_none_or(|(tag, kind)| here.get(tag).and_then(Value::as_str) == Some(kind));
             here.get(key).filter(|_| fits).cloned()
         })
     }

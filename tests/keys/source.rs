@@ -117,7 +117,9 @@ fn without_links(text: &str) -> String {
 /// An item in backquotes: of a variant what is written for it, of a field or function its name.
 fn named(item: &str) -> String {
     match item.trim_matches('`').rsplit_once("::") {
-        Some((_, last)) if last.starts_with(char::is_uppercase) => format!("`\"{}\"`", renamed(last, Some("snake_case"))),
+        Some((_, last)) if last.starts_with(char::is_uppercase) => {
+            format!("`\"{}\"`", renamed(last, Some("snake_case")))
+        }
         Some((_, last)) => format!("`{last}`"),
         None => item.to_owned(),
     }

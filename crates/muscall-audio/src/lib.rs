@@ -29,8 +29,8 @@ pub use cache::AudioCache;
 pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole, stream_whole};
 pub use crop::*;
 pub use decode::{
-    AudioInfo, DecodeOptions, Decoded, Span, Streamed, count_frames, decode, decode_blocks, decode_reader,
-    file_tags, probe,
+    AudioInfo, DecodeOptions, Decoded, Span, Streamed, count_frames, decode, decode_blocks, decode_reader, file_tags,
+    probe,
 };
 pub use error::AudioError;
 pub use file_state::{FileComparison, FileState};

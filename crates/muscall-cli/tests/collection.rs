@@ -29,7 +29,8 @@ fn copies_are_found_and_other_pieces_are_not() {
     assert!(found.contains("1 recording is there more than once, among 5 tracks"), "{found}");
     let found = json(&user.says(&["duplicates", "--json", "--as-is"]));
     assert_eq!(found["groups"].as_array().unwrap().len(), 1, "{found}");
-    let names: Vec<_> = found["groups"][0].as_array().unwrap().iter().map(|copy| copy["title"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        found["groups"][0].as_array().unwrap().iter().map(|copy| copy["title"].as_str().unwrap()).collect();
     assert_eq!(names, ["a", "the same"]);
 }
 
@@ -67,7 +68,8 @@ fn a_file_that_cannot_be_read_is_told_once_until_it_changes() {
     let bad = user.music().join("bad.mp3");
     record(&user.music().join("good.wav"), 220.0, 0.3);
     fs::write(&bad, "this is no music").unwrap();
-    let told = |arguments: &[&str]| String::from_utf8(user.output(arguments).stderr).unwrap().contains("could not be read");
+    let told =
+        |arguments: &[&str]| String::from_utf8(user.output(arguments).stderr).unwrap().contains("could not be read");
     assert!(told(&["index", user.music().to_str().unwrap()]));
     assert!(!told(&["search", "organ"]), "it was told before");
     let list = user.home.path().join("data/muscall/libraries/default/unreadable.tsv");
@@ -115,7 +117,10 @@ fn models_devices_and_pages_of_the_manual() {
     let models = json(&user.says(&["models", "--json"]));
     assert_eq!(models[0]["libraries"][0], "default", "{models}");
     let devices = json(&user.says(&["devices", "--json"]));
-    assert!(devices[0]["device"] == "cpu" && devices[0]["description"].as_str().unwrap().contains("threads"), "{devices}");
+    assert!(
+        devices[0]["device"] == "cpu" && devices[0]["description"].as_str().unwrap().contains("threads"),
+        "{devices}"
+    );
     let folder = user.home.path().join("man");
     user.says(&["manual", folder.to_str().unwrap()]);
     for command in muscall_cli::command().get_subcommands().filter(|command| command.get_name() != "help") {
@@ -140,7 +145,8 @@ fn a_table_without_splits_is_trained_on_with_some_of_it_held_out() {
     let small = ["--set", "model.preset=tiny", "--clip-seconds", "2", "--epochs", "1", "--batch-size", "4"];
     let train = |more: &[&str]| {
         let (data, out) = (data.to_str().unwrap(), out.to_str().unwrap());
-        let arguments = [&["train", "--recipe", "quickstart", "--data", data, "--out", out, "--replace"], &small[..], more];
+        let arguments =
+            [&["train", "--recipe", "quickstart", "--data", data, "--out", out, "--replace"], &small[..], more];
         let output = user.output(&arguments.concat());
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stderr).unwrap()

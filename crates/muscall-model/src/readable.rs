@@ -87,7 +87,8 @@ impl Muscall {
         mut on_file: impl FnMut(usize),
     ) -> Result<ReadableFiles, ModelError> {
         // Whole files that become windows fill the encoder by themselves.
-        let together = if matches!(self.config().other_lengths, OtherLengths::Windows { .. }) { 2 } else { AUDIO_BATCH };
+        let together =
+            if matches!(self.config().other_lengths, OtherLengths::Windows { .. }) { 2 } else { AUDIO_BATCH };
         let (mut values, mut readable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
         for (batch, sources) in sources.chunks(together).enumerate() {
             let loaded: Vec<_> = sources.par_iter().map(&load).collect();

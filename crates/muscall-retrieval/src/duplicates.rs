@@ -63,9 +63,9 @@ pub(crate) fn linked(
             let cosines = product.run(&tile(left), None); // [rows of the tile, columns]
             let mut links = Vec::new();
             for (row, cosines) in (left..).zip(cosines.chunks_exact(columns)) {
-                let near = (right..).zip(cosines).filter(|&(column, &cosine)| {
-                    row < column && cosine >= threshold && second_look(row, column)
-                });
+                let near = (right..)
+                    .zip(cosines)
+                    .filter(|&(column, &cosine)| row < column && cosine >= threshold && second_look(row, column));
                 links.extend(near.map(|(column, _)| (row, column)));
             }
             if !links.is_empty() {

@@ -1,7 +1,7 @@
 //! Which library is meant, and the model that goes with it.
 
-use muscall::{Device, Muscall};
 use muscall::library::Library;
+use muscall::{Device, Muscall};
 
 use crate::Failed;
 use crate::console::{self, DeviceArgument, IndexConsole};

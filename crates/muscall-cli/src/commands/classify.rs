@@ -77,7 +77,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let progress = Progress::files(arguments.files.len(), "heard");
     let heard = model.in_windows().embed_readable_whole(&arguments.files, |_| progress.file())?;
     progress.finish();
-    let paths: Vec<_> = heard.readable.iter().map(|&file| arguments.files[file].to_string_lossy().into_owned()).collect();
+    let paths: Vec<_> =
+        heard.readable.iter().map(|&file| arguments.files[file].to_string_lossy().into_owned()).collect();
     tell(arguments, &labels, &model, (&paths, heard.audio.values()))?;
     left_out(&heard, arguments.files.len())
 }

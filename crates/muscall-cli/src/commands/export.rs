@@ -95,7 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     }
     let to = &arguments.to;
     if !to.is_any() {
-        return Err(format!("where to? Give one or more of {}; or --bundle, --as and a folder", Targets::OPTIONS).into());
+        return Err(
+            format!("where to? Give one or more of {}; or --bundle, --as and a folder", Targets::OPTIONS).into()
+        );
     }
     let index = match &arguments.index {
         Some(file) => Index::open(file)?,
@@ -132,7 +134,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
 
 impl Targets {
     /// What can be asked for.
-    const OPTIONS: &str = "--npy, --parquet, --postgres and --qdrant (the latter three where the program was built with these features)";
+    const OPTIONS: &str =
+        "--npy, --parquet, --postgres and --qdrant (the latter three where the program was built with these features)";
 
     fn is_any(&self) -> bool {
         let is_any = self.npy.is_some();

@@ -75,12 +75,7 @@ fn clap(arguments: &Arguments) -> Result<(), Failed> {
 ///
 /// # Errors
 /// In words for whoever typed it.
-pub fn released(
-    checkpoint: &Path,
-    config: &Path,
-    out: &Path,
-    device: &console::DeviceArgument,
-) -> Result<(), Failed> {
+pub fn released(checkpoint: &Path, config: &Path, out: &Path, device: &console::DeviceArgument) -> Result<(), Failed> {
     let config = read_released_config(config)?;
     let imported = import_released(checkpoint, &config, &device.open()?)?;
     imported.model.save(out)?;

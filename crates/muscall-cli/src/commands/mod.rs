@@ -22,11 +22,11 @@ pub mod inspect;
 mod manual;
 mod models;
 mod playlist;
+mod recipes;
 #[cfg(feature = "report")]
 pub mod report;
 #[cfg(not(feature = "report"))]
 mod report_missing;
-mod recipes;
 mod search;
 mod serve;
 mod similar;

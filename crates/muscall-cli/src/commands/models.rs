@@ -59,7 +59,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         bundles(&std::path::absolute(folder)?, DEPTH, &mut places);
     }
     let mut models = Vec::new();
-    let libraries = |wanted: &Model| used.iter().filter(|(_, model)| model == wanted).map(|(name, _)| name.clone()).collect();
+    let libraries =
+        |wanted: &Model| used.iter().filter(|(_, model)| model == wanted).map(|(name, _)| name.clone()).collect();
     if cfg!(feature = "box") {
         let model = console::load(None, &DeviceChoice::Cpu.open()?)?;
         models.push(described("the model in the box".to_owned(), &model, None, libraries(&Model::Boxed)));
@@ -116,7 +117,10 @@ fn bundles(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
     }
     if depth > 0 {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).for_each(|path| bundles(&path, depth - 1, found));
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+            .for_each(|path| bundles(&path, depth - 1, found));
     }
 }
 

@@ -59,7 +59,9 @@ pub(super) fn read_recipe(recipe: &Path, settings: &[String]) -> Result<Recipe, 
     if !RECIPES.iter().any(|(known, _)| *known == name) {
         let known: Vec<&str> = RECIPES.iter().map(|(known, _)| *known).collect();
         let known = known.join(", ");
-        return Err(format!("{}: neither a file nor a recipe of this program, which are: {known}", recipe.display()).into());
+        return Err(
+            format!("{}: neither a file nor a recipe of this program, which are: {known}", recipe.display()).into()
+        );
     }
     // They extend each other, by their places.
     let folder = tempfile::Builder::new().prefix("muscall-recipes-").tempdir()?;

@@ -19,7 +19,9 @@ pub fn write_playlist(
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let folder = std::path::absolute(path).map_err(|error| told(&error))?;
     let playlist = match folder.parent() {
-        Some(folder) if is_relative => playlist.relative_to(&std::fs::canonicalize(folder).map_err(|error| told(&error))?),
+        Some(folder) if is_relative => {
+            playlist.relative_to(&std::fs::canonicalize(folder).map_err(|error| told(&error))?)
+        }
         _ => playlist,
     };
     let mut text = Vec::new();

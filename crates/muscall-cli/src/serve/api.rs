@@ -108,7 +108,8 @@ async fn playlist(
 ) -> Result<impl IntoResponse, Failure> {
     let Query(Form { format, title }) = form?;
     let extension = format.unwrap_or_else(|| "m3u8".to_owned());
-    let format = PlaylistFormat::from_path(std::path::Path::new(&format!("playlist.{extension}"))).map_err(Failure::bad)?;
+    let format =
+        PlaylistFormat::from_path(std::path::Path::new(&format!("playlist.{extension}"))).map_err(Failure::bad)?;
     let kind = match format {
         PlaylistFormat::M3u8 => "audio/x-mpegurl; charset=utf-8",
         PlaylistFormat::Xspf => "application/xspf+xml",

@@ -33,7 +33,12 @@ impl Manifest {
             recordings.push((places[row.audio.as_path()], 1));
         }
         recordings.sort_unstable();
-        recordings.dedup_by(|next, kept| next.0 == kept.0 && { kept.1 += next.1; true });
+        recordings.dedup_by(|next, kept| {
+            next.0 == kept.0 && {
+                kept.1 += next.1;
+                true
+            }
+        });
         if recordings.len() < 2 {
             return Err(refused("rows of one recording".to_owned(), "two recordings or more"));
         }
