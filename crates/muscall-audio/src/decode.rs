@@ -6,8 +6,10 @@ mod foreign;
 mod heard;
 mod length;
 mod npy;
+mod ogg;
 mod opened;
 mod options;
+mod opus;
 mod packets;
 #[cfg(test)]
 mod panicking;

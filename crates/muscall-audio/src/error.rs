@@ -29,7 +29,7 @@ pub enum AudioError {
     },
     /// A file is of no format that is known here.
     #[error(
-        "{path}: the audio format is not supported ({reason}); convert the file to mp3, FLAC, Ogg Vorbis, WAV, AIFF, m4a/AAC or .npy"
+        "{path}: the audio format is not supported ({reason}); convert the file to mp3, FLAC, Ogg Vorbis, Opus, WAV, AIFF, m4a/AAC, WebM or .npy"
     )]
     UnknownFormat {
         /// The audio file.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Extensions of files that are read, in lower case.
-const EXTENSIONS: [&str; 13] =
-    ["mp3", "flac", "ogg", "oga", "wav", "wave", "aif", "aiff", "m4a", "m4b", "mp4", "aac", "npy"];
+const EXTENSIONS: [&str; 16] = [
+    "mp3", "flac", "ogg", "oga", "opus", "webm", "mka", "wav", "wave", "aif", "aiff", "m4a", "m4b", "mp4", "aac", "npy",
+];
 
 /// What is below a folder.
 #[derive(Debug, Default)]

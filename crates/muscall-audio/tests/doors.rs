@@ -17,8 +17,12 @@ const CALLS: [&str; 8] = [
 ];
 const DECODING: &str = "crates/muscall-audio/src/decode/";
 /// The door to symphonia, and the readers that try it.
-const TO_SYMPHONIA: [&str; 2] =
-    ["crates/muscall-audio/src/decode/foreign.rs", "crates/muscall-audio/src/decode/panicking.rs"];
+/// What is called by these, or is called by symphonia itself.
+const TO_SYMPHONIA: [&str; 3] = [
+    "crates/muscall-audio/src/decode/foreign.rs",
+    "crates/muscall-audio/src/decode/opus.rs",
+    "crates/muscall-audio/src/decode/panicking.rs",
+];
 const TO_RUSTYSYNTH: [&str; 1] = ["examples/render_midi/synth.rs"];
 
 /// Every file of Rust below a folder, without what was built.

@@ -5,6 +5,7 @@
 //! no more than a damaged packet.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use muscall_files::FileError;
 use symphonia::core::audio::GenericAudioBufferRef;
@@ -18,6 +19,7 @@ use symphonia::core::meta::{Metadata, MetadataOptions};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Timestamp;
 
+use super::opus::OpusDecoder;
 use crate::{AudioError, guarded};
 
 /// Refuses a file of which the system gives no more bytes, since its disk is damaged or its network is gone: to go on would
@@ -37,8 +39,18 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) const SYMPHONIA: Self =
-        Self { probe: symphonia::default::get_probe, codecs: symphonia::default::get_codecs };
+    pub(super) const SYMPHONIA: Self = Self { probe: symphonia::default::get_probe, codecs };
+}
+
+/// Those of symphonia, and Opus.
+fn codecs() -> &'static CodecRegistry {
+    static CODECS: OnceLock<CodecRegistry> = OnceLock::new();
+    CODECS.get_or_init(|| {
+        let mut codecs = CodecRegistry::new();
+        symphonia::default::register_enabled_codecs(&mut codecs);
+        codecs.register_audio_decoder::<OpusDecoder>();
+        codecs
+    })
 }
 
 /// An opened file whose packets can be read.

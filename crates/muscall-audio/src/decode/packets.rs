@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::io;
 
 use muscall_files::FileError;
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS};
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_AAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
+};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::Track;
@@ -15,6 +17,7 @@ use symphonia::core::units::Duration;
 use super::flac::{Frames, Header, Numbering};
 use super::foreign::{Demuxer, of_the_file};
 use super::length::Lengths;
+use super::opus::Head;
 use super::timeline::Timeline;
 use crate::AudioError;
 
@@ -57,8 +60,15 @@ pub(super) struct Packets {
     block: Option<i64>,
     /// Of FLAC frames in Ogg or MP4.
     numbering: Numbering,
+    /// Frames at the start of an Opus stream that its decoder leaves out; timestamps count them.
+    skip: i64,
     /// Length of the stream as its header says.
     pub(super) declared: Option<u64>,
+}
+
+fn skip_of(parameters: &AudioCodecParameters) -> i64 {
+    let head = parameters.extra_data.as_deref().filter(|_| parameters.codec == CODEC_ID_OPUS).and_then(Head::parse);
+    head.map_or(0, |head| i64::from(head.pre_skip))
 }
 
 impl Packets {
@@ -81,6 +91,7 @@ impl Packets {
             longest: 0,
             block: None,
             numbering: Numbering::new(sample_rate),
+            skip: skip_of(parameters),
             declared: None,
         }
     }
@@ -105,7 +116,7 @@ impl Packets {
 
     /// Declares a length. In Ogg it is where the last page ends, and the stream may start late.
     pub(super) fn declare(&mut self, frames: Option<u64>) {
-        let late = if self.demuxer.container == FORMAT_ID_OGG { self.timeline.origin } else { 0 };
+        let late = if self.demuxer.container == FORMAT_ID_OGG { self.timeline.origin + self.skip } else { 0 };
         self.declared = frames.and_then(|frames| frames.checked_add_signed(-late)).filter(|&frames| frames > 0);
     }
 
@@ -119,6 +130,7 @@ impl Packets {
         self.track = track.id;
         self.timeline = Timeline::new(track, self.sample_rate);
         self.lengths = Lengths::new(parameters);
+        self.skip = skip_of(parameters);
         self.declared = None;
         self.ahead.clear();
         self.numbering = Numbering::new(self.sample_rate);
@@ -172,7 +184,7 @@ impl Packets {
 
     fn placed(&self, mut packet: Packet) -> Placed {
         let mut padding = 0;
-        if [CODEC_ID_VORBIS, CODEC_ID_MP3, CODEC_ID_FLAC].contains(&self.codec) {
+        if [CODEC_ID_VORBIS, CODEC_ID_MP3, CODEC_ID_FLAC, CODEC_ID_OPUS].contains(&self.codec) {
             // The end is found by ourselves: a wrong tag would cut the audio, in a Vorbis stream only the last packet
             // has an end to trim, and FLAC has none.
             padding = i64::try_from(packet.trim_end.get()).unwrap_or(0);
@@ -183,6 +195,10 @@ impl Packets {
         let place = self.timeline.frame(packet.pts.get().saturating_add(ticks(packet.trim_start)));
         let own = if self.is_mp4() { self.lengths.of(&packet.data).map(i64::from).or(self.block) } else { None };
         let length = own.unwrap_or_else(|| self.timeline.frames(ticks(packet.dur)));
+        // What is left out has no place.
+        let (start, end) = (place - self.skip, place.saturating_add(length) - self.skip);
+        let is_in_it = self.skip > 0 && start < 0;
+        let (place, length) = if is_in_it { (0, end.max(0)) } else { (start, length) };
         Placed { packet, place, length, padding }
     }
 

@@ -95,6 +95,16 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Forgets the last frames: they were padding.
+    pub(super) fn take_back(&mut self, frames: i64) {
+        if frames > 0 {
+            self.next -= frames;
+            let before = u64::try_from(self.next).unwrap_or(0).saturating_sub(self.span.start);
+            let kept = before.saturating_sub(self.passed_on);
+            self.samples.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Silence for frames that were lost.
     pub(super) fn fill(&mut self, frames: i64) -> Result<(), TooLong> {
         let (before, at) = (self.len(), self.next);

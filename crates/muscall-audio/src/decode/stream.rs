@@ -5,15 +5,16 @@ use std::path::Path;
 
 use muscall_files::FileError;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_VORBIS,
+    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
 };
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4};
+use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
 
 use super::decoded::{AudioInfo, Decoded, check_format};
 use super::flac::Frames;
 use super::foreign::{Decoder, Demuxer, Readers};
 use super::heard::{Edits, Heard};
+use super::ogg::last_serial;
 use super::opened::{Opened, open};
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
@@ -63,16 +64,24 @@ pub(super) fn decode(
     Ok((Decoded { waveform: Waveform::new(samples, info.sample_rate), info, repairs }, frames))
 }
 
-/// Counts frames by their packets, without decoding them.
+/// Counts frames by their packets, without decoding them where packets tell their lengths.
 pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioError> {
+    let path = opened.path;
     let mut stream = Stream::open(opened, readers)?;
+    if stream.is_matroska() {
+        let options = DecodeOptions { max_s: f64::MAX, ..DecodeOptions::default() };
+        return Ok(decode(open(path)?, &options, readers, Some(&mut |_: &mut [f32]| {}))?.1);
+    }
+    let is_padded = [CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&stream.packets.codec);
     let (mut next, mut padding) = (0, 0);
     while let Some(packet) = stream.next(next)? {
         stream.errors = 0;
+        next -= std::mem::take(&mut stream.taken_back);
+        stream.last_padding = if is_padded { packet.padding } else { 0 };
         next += stream.packets.gap(&packet, next)? + packet.length;
         padding = packet.padding;
     }
-    let end = if stream.packets.codec == CODEC_ID_VORBIS { next - padding } else { next };
+    let end = if is_padded { next - padding } else { next };
     Ok(stream.heard.of(u64::try_from(end).unwrap_or(0)))
 }
 
@@ -87,6 +96,10 @@ pub(super) struct Stream {
     padding: Option<u64>,
     /// Where reading starts.
     position: i64,
+    /// How much of the last packet is padding, if it ends its stream.
+    last_padding: i64,
+    /// Frames of the last packets that were padding, since another stream follows.
+    taken_back: i64,
     /// Whether the next packet is the first of its stream.
     is_at_start: bool,
     /// Since the last sound packet.
@@ -101,6 +114,7 @@ impl Stream {
         let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
         let mut opened = opened;
         let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
+        let last_serial = last_serial(&mut opened.file, opened.bytes).map_err(io)?;
         let file = opened.file.try_clone().map_err(io)?;
         let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
         let (layout, end) = (source.flac, source.bytes);
@@ -118,8 +132,12 @@ impl Stream {
         let is_mp3 = codec == CODEC_ID_MP3;
         // Without the encoder's own tag the length of an mp3 is a guess from its first frames, as is that of raw AAC.
         let padding = track.padding.filter(|_| is_mp3).map(u64::from);
-        let is_guess = is_mp3 && padding.is_none() || demuxer.container == FORMAT_ID_ADTS;
-        let declared = track.num_frames.filter(|frames| !is_guess && (1..u64::from(u32::MAX) * 16).contains(frames));
+        let is_guess = is_mp3 && padding.is_none() || [FORMAT_ID_ADTS, FORMAT_ID_MKV].contains(&demuxer.container);
+        // What a stream declares is not the length of a file in which another one follows.
+        let is_chained = last_serial.is_some_and(|serial| serial != track.id);
+        let declared = track
+            .num_frames
+            .filter(|frames| !is_guess && !is_chained && (1..u64::from(u32::MAX) * 16).contains(frames));
         // FLAC files have a reader of our own.
         let layout = layout.filter(|_| demuxer.container == FORMAT_ID_FLAC && codec == CODEC_ID_FLAC);
         let flac = layout.map(|layout| Frames::open(file, end, layout)).transpose().map_err(io)?;
@@ -143,8 +161,25 @@ impl Stream {
         };
         let heard =
             if packets.demuxer.container == FORMAT_ID_ISOMP4 { edits.heard(sample_rate) } else { Heard::default() };
-        let (position, is_at_start, errors, repairs) = (0, true, 0, Vec::new());
-        Ok(Self { packets, decoder, info, heard, padding, position, is_at_start, errors, repairs })
+        let (position, last_padding, taken_back, is_at_start, errors, repairs) = (0, 0, 0, true, 0, Vec::new());
+        Ok(Self {
+            packets,
+            decoder,
+            info,
+            heard,
+            padding,
+            position,
+            last_padding,
+            taken_back,
+            is_at_start,
+            errors,
+            repairs,
+        })
+    }
+
+    /// Its timestamps and lengths are rounded to milliseconds: only decoding tells where a frame is.
+    fn is_matroska(&self) -> bool {
+        self.packets.demuxer.container == FORMAT_ID_MKV
     }
 
     /// What others are told of the stream.
@@ -157,11 +192,11 @@ impl Stream {
     fn seek(&mut self, start: u64) -> Result<bool, AudioError> {
         let codec = self.packets.codec;
         let from = start.saturating_sub(if codec == CODEC_ID_MP3 { PREROLL } else { 0 });
-        // An AAC decoder draws noise, whose state is that of all frames before. Timestamps of Vorbis are not exact
+        // An AAC decoder draws noise, whose state is that of all frames before, and an Opus decoder's is, too. Timestamps of Vorbis are not exact
         // within a page, nor are those of FLAC in Ogg or MP4, so their packets are counted instead.
-        let is_counted =
-            [CODEC_ID_AAC, CODEC_ID_VORBIS].contains(&codec) || codec == CODEC_ID_FLAC && self.packets.flac.is_none();
-        if from == 0 || is_counted {
+        let is_counted = [CODEC_ID_AAC, CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&codec)
+            || codec == CODEC_ID_FLAC && self.packets.flac.is_none();
+        if from == 0 || is_counted || self.is_matroska() {
             return Ok(true);
         }
         let Some(position) = self.packets.seek(from)? else {
@@ -198,8 +233,10 @@ impl Stream {
         let too_long = |_| AudioError::TooLong { path: path.to_owned(), max_s: options.max_s };
         let codec = self.packets.codec;
         let is_vorbis = codec == CODEC_ID_VORBIS;
+        // The last packet says how much of it is padding.
+        let is_padded = is_vorbis || codec == CODEC_ID_OPUS;
         // Packets before a span are counted where their lengths are known and the decoder needs none of them.
-        let is_counted = [CODEC_ID_VORBIS, CODEC_ID_FLAC, CODEC_ID_ALAC].contains(&codec);
+        let is_counted = [CODEC_ID_VORBIS, CODEC_ID_FLAC, CODEC_ID_ALAC].contains(&codec) && !self.is_matroska();
         let start = i64::try_from(sink.span().start).unwrap_or(i64::MAX);
         let end_of_span = sink.span().start.saturating_add(sink.span().frames);
         // After a seek a decoder that needs those packets may leave out frames: the first that come tell where they belong.
@@ -211,10 +248,12 @@ impl Stream {
             // The true end matters to a span only if it may reach it.
             let declared = self.info.declared_frames;
             if sink.is_full() && declared.is_none_or(|declared| end_of_span.saturating_add(MAX_PADDING) <= declared) {
-                return Ok(if is_vorbis && padding > 0 { u64::try_from(sink.next - padding).ok() } else { None });
+                return Ok(if is_padded && padding > 0 { u64::try_from(sink.next - padding).ok() } else { None });
             }
             let Some(packet) = self.next(sink.next + owed)? else { break };
             padding = packet.padding;
+            sink.take_back(std::mem::take(&mut self.taken_back));
+            self.last_padding = if is_padded { padding } else { 0 };
             let is_first = std::mem::take(&mut self.is_at_start);
             let gap = if has_landed { self.packets.gap(&packet, sink.next + owed)? } else { 0 };
             let end = (sink.next + owed).saturating_add(gap).saturating_add(packet.length);
@@ -265,7 +304,7 @@ impl Stream {
         if !is_empty && is_known {
             sink.fill(owed).map_err(too_long)?;
         }
-        if is_vorbis {
+        if is_padded {
             let end = sink.next - padding;
             self.check_length(end);
             return Ok(u64::try_from(end).ok());
@@ -289,7 +328,8 @@ impl Stream {
         self.decoder = decoder;
         // The header of the first stream knows nothing of the second.
         self.info.declared_frames = None;
-        self.packets.chain(&track, &parameters, at)?;
+        self.taken_back = std::mem::take(&mut self.last_padding);
+        self.packets.chain(&track, &parameters, at - self.taken_back)?;
         self.is_at_start = true;
         Ok(true)
     }
@@ -303,7 +343,7 @@ impl Stream {
         if end < declared {
             // Encoders round the length of a stream to their blocks, and where timestamps jitter it is not exact.
             let slack = match self.packets.codec {
-                CODEC_ID_MP3 | CODEC_ID_AAC | CODEC_ID_VORBIS => 2304,
+                CODEC_ID_MP3 | CODEC_ID_AAC | CODEC_ID_VORBIS | CODEC_ID_OPUS => 2304,
                 CODEC_ID_FLAC if self.packets.flac.is_none() => self.packets.longest.unsigned_abs(),
                 _ => 0,
             };

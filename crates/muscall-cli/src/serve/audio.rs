@@ -119,7 +119,8 @@ fn kind(path: &Path) -> Option<&'static str> {
     Some(match extension.as_str() {
         "mp3" => "audio/mpeg",
         "flac" => "audio/flac",
-        "ogg" | "oga" => "audio/ogg",
+        "ogg" | "oga" | "opus" => "audio/ogg",
+        "webm" => "audio/webm",
         "wav" | "wave" => "audio/wav",
         "m4a" | "m4b" | "mp4" => "audio/mp4",
         "aac" => "audio/aac",
