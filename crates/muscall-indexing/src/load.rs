@@ -163,10 +163,14 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
     if decoded.before(number, content).is_some() {
         return Loaded::Twin(identity);
     }
-    let refused = |reason: String| Loaded::Unreadable { reason, is_unknown: false };
     let source = AudioSource { path: local.path(), part: item.part };
     // What was fetched has a name of its own, which says nothing to anybody.
-    let named = |error: AudioError| error.to_string().replace(&*local.path().to_string_lossy(), &item.path);
+    let refuse = |error: AudioError| {
+        let reason = error.to_string().replace(&*local.path().to_string_lossy(), &item.path);
+        // A disk that gives no more bytes says nothing of what the file holds.
+        let is_unknown = matches!(&error, AudioError::Io(file) if file.source.raw_os_error().is_some());
+        Loaded::Unreadable { reason, is_unknown }
+    };
     let sample_rate = f64::from(model.config().log_mel.sample_rate);
     // Of a part, times are those of its file.
     let start_s = item.part.map_or(0.0, |part| part.start_s());
@@ -180,11 +184,14 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
                 Loaded::Embedded { identity, duration_s, start_s, track, tags: tags() }
             }
             Ok(Err(error)) => Loaded::Failed(error),
-            Err(error) => refused(named(error)),
+            Err(error) => refuse(error),
         };
     }
     match load_whole(source, &model.clip_config()) {
-        Ok(whole) if whole.samples.is_empty() => refused("it holds no audio".into()),
+        Ok(whole) if whole.samples.is_empty() => Loaded::Unreadable {
+            reason: "it holds no audio".to_owned(),
+            is_unknown: false,
+        },
         Ok(mut whole) => {
             decoded.note(number, content);
             whole.start_s = start_s;
@@ -192,7 +199,7 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
             let starts = model.segment_starts(whole.samples.len());
             Loaded::Windows { identity, duration_s, whole, starts, tags: tags() }
         }
-        Err(error) => refused(named(error)),
+        Err(error) => refuse(error),
     }
 }
 
