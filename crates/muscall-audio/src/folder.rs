@@ -3,18 +3,67 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// Extensions of files that are read, in lower case.
-const EXTENSIONS: [&str; 16] = [
-    "mp3", "flac", "ogg", "oga", "opus", "webm", "mka", "wav", "wave", "aif", "aiff", "m4a", "m4b", "mp4", "aac", "npy",
+const EXTENSIONS: [&str; 20] = [
+    "mp3", "mpga", "flac", "fla", "ogg", "oga", "opus", "webm", "mka", "wav", "wave", "aif", "aiff", "aifc", "m4a",
+    "m4b", "m4r", "mp4", "aac", "npy",
 ];
+/// Extensions of music in formats that are not read, and their names.
+const FOREIGN: [(&str, &str); 24] = [
+    ("aa", "Audible"),
+    ("aax", "Audible"),
+    ("ac3", "Dolby Digital"),
+    ("amr", "AMR"),
+    ("ape", "Monkey's Audio"),
+    ("au", "Sun's audio format"),
+    ("caf", "Core Audio"),
+    ("dff", "DSD"),
+    ("dsf", "DSD"),
+    ("dts", "DTS"),
+    ("m4p", "protected AAC"),
+    ("mp2", "MPEG layer 2"),
+    ("mpc", "Musepack"),
+    ("ofr", "OptimFROG"),
+    ("ra", "RealAudio"),
+    ("rm", "RealMedia"),
+    ("shn", "Shorten"),
+    ("snd", "Sun's audio format"),
+    ("spx", "Speex"),
+    ("tak", "TAK"),
+    ("tta", "True Audio"),
+    ("w64", "Wave64"),
+    ("wma", "Windows Media Audio"),
+    ("wv", "WavPack"),
+];
+/// Folders of what was deleted, and of what systems keep beside files of others.
+const KEPT_BY_SYSTEMS: [&str; 14] = [
+    "$RECYCLE.BIN",
+    "#recycle",
+    "@eaDir",
+    "@Recycle",
+    ".AppleDouble",
+    ".fseventsd",
+    ".Spotlight-V100",
+    ".stversions",
+    ".Trash",
+    ".Trashes",
+    "__MACOSX",
+    "lost+found",
+    "Recycled",
+    "System Volume Information",
+];
+/// A file of this name says that a folder holds no media for players.
+const NO_MEDIA: &str = ".nomedia";
 
 /// What is below a folder.
 #[derive(Debug, Default)]
 pub struct AudioFolder {
     /// Files whose extension is that of an audio format, in the order of their paths.
     pub files: Vec<PathBuf>,
+    /// Music in formats that are not read, and what these are called.
+    pub foreign: Vec<(PathBuf, &'static str)>,
     /// What could not be looked at, and why: the folder itself, folders in it, links to what is not there. Nobody
     /// knows what is below.
     pub unreadable: Vec<(PathBuf, io::Error)>,
@@ -22,15 +71,20 @@ pub struct AudioFolder {
 
 impl AudioFolder {
     /// Walks through a folder, at any depth. Links are followed; where they make a loop the walk ends, since it has
-    /// been there.
+    /// been there. Trash, what systems keep beside files of others (`._song.mp3`, `@eaDir`), and folders with a file
+    /// `.nomedia` are passed over.
     pub fn read(folder: &Path) -> Self {
         let mut found = Self::default();
         let mut last_folder = folder.to_owned();
-        for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|entry| entry.depth() == 0 || is_the_users(entry)) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => last_folder = entry.into_path(),
                 Ok(entry) if entry.file_type().is_file() && has_audio_extension(entry.path()) => {
                     found.files.push(entry.into_path());
+                }
+                Ok(entry) if entry.file_type().is_file() => {
+                    found.foreign.extend(foreign_format(entry.path()).map(|format| (entry.into_path(), format)));
                 }
                 Ok(_) => {}
                 Err(error) if error.loop_ancestor().is_some() => {}
@@ -44,6 +98,22 @@ impl AudioFolder {
         }
         found
     }
+}
+
+/// Whether it is there for the user, and not for a system.
+fn is_the_users(entry: &DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    if !entry.file_type().is_dir() {
+        return !name.starts_with("._");
+    }
+    let is_trash = name.strip_prefix(".Trash-").is_some_and(|user| user.bytes().all(|digit| digit.is_ascii_digit()));
+    !is_trash && !KEPT_BY_SYSTEMS.contains(&&*name) && !entry.path().join(NO_MEDIA).exists()
+}
+
+/// The name of a format that is not read, by a file's extension.
+fn foreign_format(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_ascii_lowercase();
+    FOREIGN.iter().find(|(known, _)| extension == **known).map(|(_, format)| *format)
 }
 
 /// The [files](AudioFolder::files) below a folder, whatever could not be looked at.
@@ -76,6 +146,36 @@ mod tests {
         assert_eq!(names, ["a.mp3", "b/c/two.FLAC"].map(std::path::PathBuf::from));
         // The loop hides nothing.
         assert!(AudioFolder::read(dir.path()).unreadable.is_empty());
+    }
+
+    #[test]
+    fn what_systems_keep_is_passed_over_and_other_formats_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let all = [
+            "a.mp3",
+            "._a.mp3",
+            ".Trash-1000/files/b.mp3",
+            "$RECYCLE.BIN/c.mp3",
+            "@eaDir/a.mp3/d.mp3",
+            "quiet/.nomedia",
+            "quiet/e.mp3",
+            ".hidden/f.mp3",
+            "old.WMA",
+            "old.ape",
+            "cover.jpg",
+        ];
+        for name in all {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, "").unwrap();
+        }
+        let found = AudioFolder::read(dir.path());
+        assert_eq!(found.files, [".hidden/f.mp3", "a.mp3"].map(|name| dir.path().join(name)));
+        let foreign: Vec<_> = found.foreign.iter().map(|(path, format)| (path.clone(), *format)).collect();
+        let expected = [("old.WMA", "Windows Media Audio"), ("old.ape", "Monkey's Audio")];
+        assert_eq!(foreign, expected.map(|(name, format)| (dir.path().join(name), format)));
+        // Whoever names such a folder means it.
+        assert_eq!(AudioFolder::read(&dir.path().join("quiet")).files.len(), 1);
     }
 
     #[cfg(unix)]

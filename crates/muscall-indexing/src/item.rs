@@ -44,8 +44,8 @@ impl Item {
         self
     }
 
-    /// All audio files of a folder, at any depth, in the order of their paths; and what of it could not be looked
-    /// at, which is not gone for that: see [`Scope::but`](crate::Scope::but). Names start with the folder's path without
+    /// All audio files of a folder, at any depth, in the order of their paths; and music in formats that are not read, and
+    /// what could not be looked at, which is not gone for that: see [`Scope::but`](crate::Scope::but). Names start with the folder's path without
     /// links, `.` and `..`; links below it keep their names.
     ///
     /// # Errors
@@ -62,6 +62,11 @@ impl Item {
             }
             let reason = format!("{source}; its entry in the index is kept: check its permissions and its disk");
             unreadable.push(Unreadable::new(path.display().to_string(), reason));
+        }
+        for (path, format) in found.foreign {
+            let state = FileState::stamps(&path).ok();
+            let reason = format!("{format} is not read; convert the file to FLAC, Opus or mp3");
+            unreadable.push(Unreadable { path: path.display().to_string(), reason, state });
         }
         for path in found.files {
             match Self::named(path) {
@@ -102,6 +107,10 @@ mod tests {
         let expected = ["music/a.wav", "music/more/b.wav"].map(|name| root.join(name).to_str().unwrap().to_owned());
         assert_eq!(names("music"), expected);
         assert_eq!(names("music/more/.."), expected);
+        fs::write(root.join("music/old.wma"), "333").unwrap();
+        let (_, unreadable) = Item::folder(&root.join("music")).unwrap();
+        assert!(unreadable.len() == 1 && unreadable[0].reason.starts_with("Windows Media Audio is not read"));
+        fs::remove_file(root.join("music/old.wma")).unwrap();
         let single = Item::file(&root.join("music/more/../a.wav")).unwrap();
         assert_eq!((single.path, single.state.bytes), (expected[0].clone(), 1));
         #[cfg(unix)]

@@ -188,10 +188,9 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
         };
     }
     match load_whole(source, &model.clip_config()) {
-        Ok(whole) if whole.samples.is_empty() => Loaded::Unreadable {
-            reason: "it holds no audio".to_owned(),
-            is_unknown: false,
-        },
+        Ok(whole) if whole.samples.is_empty() => {
+            Loaded::Unreadable { reason: "it holds no audio".to_owned(), is_unknown: false }
+        }
         Ok(mut whole) => {
             decoded.note(number, content);
             whole.start_s = start_s;

@@ -49,12 +49,14 @@ impl Scope {
     /// The same without what could not be looked at, and so may be there still.
     #[must_use]
     pub fn but(self, unreadable: &[Unreadable]) -> Self {
-        if unreadable.is_empty() {
+        // What was looked at and refused is known.
+        let unseen = || unreadable.iter().filter(|refused| refused.state.is_none());
+        if unseen().next().is_none() {
             return self;
         }
-        let mut unknown: Vec<String> = unreadable.iter().map(|refused| refused.path.clone()).collect();
+        let mut unknown: Vec<String> = unseen().map(|refused| refused.path.clone()).collect();
         // As the names of an index are spelled, if these are not.
-        for refused in unreadable.iter().filter(|refused| !refused.path.contains("://")) {
+        for refused in unseen().filter(|refused| !refused.path.contains("://")) {
             let name = real_file(Path::new(&refused.path)).ok();
             unknown.extend(name.and_then(|name| name.to_str().map(str::to_owned)).filter(|name| *name != refused.path));
         }

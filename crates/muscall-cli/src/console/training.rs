@@ -9,6 +9,9 @@ use muscall::train::device_check::Quantity;
 
 use super::{Progress, stop_on_ctrl_c};
 
+/// Among fewer tracks recall at 10 is soon one.
+const FEW_TRACKS: usize = 40;
+
 /// A bar with loss, rate, throughput and remaining time, and one line per
 /// validation. Ctrl-C lets the run save and stop.
 pub struct TrainingConsole {
@@ -52,13 +55,23 @@ impl TrainingConsole {
             Event::Validated(report) if report.is_ema => {}
             Event::Validated(report) => {
                 let metrics = &report.metrics.text_to_audio;
-                self.validation = format!(" · val R@10 {:.2}", metrics.r_at_10);
+                let (recall, map) = (("R@10", metrics.r_at_10), ("mAP@10", metrics.map_at_10));
+                // Of few tracks ten are most.
+                let is_small = metrics.gallery < FEW_TRACKS;
+                let [first, second] = if is_small { [map, recall] } else { [recall, map] };
+                if is_small && self.validation.is_empty() {
+                    self.line(&format!(
+                        "validation among {} tracks: R@10 hardly moves among so few, so mAP@10 is told first",
+                        metrics.gallery
+                    ));
+                }
+                self.validation = format!(" · val {} {:.2}", first.0, first.1);
                 let epoch = report.epoch + 1;
                 if epoch.is_multiple_of(self.every) {
                     let best = if report.is_best { ", best so far" } else { "" };
                     self.line(&format!(
-                        "epoch {epoch:>3}: text→audio R@10 {:.3}, mAP@10 {:.3}{best}",
-                        metrics.r_at_10, metrics.map_at_10
+                        "epoch {epoch:>3}: text→audio {} {:.3}, {} {:.3}{best}",
+                        first.0, first.1, second.0, second.1
                     ));
                 }
             }
