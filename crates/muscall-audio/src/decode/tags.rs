@@ -2,13 +2,30 @@
 
 use std::path::Path;
 
+use lofty::config::ParseOptions;
+use lofty::file::TaggedFileExt;
+use lofty::id3::v1::GENRES;
+use lofty::probe::Probe;
+use lofty::tag::ItemKey;
 use symphonia::core::meta::{Metadata, MetadataRevision, StandardTag};
 
 use super::foreign::Readers;
 use super::opened::{is_npy, open};
 use super::stream::Stream;
-use crate::AudioError;
+use crate::{AudioError, guarded};
 
+/// What is kept, and what `lofty` calls it.
+const KEYS: [(&str, ItemKey); 9] = [
+    ("title", ItemKey::TrackTitle),
+    ("artist", ItemKey::TrackArtist),
+    ("album", ItemKey::AlbumTitle),
+    ("composer", ItemKey::Composer),
+    ("genre", ItemKey::Genre),
+    ("mood", ItemKey::Mood),
+    ("year", ItemKey::RecordingDate),
+    ("year", ItemKey::Year),
+    ("year", ItemKey::ReleaseDate),
+];
 /// Longest value that is kept, in characters.
 const MAX_CHARS: usize = 200;
 
@@ -26,9 +43,70 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     if is_npy(&opened)? {
         return Ok(Vec::new());
     }
+    let mut tags = listed(path);
     let mut stream = Stream::open(opened, readers)?;
-    // A reader without tags has none to tell.
-    Ok(stream.packets.demuxer.tags(collect)?.unwrap_or_default())
+    // A reader without tags has none to tell. symphonia 0.6.1 loses ID3 frames that have several values.
+    for tag in stream.packets.demuxer.tags(collect)?.unwrap_or_default() {
+        let key = tag.split('=').next().unwrap_or_default();
+        if !tags.iter().any(|known| known.split('=').next() == Some(key)) {
+            tags.push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// What `lofty` reads, which knows all kinds of tags, and several values of one; nothing of a file that it can't read.
+fn listed(path: &Path) -> Vec<String> {
+    let options = ParseOptions::new().read_properties(false).read_cover_art(false);
+    let read = guarded(path, "reading the tags", || {
+        let probe = Probe::open(path).ok()?.options(options).guess_file_type().ok()?;
+        probe.read().ok()
+    });
+    let Ok(Some(file)) = read else { return Vec::new() };
+    let own = file.primary_tag_type();
+    let (first, others): (Vec<_>, Vec<_>) = file.tags().iter().partition(|tag| tag.tag_type() == own);
+    let mut tags = Vec::new();
+    for tag in first.into_iter().chain(others) {
+        // An older tag beside the file's own one says the same in fewer letters.
+        let before: Vec<String> = tags.clone();
+        for (name, key) in KEYS {
+            if !before.iter().any(|known| known.split('=').next() == Some(name)) {
+                tag.get_strings(key).for_each(|value| push(&mut tags, name, value));
+            }
+        }
+    }
+    tags
+}
+
+/// Keeps a value, unless it is empty or known.
+fn push(tags: &mut Vec<String>, key: &str, value: &str) {
+    let value = match key {
+        "year" => match value.trim().get(..4) {
+            Some(year) if year.bytes().all(|byte| byte.is_ascii_digit()) => year,
+            _ => return,
+        },
+        "genre" => named_genre(value.trim()),
+        _ => value,
+    };
+    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect();
+    let tag = format!("{key}={}", value.trim());
+    if !value.trim().is_empty() && !tags.contains(&tag) {
+        tags.push(tag);
+    }
+}
+
+/// The name of a genre that is a number, as in `17`, `(17)` or `(17)Hard rock`, which says more.
+fn named_genre(value: &str) -> &str {
+    let (number, rest) = match value.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+        Some((number, rest)) => (number, rest.trim()),
+        None => (value, ""),
+    };
+    let known = number.parse::<usize>().ok().and_then(|number| GENRES.get(number));
+    match known {
+        Some(_) if !rest.is_empty() => rest,
+        Some(genre) => genre,
+        None => value,
+    }
 }
 
 fn collect(mut metadata: Metadata<'_>) -> Vec<String> {
@@ -54,17 +132,10 @@ fn add(revision: &MetadataRevision, tags: &mut Vec<String>) {
             Some(StandardTag::Genre(value)) => ("genre", value.to_string()),
             Some(StandardTag::Mood(value)) => ("mood", value.to_string()),
             Some(StandardTag::ReleaseYear(year)) => ("year", year.to_string()),
-            Some(StandardTag::ReleaseDate(date) | StandardTag::RecordingDate(date)) => match date.get(..4) {
-                Some(year) if year.bytes().all(|byte| byte.is_ascii_digit()) => ("year", year.to_owned()),
-                _ => continue,
-            },
+            Some(StandardTag::ReleaseDate(date) | StandardTag::RecordingDate(date)) => ("year", date.to_string()),
             _ => continue,
         };
-        let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect();
-        let tag = format!("{key}={}", value.trim());
-        if !value.trim().is_empty() && !tags.contains(&tag) {
-            tags.push(tag);
-        }
+        push(tags, key, &value);
     }
 }
 
@@ -80,6 +151,26 @@ mod tests {
         bytes.extend([0, 0, 3]);
         bytes.extend(text.as_bytes());
         bytes
+    }
+
+    /// The same of ID3 2.3, in Latin 1.
+    fn old_frame(id: &str, text: &str) -> Vec<u8> {
+        let mut bytes = frame(id, text);
+        bytes[10] = 0;
+        bytes
+    }
+
+    /// Music behind a tag.
+    fn with_id3(version: u8, frames: &[u8], music: &[u8]) -> Vec<u8> {
+        let size = frames.len();
+        let mut file = vec![b'I', b'D', b'3', version, 0, 0];
+        file.extend([21, 14, 7, 0].map(|shift| (size >> shift & 0x7f) as u8));
+        [&file, frames, music].concat()
+    }
+
+    fn sorted(mut tags: Vec<String>) -> Vec<String> {
+        tags.sort();
+        tags
     }
 
     #[test]
@@ -100,17 +191,31 @@ mod tests {
             frame("TALB", " "),
         ]
         .concat();
-        let size = frames.len();
-        let mut file = b"ID3\x04\x00\x00".to_vec();
-        file.extend([21, 14, 7, 0].map(|shift| (size >> shift & 0x7f) as u8));
-        file.extend(frames);
-        file.extend(&music[own..]);
+        let file = with_id3(4, &frames, &music[own..]);
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tagged.mp3");
         std::fs::write(&path, file).unwrap();
         let mut tags = file_tags(&path).unwrap();
         tags.sort();
         assert_eq!(tags, ["artist=Miles", "genre=Jazz", "title=So  What", "year=1959"]);
+        // Several values, as ID3 2.4 has them.
+        let several = [frame("TIT2", "a"), frame("TCON", "Rock\0Shoegaze\0(17)"), frame("TPE1", "B\0C")].concat();
+        std::fs::write(&path, with_id3(4, &several, &music[own..])).unwrap();
+        let expected = ["artist=B", "artist=C", "genre=Rock", "genre=Shoegaze", "title=a"];
+        assert_eq!(file_tags(&path).map(sorted).unwrap(), expected);
+        // A year of ID3 2.3, and a genre by its number.
+        let year = [old_frame("TYER", "1999"), old_frame("TCON", "(8)")].concat();
+        std::fs::write(&path, with_id3(3, &year, &music[own..])).unwrap();
+        assert_eq!(file_tags(&path).map(sorted).unwrap(), ["genre=Jazz", "year=1999"]);
+        // ID3 1, at the end of a file that has nothing else.
+        let mut old = b"TAG".to_vec();
+        for (text, length) in [("A song", 30), ("Somebody", 30), ("", 30), ("1987", 4), ("", 30)] {
+            old.extend(text.bytes().chain(std::iter::repeat(0)).take(length));
+        }
+        old.push(17);
+        std::fs::write(&path, [&music[own..], &old].concat()).unwrap();
+        let expected = ["artist=Somebody", "genre=Rock", "title=A song", "year=1987"];
+        assert_eq!(file_tags(&path).map(sorted).unwrap(), expected);
         std::fs::write(&path, "no audio").unwrap();
         assert!(file_tags(&path).is_err());
     }
