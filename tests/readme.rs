@@ -1,7 +1,7 @@
 //! The README's commands, as a reader types them from top to bottom: in a home with some music, on a machine where nothing
 //! was trained. What they print is compared with tests/readme/expected.txt, times and scores aside.
 //!
-//! `MUSCALL_UPDATE=1 cargo test --workspace --test readme` writes what they print now.
+//! `MUSCALL_UPDATE=1 cargo test --workspace --test readme`, once all is built, writes what they print now.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fmt::Write as _;
@@ -143,10 +143,12 @@ fn adapted(line: &str, has_sentence_model: bool) -> String {
     example.unwrap_or(line)
 }
 
-/// Built programs: the examples and `muscall`.
+/// Where the built programs are: `muscall` and the examples.
 fn programs() -> [PathBuf; 2] {
     let test = std::env::current_exe().unwrap();
     let target = test.ancestors().nth(2).unwrap();
+    let is_there = |name: &str| target.join(name).with_extension(std::env::consts::EXE_EXTENSION).is_file();
+    assert!(is_there("muscall") && is_there("examples/serve"), "build all first: cargo test --workspace --no-run");
     [target.to_owned(), target.join("examples")]
 }
 
@@ -156,7 +158,8 @@ fn run(line: &str, home: &Path) -> (String, Option<i32>) {
     let others = std::env::var_os("PATH").unwrap();
     let paths = std::env::join_paths(programs().into_iter().chain(std::env::split_paths(&others))).unwrap();
     command.args(["-c", &format!("exec {line}")]).current_dir(home).env("PATH", paths);
-    command.env("HOME", home).env("BURN_DEVICE", "cpu");
+    // The instructions that every machine has, so that each finds the same.
+    command.env("HOME", home).env("BURN_DEVICE", "cpu").env("MUSCALL_SIMD", "portable");
     if std::env::var_os("XDG_CACHE_HOME").is_none() {
         // Where the sentence encoder is, which is no part of this home.
         command.env("XDG_CACHE_HOME", Path::new(&std::env::var_os("HOME").unwrap()).join(".cache"));

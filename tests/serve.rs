@@ -323,7 +323,10 @@ fn the_api_is_what_its_description_says() {
         file.status == 200 && String::from_utf8(file.body).unwrap().starts_with("#EXTM3U\n#PLAYLIST:calm\n#EXTINF:")
     );
     assert_eq!(playlist("/api/playlist?format=xspf").header("content-type"), Some("application/xspf+xml"));
-    assert_eq!(playlist("/api/playlist?format=exe").status, 400);
+    described.check("post", "/api/playlist", &playlist("/api/playlist?format=json"));
+    for format in ["exe", "a%22%3Bb.exe", "%0A"] {
+        assert_eq!(playlist(&format!("/api/playlist?format={format}")).status, 400, "{format}");
+    }
     // Nothing is described that wasn't asked for here.
     assert_eq!(described.paths(), 8);
 }

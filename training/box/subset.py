@@ -4,8 +4,8 @@
     python3 subset.py manifest.jsonl --rendered 1200 [--font compact] [--no-produced] --validation rendered --out small.jsonl
 
 Rendered training clips are taken in the order of a hash of their names. `--font` takes clips of one SoundFont only, by the
-folder that they were rendered into; `--no-produced` leaves produced music out. Rows of the test are left out, so that choices never see it: rows of the validation whose
-source is `--test` take its place.
+folder that they were rendered into; `--no-produced` leaves produced music out. Rows of the test are left out, so that no
+choice sees them; of the validation, those whose source is `--validation` stay.
 """
 
 import argparse

@@ -38,7 +38,7 @@ const FOREIGN: [(&str, &str); 24] = [
     ("wv", "WavPack"),
 ];
 /// Folders of what was deleted, and of what systems keep beside files of others.
-const KEPT_BY_SYSTEMS: [&str; 14] = [
+const KEPT_BY_SYSTEMS: [&str; 13] = [
     "$RECYCLE.BIN",
     "#recycle",
     "@eaDir",
@@ -51,7 +51,6 @@ const KEPT_BY_SYSTEMS: [&str; 14] = [
     ".Trashes",
     "__MACOSX",
     "lost+found",
-    "Recycled",
     "System Volume Information",
 ];
 /// A file of this name says that a folder holds no media for players.

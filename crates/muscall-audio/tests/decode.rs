@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use muscall_audio::{AudioError, DecodeOptions, count_frames, decode, probe};
 
-const FILES: [(&str, &str, u32, u16); 11] = [
+const FILES: [(&str, &str, u32, u16); 13] = [
     ("sound.wav", "pcm_s16le", 16_000, 2),
     ("sound.aiff", "pcm_s16be", 16_000, 2),
     ("sound.mp3", "mp3", 44_100, 2),
@@ -17,6 +17,8 @@ const FILES: [(&str, &str, u32, u16); 11] = [
     ("sound.opus", "opus", 48_000, 2),
     ("sound.webm", "opus", 48_000, 2),
     ("sound.mka", "vorbis", 44_100, 2),
+    ("opus.mp4", "opus", 48_000, 2),
+    ("aac.mka", "aac", 44_100, 2),
 ];
 
 fn fixture(name: &str) -> PathBuf {
@@ -60,6 +62,7 @@ fn decoded_sound_is_the_sound_that_was_encoded() {
         ("sound.opus", 0.04),
         ("sound.webm", 0.04),
         ("sound.mka", 0.03),
+        ("opus.mp4", 0.04),
     ] {
         let decoded = decode(&fixture(name), &DecodeOptions::default()).unwrap();
         let rate = f64::from(decoded.waveform.sample_rate());
@@ -84,6 +87,7 @@ fn gapless_lengths_are_right() {
         // Matroska says how much of the last packet is padding in an element that symphonia 0.6.1 leaves out.
         ("sound.webm", 58_248),
         ("sound.mka", 53_824),
+        ("opus.mp4", 57_600),
     ] {
         assert_eq!(decode(&fixture(name), &DecodeOptions::default()).unwrap().waveform.len(), frames, "{name}");
     }
@@ -134,20 +138,25 @@ fn with_serial(ogg: &[u8], serial: u32) -> Vec<u8> {
 #[test]
 fn chained_streams_follow_each_other_without_padding_between() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["sound.opus", "sound.ogg"] {
+    // A file behind itself has streams of one number.
+    for (name, serial) in [("sound.opus", Some(77)), ("sound.ogg", Some(77)), ("sound.opus", None), ("sound.ogg", None)]
+    {
         let mut bytes = std::fs::read(fixture(name)).unwrap();
         let whole = decode(&fixture(name), &DecodeOptions::default()).unwrap().waveform.into_samples();
         let twice = folder.path().join(name);
-        let other = with_serial(&bytes, 77);
+        let other = serial.map_or(bytes.clone(), |serial| with_serial(&bytes, serial));
         bytes.extend(other);
         std::fs::write(&twice, bytes).unwrap();
         let found = decode(&twice, &DecodeOptions::default()).unwrap().waveform.into_samples();
         assert_eq!(found.len(), 2 * whole.len(), "{name}");
         assert!(bits(&found) == bits(&whole.repeat(2)), "{name}");
         assert_eq!(count_frames(&twice, &DecodeOptions::default()).unwrap(), found.len() as u64, "{name}");
-        let across = DecodeOptions::default().with_span(whole.len() as u64 - 1000, 3000);
-        let span = decode(&twice, &across).unwrap().waveform.into_samples();
-        assert!(bits(&span) == bits(&found[whole.len() - 1000..whole.len() + 2000]), "{name}");
+        // Ends before, within, and behind what was the padding of the first.
+        for frames in [1000, 1001, 1300, 1648, 1700, 3000] {
+            let across = DecodeOptions::default().with_span(whole.len() as u64 - 1000, frames as u64);
+            let span = decode(&twice, &across).unwrap().waveform.into_samples();
+            assert!(bits(&span) == bits(&found[whole.len() - 1000..][..frames]), "{name} {frames}");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Recordings that an index has more than once: the same file under two names, another format, another loudness.
 
-use crate::duplicates::{SIDE, linked};
+use crate::duplicates::{ROUNDING, SIDE, linked};
 use crate::index::Segments;
 use crate::{Embeddings, Index, RetrievalError, dot};
 
@@ -53,7 +53,10 @@ pub fn copies(index: &Index, config: &CopiesConfig) -> Result<Vec<Vec<usize>>, R
         let record = index.track(track)?;
         // A part of a file has the content of the file.
         let whole = if record.path.contains("#t=") { 0 } else { record.content };
-        known.push((record.duration_s, whole, index.segments(track)?));
+        let segments = index.segments(track)?;
+        // Times of a part are those of its file.
+        let start_s = segments.starts_s.first().map_or(0.0, |&start| f64::from(start));
+        known.push((record.duration_s - start_s, whole, segments));
         values.extend_from_slice(index.vector(track)?);
         tracks.push(track);
     }
@@ -66,7 +69,7 @@ pub fn copies(index: &Index, config: &CopiesConfig) -> Result<Vec<Vec<usize>>, R
         let apart = (length_a - length_b).abs();
         apart <= apart_s.max(LENGTHS * length_a.max(*length_b)) && alike(windows_a, windows_b)
     };
-    let groups = linked(vectors, threshold, SIDE, &is_copy);
+    let groups = linked(vectors, threshold - ROUNDING, SIDE, &is_copy);
     Ok(groups.into_iter().map(|group| group.into_iter().map(|row| tracks[row]).collect()).collect())
 }
 

@@ -11,7 +11,7 @@ use crate::{Embeddings, RetrievalError};
 /// Rows of a tile's side: a tile of cosines is 1 MiB.
 pub(crate) const SIDE: usize = 512;
 /// What rounding may take from the cosine of a row with itself.
-const ROUNDING: f32 = 1e-6;
+pub(crate) const ROUNDING: f32 = 1e-6;
 
 /// Groups of at least two rows that are linked by cosines of at least the threshold, less a rounding of
 /// 10⁻⁶: at 1, exact copies are found.

@@ -6,22 +6,59 @@ use std::io::{self, Read, Seek, SeekFrom};
 const PAGE: &[u8] = b"OggS";
 /// A page is at most so long, and the last one ends the file.
 const MOST_BYTES: u64 = 65_307;
+/// Most pages are shorter than a half of this.
+const WINDOW: u64 = 1 << 14;
+/// Places that are looked at.
+const PLACES: u64 = 12;
 
-/// The number of the stream that the last page of a file belongs to; nothing if it is not Ogg, or has no such page.
-/// Goes back to the start.
-pub(super) fn last_serial(file: &mut File, bytes: u64) -> io::Result<Option<u32>> {
-    let mut first = [0; 4];
-    file.rewind()?;
-    let is_ogg = file.read_exact(&mut first).is_ok() && first == *PAGE;
-    file.rewind()?;
-    if !is_ogg {
-        return Ok(None);
+/// What a page says of its stream: its number, and how far it is.
+#[derive(Clone, Copy)]
+struct Page {
+    serial: u32,
+    granule: i64,
+}
+
+/// Whether another stream follows the first one: pages here and there belong to another one, or go back in time. Goes back
+/// to the start.
+pub(super) fn is_chained(file: &mut File, bytes: u64) -> io::Result<bool> {
+    let mut window = Vec::new();
+    let mut page = |from: u64, length: u64, find: fn(&[u8]) -> Option<Page>| -> io::Result<Option<Page>> {
+        window.clear();
+        file.seek(SeekFrom::Start(from))?;
+        file.take(length).read_to_end(&mut window)?;
+        Ok(find(&window))
+    };
+    let Some(first) = page(0, 64, |bytes| bytes.starts_with(PAGE).then(|| first_page(bytes)).flatten())? else {
+        file.rewind()?;
+        return Ok(false);
+    };
+    let mut is_chained = false;
+    let mut granule = first.granule;
+    for place in 1..=PLACES {
+        let found = match place {
+            PLACES => page(bytes.saturating_sub(MOST_BYTES), MOST_BYTES, last_page)?,
+            _ => page(bytes / PLACES * place, WINDOW, first_page)?,
+        };
+        let Some(found) = found else { continue };
+        // A page in which no packet ends has no time.
+        let is_earlier = found.granule >= 0 && found.granule < granule;
+        is_chained |= found.serial != first.serial || is_earlier;
+        granule = granule.max(found.granule);
     }
-    let mut end = Vec::new();
-    file.seek(SeekFrom::Start(bytes.saturating_sub(MOST_BYTES)))?;
-    file.take(MOST_BYTES).read_to_end(&mut end)?;
     file.rewind()?;
-    let last = end.windows(PAGE.len()).rposition(|four| four == PAGE);
-    let serial = last.and_then(|at| end.get(at + 14..at + 18)).and_then(|four| four.try_into().ok());
-    Ok(serial.map(u32::from_le_bytes))
+    Ok(is_chained)
+}
+
+fn first_page(bytes: &[u8]) -> Option<Page> {
+    bytes.windows(PAGE.len()).position(|four| four == PAGE).and_then(|at| read(bytes, at))
+}
+
+fn last_page(bytes: &[u8]) -> Option<Page> {
+    bytes.windows(PAGE.len()).rposition(|four| four == PAGE).and_then(|at| read(bytes, at))
+}
+
+fn read(bytes: &[u8], at: usize) -> Option<Page> {
+    let granule = i64::from_le_bytes(bytes.get(at + 6..at + 14)?.try_into().ok()?);
+    let serial = u32::from_le_bytes(bytes.get(at + 14..at + 18)?.try_into().ok()?);
+    Some(Page { serial, granule })
 }

@@ -16,6 +16,20 @@ pub(super) struct Opened<'a> {
     pub(super) bytes: u64,
 }
 
+impl Opened<'_> {
+    /// The same file for a second reading, of which no other may be open any more: both have one position.
+    pub(super) fn again(&self) -> Result<Self, AudioError> {
+        let file = self.file.try_clone().map_err(FileError::reading(self.path))?;
+        Ok(Self { path: self.path, file, bytes: self.bytes })
+    }
+
+    /// From its start.
+    pub(super) fn rewound(mut self) -> Result<Self, AudioError> {
+        self.file.rewind().map_err(FileError::reading(self.path))?;
+        Ok(self)
+    }
+}
+
 /// Opens a regular file; opening a pipe could wait for ever.
 pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
     let io = FileError::reading(path);

@@ -10,7 +10,7 @@ use symphonia::core::codecs::audio::well_known::{
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::Track;
-use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG};
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
@@ -61,7 +61,7 @@ pub(super) struct Packets {
     /// Of FLAC frames in Ogg or MP4.
     numbering: Numbering,
     /// Frames at the start of an Opus stream that its decoder leaves out; timestamps count them.
-    skip: i64,
+    pub(super) skip: i64,
     /// Length of the stream as its header says.
     pub(super) declared: Option<u64>,
 }
@@ -116,7 +116,10 @@ impl Packets {
 
     /// Declares a length. In Ogg it is where the last page ends, and the stream may start late.
     pub(super) fn declare(&mut self, frames: Option<u64>) {
-        let late = if self.demuxer.container == FORMAT_ID_OGG { self.timeline.origin + self.skip } else { 0 };
+        let late = match self.demuxer.container {
+            FORMAT_ID_OGG => self.timeline.origin + self.skip,
+            _ => self.skip,
+        };
         self.declared = frames.and_then(|frames| frames.checked_add_signed(-late)).filter(|&frames| frames > 0);
     }
 
@@ -195,8 +198,9 @@ impl Packets {
         let place = self.timeline.frame(packet.pts.get().saturating_add(ticks(packet.trim_start)));
         let own = if self.is_mp4() { self.lengths.of(&packet.data).map(i64::from).or(self.block) } else { None };
         let length = own.unwrap_or_else(|| self.timeline.frames(ticks(packet.dur)));
-        // What is left out has no place.
-        let (start, end) = (place - self.skip, place.saturating_add(length) - self.skip);
+        // What is left out has no place. The reader of Matroska has moved its timestamps already.
+        let skip = if self.demuxer.container == FORMAT_ID_MKV { 0 } else { self.skip };
+        let (start, end) = (place - skip, place.saturating_add(length) - skip);
         let is_in_it = self.skip > 0 && start < 0;
         let (place, length) = if is_in_it { (0, end.max(0)) } else { (start, length) };
         Placed { packet, place, length, padding }
@@ -246,7 +250,7 @@ impl Packets {
         // Packets are lost as a whole.
         let is_fixed = self.lengths.of_all(&packet.packet.data).is_some() || self.codec == CODEC_ID_AAC;
         let block = self.longest.max(packet.length);
-        let lost = if is_fixed { (lost + block / 2) / block * block } else { lost };
+        let lost = if is_fixed && block > 0 { (lost + block / 2) / block * block } else { lost };
         Ok(if lost <= self.max_gap() { lost } else { 0 })
     }
 

@@ -14,8 +14,8 @@ use super::decoded::{AudioInfo, Decoded, check_format};
 use super::flac::Frames;
 use super::foreign::{Decoder, Demuxer, Readers};
 use super::heard::{Edits, Heard};
-use super::ogg::last_serial;
-use super::opened::{Opened, open};
+use super::ogg::is_chained;
+use super::opened::Opened;
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
 use super::sink::{Sink, Take};
@@ -41,6 +41,7 @@ pub(super) fn decode(
     take: Option<Take<'_>>,
 ) -> Result<(Decoded, u64), AudioError> {
     let path = opened.path;
+    let again = opened.again()?;
     let mut stream = Stream::open(opened, readers)?;
     let heard = stream.heard;
     let span = options.span.unwrap_or(Span { start: 0, frames: u64::MAX });
@@ -49,7 +50,8 @@ pub(super) fn decode(
     let span = Span { start: span.start.saturating_add(heard.start), frames };
     if span.start > 0 && !stream.seek(span.start)? {
         // What cannot be seeked can still be read from the start.
-        stream = Stream::open(open(path)?, readers)?;
+        drop(stream);
+        stream = Stream::open(again.rewound()?, readers)?;
     }
     let limit = match take {
         Some(_) => (options.max_s * f64::from(stream.info.sample_rate)) as u64,
@@ -66,11 +68,12 @@ pub(super) fn decode(
 
 /// Counts frames by their packets, without decoding them where packets tell their lengths.
 pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioError> {
-    let path = opened.path;
+    let again = opened.again()?;
     let mut stream = Stream::open(opened, readers)?;
     if stream.is_matroska() {
         let options = DecodeOptions { max_s: f64::MAX, ..DecodeOptions::default() };
-        return Ok(decode(open(path)?, &options, readers, Some(&mut |_: &mut [f32]| {}))?.1);
+        drop(stream);
+        return Ok(decode(again.rewound()?, &options, readers, Some(&mut |_: &mut [f32]| {}))?.1);
     }
     let is_padded = [CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&stream.packets.codec);
     let (mut next, mut padding) = (0, 0);
@@ -114,7 +117,7 @@ impl Stream {
         let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
         let mut opened = opened;
         let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
-        let last_serial = last_serial(&mut opened.file, opened.bytes).map_err(io)?;
+        let is_chained = is_chained(&mut opened.file, opened.bytes).map_err(io)?;
         let file = opened.file.try_clone().map_err(io)?;
         let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
         let (layout, end) = (source.flac, source.bytes);
@@ -134,7 +137,6 @@ impl Stream {
         let padding = track.padding.filter(|_| is_mp3).map(u64::from);
         let is_guess = is_mp3 && padding.is_none() || [FORMAT_ID_ADTS, FORMAT_ID_MKV].contains(&demuxer.container);
         // What a stream declares is not the length of a file in which another one follows.
-        let is_chained = last_serial.is_some_and(|serial| serial != track.id);
         let declared = track
             .num_frames
             .filter(|frames| !is_guess && !is_chained && (1..u64::from(u32::MAX) * 16).contains(frames));
@@ -159,8 +161,10 @@ impl Stream {
             channels: channels as u16,
             declared_frames: packets.declared.filter(|_| is_sure),
         };
-        let heard =
+        let mut heard =
             if packets.demuxer.container == FORMAT_ID_ISOMP4 { edits.heard(sample_rate) } else { Heard::default() };
+        // The decoder leaves that out by itself.
+        heard.start = heard.start.saturating_sub(packets.skip.unsigned_abs());
         let (position, last_padding, taken_back, is_at_start, errors, repairs) = (0, 0, 0, true, 0, Vec::new());
         Ok(Self {
             packets,
@@ -247,8 +251,13 @@ impl Stream {
         loop {
             // The true end matters to a span only if it may reach it.
             let declared = self.info.declared_frames;
-            if sink.is_full() && declared.is_none_or(|declared| end_of_span.saturating_add(MAX_PADDING) <= declared) {
-                return Ok(if is_padded && padding > 0 { u64::try_from(sink.next - padding).ok() } else { None });
+            // A padded packet ends its stream: if another one follows, it has the frames in the place of the padding.
+            let may_shrink = is_padded && padding > 0;
+            if sink.is_full()
+                && !may_shrink
+                && declared.is_none_or(|declared| end_of_span.saturating_add(MAX_PADDING) <= declared)
+            {
+                return Ok(None);
             }
             let Some(packet) = self.next(sink.next + owed)? else { break };
             padding = packet.padding;
@@ -328,8 +337,9 @@ impl Stream {
         self.decoder = decoder;
         // The header of the first stream knows nothing of the second.
         self.info.declared_frames = None;
-        self.taken_back = std::mem::take(&mut self.last_padding);
-        self.packets.chain(&track, &parameters, at - self.taken_back)?;
+        let padding = std::mem::take(&mut self.last_padding);
+        self.taken_back += padding;
+        self.packets.chain(&track, &parameters, at - padding)?;
         self.is_at_start = true;
         Ok(true)
     }

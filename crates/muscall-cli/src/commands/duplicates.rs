@@ -58,8 +58,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
             say(format!("{}  ({})", printable(&group[0].names.line()), clock(group[0].duration_s)));
             group.iter().for_each(|copy| say(format!("    {}", printable(&copy.path))));
         }
-        let recordings = if groups.len() == 1 { "recording is" } else { "recordings are" };
-        say(format!("{} {recordings} there more than once, among {} tracks", groups.len(), index.len()));
+        let recordings = if groups.len() == 1 { "recording" } else { "recordings" };
+        say(format!("{} {recordings} more than once, among {} tracks", groups.len(), index.len()));
     }
     Ok(if groups.is_empty() { Found::Nothing } else { Found::Something })
 }

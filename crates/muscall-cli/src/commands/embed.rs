@@ -52,6 +52,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     };
     let model = arguments.bundle.load(&arguments.device.open()?)?;
     let heard = embed(&model, arguments)?;
+    if heard.readable.is_empty() && !arguments.paths.is_empty() {
+        return left_out(&heard, arguments.paths.len());
+    }
     let text = model.embed_text(&texts)?;
 
     let paths: Vec<_> = heard.readable.iter().map(|&file| arguments.paths[file].to_string_lossy()).collect();
@@ -78,7 +81,7 @@ pub(super) fn left_out(heard: &ReadableFiles, files: usize) -> Result<(), Failed
     }
     match heard.unreadable.len() {
         0 => Ok(()),
-        count => Err(format!("{count} of {files} files could not be read; the others are done").into()),
+        count => Err(format!("{count} of {files} files could not be read").into()),
     }
 }
 

@@ -97,6 +97,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     while watch.wait(|| console.is_stopped()) {
         let started = Instant::now();
         let Some(mut held) = hold_patiently(arguments, &console)? else { break };
+        if held.kept.model() != Some(&name) {
+            return Err(
+                "another process has given this library another model; start `muscall index --watch` again".into()
+            );
+        }
         *watch = FolderWatch::new(held.kept.music());
         let updated = held.update((&model, &name), &mut console)?;
         if updated.embedded + updated.removed + updated.newly_unreadable > 0 {

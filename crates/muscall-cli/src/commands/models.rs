@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use muscall::model::weights_file;
 use muscall::{DeviceChoice, Muscall};
 use serde::Serialize;
 
@@ -82,9 +83,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         let size = model.size_mb.map(|size| format!(", {size:.1} MB")).unwrap_or_default();
         let used = match model.libraries.as_slice() {
             [] => String::new(),
-            names => format!("\n    hears the library {}", names.join(", ")),
+            names => format!("\n    used by the library {}", names.join(", ")),
         };
-        let fits = if model.answers_nothing_fits { "says when nothing fits" } else { "answers without a verdict" };
+        let fits = if model.answers_nothing_fits { "says when nothing fits" } else { "cannot tell when nothing fits" };
         say(format!(
             "{}\n    windows of {} s, {} dimensions{size}, {}, {fits}{used}",
             model.name, model.clip_s, model.dimensions, model.segments
@@ -111,7 +112,7 @@ fn described(name: String, model: &Muscall, size_mb: Option<f64>, libraries: Vec
 
 /// All bundles at or below a folder. A bundle's own folders are looked into as well: a run may have one.
 fn bundles(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
-    let is_bundle = folder.join("config.json").is_file() && folder.join("model.safetensors").is_file();
+    let is_bundle = folder.join("config.json").is_file() && weights_file(folder).is_file();
     if is_bundle {
         found.insert(folder.to_owned());
     }

@@ -50,7 +50,9 @@ const RECIPES: &[(&str, &str)] = &[
 
 /// A file, or one of those that come with the program.
 pub(super) fn read_recipe(recipe: &Path, settings: &[String]) -> Result<Recipe, Failed> {
-    if recipe.exists() {
+    // A name is a recipe's before it is that of a folder, or of the program itself.
+    let is_name = recipe.extension().is_none() && RECIPES.iter().any(|(known, _)| recipe == Path::new(known));
+    if recipe.exists() && !is_name {
         return Ok(Recipe::read_with(recipe, settings)?);
     }
     let name = recipe.to_string_lossy().replace('\\', "/");

@@ -10,7 +10,7 @@ use crate::Failed;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Anything.
-    #[arg(hide = true)]
+    #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
     words: Vec<PathBuf>,
 }
 

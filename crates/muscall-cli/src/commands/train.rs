@@ -1,8 +1,10 @@
 //! Trains a model as a recipe says, on your own music and captions.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use muscall::files::replace_bytes;
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
@@ -12,6 +14,9 @@ use crate::{Failed, console};
 
 /// Tracks of the validation that say what scores mean.
 const CALIBRATED_TRACKS: usize = 1000;
+
+/// What is held out of a table without splits, in the folder of a run.
+const HELD_OUT: &str = "held_out.jsonl";
 
 /// Trains a model according to a recipe. The best bundle, checkpoints and logs go to --out.
 #[derive(Debug, Args)]
@@ -93,14 +98,15 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         return Err("give --recipe, --data and --out".into());
     };
     let recipe = read_recipe(recipe, &arguments.settings())?;
-    let (train, validation) = arguments.rows(data, recipe.seed)?;
+    let (train, validation) = arguments.rows(data, out, recipe.seed)?;
     // What there is to evaluate on.
     let rows = match &validation {
-        Some(_) if arguments.val_fraction.is_none() => {
-            arguments.validation.as_ref().unwrap_or(data).display().to_string()
-        }
-        _ => format!("{} --split train", data.display()),
+        Some(_) if arguments.val_fraction.is_some() => out.join(HELD_OUT).display().to_string(),
+        Some(_) => arguments.validation.as_ref().unwrap_or(data).display().to_string(),
+        None => format!("{} --split train", data.display()),
     };
+    let held_out =
+        validation.as_ref().filter(|_| arguments.val_fraction.is_some()).map(Manifest::to_jsonl).transpose()?;
 
     let on_existing = match (arguments.resume, arguments.replace) {
         (true, _) => OnExisting::Resume,
@@ -120,7 +126,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     // From here on a process that fails ends the others.
     let world = distributed::world()?;
     let known = validation.clone();
-    let listener = &mut |event: Event<'_>| console.listen(&event);
+    let mut unwritten = None;
+    let listener = &mut |event: Event<'_>| {
+        // The folder of the run is there now, and nothing was trained yet.
+        if let (Event::Started { .. }, Some(rows)) = (&event, &held_out)
+            && let Err(error) = replace_bytes(&out.join(HELD_OUT), rows)
+        {
+            unwritten = Some(error);
+            return ControlFlow::Break(());
+        }
+        console.listen(&event)
+    };
     let outcome = match (arguments.devices, world.size()) {
         (Some(_), 2..) => return Err("--devices is for one process; under mpirun each has one device".into()),
         (Some(count), _) => {
@@ -130,6 +146,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         (None, _) => learner.with_communicator(world.clone()).fit(train, validation, listener)?,
     };
     console.finish();
+    if let Some(error) = unwritten {
+        return Err(error.into());
+    }
     if world.rank() > 0 {
         return Ok(());
     }
@@ -159,7 +178,7 @@ impl Arguments {
     }
 
     /// To train on, and to validate on if there is something. Says what is held out.
-    fn rows(&self, data: &Path, seed: u64) -> Result<(Manifest, Option<Manifest>), Failed> {
+    fn rows(&self, data: &Path, out: &Path, seed: u64) -> Result<(Manifest, Option<Manifest>), Failed> {
         let train = Manifest::read(data, Split::Train)?;
         let known = match Manifest::read(self.validation.as_deref().unwrap_or(data), Split::Val) {
             Err(DataError::EmptySplit { .. }) => None,
@@ -173,14 +192,22 @@ impl Arguments {
             }
             (Some(known), None) => Ok((train, Some(known))),
             (None, Some(part)) => {
-                let (train, held) = train.hold_out(part, seed)?;
+                // A run that goes on has its own, whatever became of files meanwhile.
+                let kept = out.join(HELD_OUT);
+                let (train, held) = if self.resume && kept.exists() {
+                    let held = Manifest::read(&kept, Split::Val)?;
+                    (train.without(&held), held)
+                } else {
+                    train.hold_out(part, seed)?
+                };
                 let (held_rows, rows) = (held.rows.len(), held.rows.len() + train.rows.len());
                 eprintln!("{held_rows} of {rows} rows are held out for validation");
                 Ok((train, Some(held)))
             }
             (None, None) => {
                 eprintln!(
-                    "nothing is held out: the last model is kept as the best, and nobody knows how good it is;                      --val-fraction 0.1 holds out a tenth of the rows"
+                    "nothing is held out: the last model is kept as the best, and its quality is not measured; \
+                     --val-fraction 0.1 holds out a tenth of the rows"
                 );
                 Ok((train, None))
             }

@@ -61,7 +61,7 @@ impl TrainingConsole {
                 let [first, second] = if is_small { [map, recall] } else { [recall, map] };
                 if is_small && self.validation.is_empty() {
                     self.line(&format!(
-                        "validation among {} tracks: R@10 hardly moves among so few, so mAP@10 is told first",
+                        "validation among {} tracks: R@10 hardly moves among so few, so mAP@10 is shown first",
                         metrics.gallery
                     ));
                 }

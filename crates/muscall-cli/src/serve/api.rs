@@ -110,10 +110,10 @@ async fn playlist(
     let extension = format.unwrap_or_else(|| "m3u8".to_owned());
     let format =
         PlaylistFormat::from_path(std::path::Path::new(&format!("playlist.{extension}"))).map_err(Failure::bad)?;
-    let kind = match format {
-        PlaylistFormat::M3u8 => "audio/x-mpegurl; charset=utf-8",
-        PlaylistFormat::Xspf => "application/xspf+xml",
-        PlaylistFormat::Json => "application/json",
+    let (kind, name) = match format {
+        PlaylistFormat::M3u8 => ("audio/x-mpegurl; charset=utf-8", "playlist.m3u8"),
+        PlaylistFormat::Xspf => ("application/xspf+xml", "playlist.xspf"),
+        PlaylistFormat::Json => ("application/json", "playlist.json"),
     };
     let request = request(&headers, body)?;
     let file = shared.with_library(move |library| {
@@ -125,7 +125,7 @@ async fn playlist(
         Playlist { title: title.unwrap_or_default(), entries }.write(&mut file, format).map_err(Failure::bad)?;
         Ok(file)
     });
-    let disposition = format!("attachment; filename=\"playlist.{}\"", extension.to_ascii_lowercase());
+    let disposition = format!("attachment; filename=\"{name}\"");
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file.await?))
 }
 

@@ -47,6 +47,16 @@ pub struct Address {
 }
 
 impl Address {
+    fn validate(&self) -> Result<(), String> {
+        let is_name = |name: &str| !name.is_empty() && !name.contains([':', '/', '@', ' ']) || name.starts_with('[');
+        match self.public_hosts.iter().find(|name| !is_name(name)) {
+            Some(name) => Err(format!(
+                "--public-host {name}: give a name alone, such as music.example.org, without scheme or port"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The names that are accepted as `Host`; any of them where others are let in by address.
     fn accepted(&self, host: IpAddr) -> Option<Vec<String>> {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
@@ -60,6 +70,7 @@ impl Address {
 /// # Errors
 /// If the address is taken, or this computer has none like it.
 pub fn serve(library: Library, address: &Address) -> Result<(), Box<dyn Error>> {
+    address.validate()?;
     let index = library.index();
     println!("{} tracks, {} moments", index.len(), index.segments_len());
     let host = address.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));

@@ -1,16 +1,51 @@
 //! Rows that are held out of a manifest that has no split.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use muscall_audio::FileState;
+use muscall_files::FileError;
 use rayon::prelude::*;
+use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::Manifest;
 use crate::DataError;
 
 impl Manifest {
+    /// The same manifest without these rows, which another one has.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let known: HashSet<&str> = others.rows.iter().map(|row| row.id.as_str()).collect();
+        let rows = self.rows.iter().filter(|row| !known.contains(row.id.as_str())).cloned().collect();
+        Self { rows, source: self.source.clone() }
+    }
+
+    /// The rows as a manifest, a JSON object per line: what [`read`](Self::read) reads, with absolute paths.
+    ///
+    /// # Errors
+    /// [`DataError::Io`] if a path has no absolute form.
+    pub fn to_jsonl(&self) -> Result<String, DataError> {
+        let mut lines = String::new();
+        for row in &self.rows {
+            let audio = std::path::absolute(&row.audio).map_err(FileError::reading(&row.audio))?;
+            let mut line = json!({ "id": row.id, "audio": audio, "captions": row.captions });
+            let (start_s, end_s) = (row.part.map(|part| part.start_s()), row.part.and_then(|part| part.end_s()));
+            for (key, value) in [("start_s", start_s), ("end_s", end_s)] {
+                if let Some(value) = value {
+                    line[key] = json!(value);
+                }
+            }
+            for (key, value) in [("label", &row.label), ("source", &row.origin)] {
+                if let Some(value) = value {
+                    line[key] = json!(value);
+                }
+            }
+            lines += &(line.to_string() + "\n");
+        }
+        Ok(lines)
+    }
+
     /// Takes some of the rows away, about this part of them: what is left to train on, and what is held out.
     ///
     /// Parts of one file, and files of the same content, stay on one side, so that nothing is held out that was heard.
@@ -74,7 +109,7 @@ mod tests {
     use muscall_audio::Part;
 
     use super::*;
-    use crate::manifest::Row;
+    use crate::manifest::{Row, Split};
 
     #[test]
     fn recordings_stay_whole_and_the_rows_come_back() {
@@ -96,6 +131,12 @@ mod tests {
         let content = |row: &Row| std::fs::read(&row.audio).unwrap();
         assert!(held.rows.iter().all(|held| train.rows.iter().all(|row| content(row) != content(held))));
         assert_eq!(manifest.hold_out(0.1, 0).unwrap().1, held);
+        // What was held out can be written down, and is then the same whatever becomes of files.
+        let list = dir.path().join("held_out.jsonl");
+        std::fs::write(&list, held.to_jsonl().unwrap()).unwrap();
+        let again = Manifest::read(&list, Split::Val).unwrap();
+        assert_eq!(again.rows, held.rows);
+        assert_eq!(manifest.without(&again), train);
         assert_ne!(manifest.hold_out(0.1, 1).unwrap().1, held);
         let (train, held) = manifest.hold_out(0.999, 0).unwrap();
         assert!(!train.rows.is_empty() && held.rows.len() == 114);

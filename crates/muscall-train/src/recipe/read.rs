@@ -40,11 +40,15 @@ impl Recipe {
             Ok(recipe)
         };
         valid(settings).map_err(|error| {
-            // It is the fault of the first setting without which there is none.
-            let to_blame = (0..settings.len()).find(|&last| valid(&settings[..=last]).is_err());
-            match to_blame {
-                Some(last) if last > 0 || valid(&[]).is_ok() => blame(settings[last].as_ref(), error),
-                _ => error,
+            // It is the fault of a setting without which there is none.
+            let without = |place: usize| -> Vec<&str> {
+                let others = settings.iter().enumerate().filter(|&(other, _)| other != place);
+                others.map(|(_, setting)| setting.as_ref()).collect()
+            };
+            let is_valid = |settings: &[&str]| read(path, settings).is_ok_and(|recipe| recipe.validate().is_ok());
+            match (0..settings.len()).rev().find(|&place| is_valid(&without(place))) {
+                Some(place) => blame(settings[place].as_ref(), error),
+                None => error,
             }
         })
     }
