@@ -238,6 +238,6 @@ fn settings_and_mistakes_in_recipes() {
     refuse("extends = \"nowhere.toml\"\n", &[], "nowhere.toml");
     refuse("batch_size = 2\n", &[], "epochs");
     refuse(good, &["clip_s"], "clip_s");
-    refuse(good, &["data.threads=0"], "mine.toml: recipe: `data.threads`");
+    refuse(good, &["data.threads=0"], "`--set data.threads=0`: recipe: `data.threads`");
     refuse(good, &["validation.patience=0"], "validation.patience");
 }

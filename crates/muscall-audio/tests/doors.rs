@@ -49,8 +49,9 @@ fn foreign_readers_are_called_behind_the_guard() {
         if name.ends_with("tests/doors.rs") {
             continue;
         }
-        let code: String =
-            fs::read_to_string(&file).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        // Another library has a `probe`, too.
+        let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.contains("lofty::");
+        let code: String = fs::read_to_string(&file).unwrap().lines().filter(is_code).collect();
         if code.contains("symphonia::") {
             assert!(name.starts_with(DECODING), "{name}: symphonia is read in {DECODING} alone");
             let call = CALLS.iter().find(|call| code.contains(**call));

@@ -32,11 +32,11 @@ pub(super) fn text(playlist: &Playlist) -> String {
             line(6, format_args!("<creator>{}</creator>", escaped(artist)));
         }
         line(6, format_args!("<annotation>score {:.4}</annotation>", entry.score));
-        if let Some(seconds) = entry.duration_s {
-            line(6, format_args!("<duration>{:.0}</duration>", seconds * 1e3));
-        }
         if let Some(album) = &entry.album {
             line(6, format_args!("<album>{}</album>", escaped(album)));
+        }
+        if let Some(seconds) = entry.duration_s {
+            line(6, format_args!("<duration>{:.0}</duration>", seconds * 1e3));
         }
         let mut options = entry.options().peekable();
         if options.peek().is_some() {
