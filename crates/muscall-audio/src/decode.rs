@@ -62,7 +62,7 @@ pub fn decode(path: &Path, options: &DecodeOptions) -> Result<Decoded, AudioErro
 /// ```
 ///
 /// # Errors
-/// As [`decode`]; [`AudioError::File`] with the name if the reader fails or the temporary directory is full.
+/// As [`decode`]; [`AudioError::Io`] with the name if the reader fails or the temporary directory is full.
 pub fn decode_reader(name: &Path, reader: impl Read, options: &DecodeOptions) -> Result<Decoded, AudioError> {
     decode_opened(spooled(name, reader)?, options, Readers::SYMPHONIA)
 }

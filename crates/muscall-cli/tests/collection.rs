@@ -128,7 +128,7 @@ fn models_devices_and_pages_of_the_manual() {
     user.index();
     let models = json(&user.says(&["models", "--json"]));
     assert_eq!(models[0]["libraries"][0], "default", "{models}");
-    muscall::Muscall::boxed(&muscall::Device::default()).unwrap().save(&user.home.path().join("runs/mine")).unwrap();
+    muscall::Muscall::boxed(&muscall::Device::default()).unwrap().save(user.home.path().join("runs/mine")).unwrap();
     let models = json(&user.says(&["models", "--json", user.home.path().join("runs").to_str().unwrap()]));
     assert!(models[1]["name"].as_str().unwrap().ends_with("runs/mine"), "{models}");
     let devices = json(&user.says(&["devices", "--json"]));
