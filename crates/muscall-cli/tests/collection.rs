@@ -110,7 +110,7 @@ fn watched_folders_are_followed() {
     let started = Instant::now();
     let line = lines.next().unwrap();
     assert!(line.starts_with("2 tracks,") && line.contains("1 analysed"), "{line}");
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(180));
     fs::remove_file(user.music().join("a.wav")).unwrap();
     let line = lines.next().unwrap();
     assert!(line.starts_with("1 track,") && line.contains("1 removed"), "{line}");
