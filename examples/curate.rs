@@ -26,7 +26,7 @@ struct Arguments {
 enum What {
     /// Find recordings that are there more than once.
     Duplicates {
-        /// How much two tracks must sound alike at the least, as a cosine.
+        /// Compare two tracks window by window only if their vectors have at least this cosine.
         #[arg(long, default_value_t = CopiesConfig::default().threshold)]
         threshold: f32,
     },

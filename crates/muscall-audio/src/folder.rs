@@ -106,7 +106,9 @@ fn is_the_users(entry: &DirEntry) -> bool {
         return !name.starts_with("._");
     }
     let is_trash = name.strip_prefix(".Trash-").is_some_and(|user| user.bytes().all(|digit| digit.is_ascii_digit()));
-    !is_trash && !KEPT_BY_SYSTEMS.contains(&&*name) && !entry.path().join(NO_MEDIA).exists()
+    !is_trash
+        && !KEPT_BY_SYSTEMS.iter().any(|known| name.eq_ignore_ascii_case(known))
+        && !entry.path().join(NO_MEDIA).exists()
 }
 
 /// The name of a format that is not read, by a file's extension.

@@ -26,7 +26,7 @@ pub enum DataError {
         known: String,
     },
     /// No rows can be held out of a manifest.
-    #[error("{path}: rows cannot be held out of {found}; expected {expected}")]
+    #[error("{path}: cannot hold out rows: found {found}, expected {expected}")]
     HeldOut {
         /// The manifest.
         path: PathBuf,

@@ -45,8 +45,8 @@ impl Item {
     }
 
     /// All audio files of a folder, at any depth, in the order of their paths; and music in formats that are not read, and
-    /// what could not be looked at, which is not gone for that: see [`Scope::but`](crate::Scope::but). Names start with the folder's path without
-    /// links, `.` and `..`; links below it keep their names.
+    /// what could not be looked at, which is not gone for that: see [`Scope::but`](crate::Scope::but). Names start with the
+    /// folder's path without links, `.` and `..`; links below it keep their names.
     ///
     /// # Errors
     /// [`IndexingError::Folder`] if that is the folder itself.
@@ -65,7 +65,7 @@ impl Item {
         }
         for (path, format) in found.foreign {
             let state = FileState::stamps(&path).ok();
-            let reason = format!("{format} is not read; convert the file to FLAC, Opus or mp3");
+            let reason = format!("{format} is not supported; convert the file to FLAC, Opus or mp3");
             unreadable.push(Unreadable { path: path.display().to_string(), reason, state });
         }
         for path in found.files {
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(names("music/more/.."), expected);
         fs::write(root.join("music/old.wma"), "333").unwrap();
         let (_, unreadable) = Item::folder(&root.join("music")).unwrap();
-        assert!(unreadable.len() == 1 && unreadable[0].reason.starts_with("Windows Media Audio is not read"));
+        assert!(unreadable.len() == 1 && unreadable[0].reason.starts_with("Windows Media Audio is not supported"));
         fs::remove_file(root.join("music/old.wma")).unwrap();
         let single = Item::file(&root.join("music/more/../a.wav")).unwrap();
         assert_eq!((single.path, single.state.bytes), (expected[0].clone(), 1));

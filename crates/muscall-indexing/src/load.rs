@@ -166,7 +166,11 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
     let source = AudioSource { path: local.path(), part: item.part };
     // What was fetched has a name of its own, which says nothing to anybody.
     let refuse = |error: AudioError| {
-        let reason = error.to_string().replace(&*local.path().to_string_lossy(), &item.path);
+        let reason = error.to_string();
+        // Who tells of it names the file; what was fetched has a name that says nothing to anybody.
+        let path = &*local.path().to_string_lossy();
+        let reason = reason.strip_prefix(path).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&reason);
+        let reason = reason.replace(path, &item.path);
         // A disk that gives no more bytes says nothing of what the file holds.
         let is_unknown = matches!(&error, AudioError::Io(file) if file.source.raw_os_error().is_some());
         Loaded::Unreadable { reason, is_unknown }

@@ -269,7 +269,7 @@ impl Muscall {
     /// without such files, load clips one by one and use [`embed_loaded`](Self::embed_loaded).
     pub fn embed_audio<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
         let config = self.clip_config();
-        self.embed_files(paths.as_ref(), |path| load_clip(path, CropPosition::Central, &config))
+        self.embed_sources(paths.as_ref(), |path| load_clip(path.as_ref(), CropPosition::Central, &config))
     }
 
     /// Embeds the whole of each file, as the configuration's
@@ -282,17 +282,18 @@ impl Muscall {
     /// As [`embed_audio`](Self::embed_audio).
     pub fn embed_whole<P: AsRef<Path> + Sync>(&self, paths: impl AsRef<[P]>) -> Result<AudioEmbedding, ModelError> {
         let config = self.clip_config();
-        self.embed_files(paths.as_ref(), |path| load_whole(path, &config))
+        self.embed_sources(paths.as_ref(), |path| load_whole(path.as_ref(), &config))
     }
 
-    fn embed_files<P: AsRef<Path> + Sync>(
+    /// Embeds what `load` makes of each source, all of which must be good.
+    pub(crate) fn embed_sources<S: Sync>(
         &self,
-        paths: &[P],
-        load: impl Fn(&Path) -> Result<Clip, muscall_audio::AudioError> + Sync,
+        sources: &[S],
+        load: impl Fn(&S) -> Result<Clip, muscall_audio::AudioError> + Sync,
     ) -> Result<AudioEmbedding, ModelError> {
         let mut values = Vec::new();
-        for paths in paths.chunks(AUDIO_BATCH) {
-            let clips: Result<Vec<_>, _> = paths.par_iter().map(|path| load(path.as_ref())).collect();
+        for sources in sources.chunks(AUDIO_BATCH) {
+            let clips: Result<Vec<_>, _> = sources.par_iter().map(&load).collect();
             let before = values.len() / self.config().projection_dim;
             let embedded = self.embed_loaded(&clips?).map_err(|error| error.with_index(|index| before + index))?;
             values.extend_from_slice(embedded.values());

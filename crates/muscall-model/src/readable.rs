@@ -5,9 +5,10 @@ use std::path::Path;
 use muscall_audio::{AudioError, Clip, CropPosition, Waveform, load_clip, load_whole};
 use rayon::prelude::*;
 
-use crate::muscall::AUDIO_BATCH;
-use crate::recordings::OtherLengths;
 use crate::{AudioEmbedding, ModelError, Muscall};
+
+/// Files that are loaded together, to keep the threads busy.
+const FILES: usize = 32;
 
 /// Files of which some could not be read.
 #[derive(Debug)]
@@ -63,15 +64,7 @@ impl Muscall {
     /// [`ModelError::Audio`] for one that is empty or has samples that are not finite.
     pub fn embed_waveforms(&self, waveforms: &[Waveform]) -> Result<AudioEmbedding, ModelError> {
         let config = self.clip_config();
-        let mut values = Vec::with_capacity(waveforms.len() * self.config().projection_dim);
-        for batch in waveforms.chunks(AUDIO_BATCH) {
-            let clips: Result<Vec<_>, _> =
-                batch.par_iter().map(|one| Clip::of_waveform(one, CropPosition::Central, &config)).collect();
-            let before = values.len() / self.config().projection_dim;
-            let embedded = self.embed_loaded(&clips?).map_err(|error| error.with_index(|index| before + index))?;
-            values.extend_from_slice(embedded.values());
-        }
-        Ok(AudioEmbedding::new(values, self.config().projection_dim))
+        self.embed_sources(waveforms, |waveform| Clip::of_waveform(waveform, CropPosition::Central, &config))
     }
 
     /// Embeds what `load` makes of each source, and goes on where it makes nothing of one.
@@ -86,17 +79,14 @@ impl Muscall {
         load: impl Fn(&S) -> Result<Clip, AudioError> + Sync,
         mut on_file: impl FnMut(usize),
     ) -> Result<ReadableFiles, ModelError> {
-        // Whole files that become windows fill the encoder by themselves.
-        let together =
-            if matches!(self.config().other_lengths, OtherLengths::Windows { .. }) { 2 } else { AUDIO_BATCH };
         let (mut values, mut readable, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
-        for (batch, sources) in sources.chunks(together).enumerate() {
+        for (batch, sources) in sources.chunks(FILES).enumerate() {
             let loaded: Vec<_> = sources.par_iter().map(&load).collect();
             let (mut clips, before) = (Vec::new(), readable.len());
             for (i, clip) in loaded.into_iter().enumerate() {
                 match clip {
                     Ok(clip) => {
-                        readable.push(batch * together + i);
+                        readable.push(batch * FILES + i);
                         clips.push(clip);
                     }
                     Err(error) => unreadable.push(error),
@@ -105,7 +95,7 @@ impl Muscall {
             let position = |index: usize| readable[before + index];
             let embedded = self.embed_loaded(&clips).map_err(|error| error.with_index(position))?;
             values.extend_from_slice(embedded.values());
-            (0..sources.len()).for_each(|i| on_file(batch * together + i));
+            (0..sources.len()).for_each(|i| on_file(batch * FILES + i));
         }
         let audio = AudioEmbedding::new(values, self.config().projection_dim);
         Ok(ReadableFiles { audio, readable, unreadable })

@@ -1,6 +1,6 @@
 //! Recordings that an index has more than once: the same file under two names, another format, another loudness.
 
-use crate::duplicates::{ROUNDING, SIDE, linked};
+use crate::duplicates::{ROUNDING, SIDE, check_threshold, linked};
 use crate::index::Segments;
 use crate::{Embeddings, Index, RetrievalError, dot};
 
@@ -44,19 +44,14 @@ impl Default for CopiesConfig {
 /// [`RetrievalError::OutOfRange`] if the threshold is not above 0 and at most 1, [`RetrievalError::Corrupt`].
 pub fn copies(index: &Index, config: &CopiesConfig) -> Result<Vec<Vec<usize>>, RetrievalError> {
     let CopiesConfig { threshold, apart_s } = *config;
-    if !(threshold > 0.0 && threshold <= 1.0) {
-        let expected = "above 0 and at most 1";
-        return Err(RetrievalError::OutOfRange { what: "threshold", found: threshold, expected });
-    }
+    check_threshold(threshold)?;
     let (mut tracks, mut values, mut known) = (Vec::new(), Vec::new(), Vec::new());
     for track in index.tracks() {
         let record = index.track(track)?;
-        // A part of a file has the content of the file.
-        let whole = if record.path.contains("#t=") { 0 } else { record.content };
         let segments = index.segments(track)?;
         // Times of a part are those of its file.
         let start_s = segments.starts_s.first().map_or(0.0, |&start| f64::from(start));
-        known.push((record.duration_s - start_s, whole, segments));
+        known.push((record.duration_s - start_s, record.content, segments));
         values.extend_from_slice(index.vector(track)?);
         tracks.push(track);
     }

@@ -36,11 +36,16 @@ pub(crate) const ROUNDING: f32 = 1e-6;
 /// # Errors
 /// [`RetrievalError::OutOfRange`] if the threshold is not above 0 and at most 1.
 pub fn duplicates(vectors: Embeddings<'_>, threshold: f32) -> Result<Vec<Vec<usize>>, RetrievalError> {
-    if !(threshold > 0.0 && threshold <= 1.0) {
-        let expected = "above 0 and at most 1";
-        return Err(RetrievalError::OutOfRange { what: "threshold", found: threshold, expected });
-    }
+    check_threshold(threshold)?;
     Ok(linked(vectors, threshold - ROUNDING, SIDE, &|_, _| true))
+}
+
+pub(crate) fn check_threshold(threshold: f32) -> Result<(), RetrievalError> {
+    if threshold > 0.0 && threshold <= 1.0 {
+        return Ok(());
+    }
+    let expected = "above 0 and at most 1";
+    Err(RetrievalError::OutOfRange { what: "threshold", found: threshold, expected })
 }
 
 /// Groups of rows that are near to each other and pass a second look.

@@ -196,14 +196,23 @@ impl Packets {
         }
         let ticks = |duration: Duration| i64::try_from(duration.get()).unwrap_or(i64::MAX);
         let place = self.timeline.frame(packet.pts.get().saturating_add(ticks(packet.trim_start)));
-        let own = if self.is_mp4() { self.lengths.of(&packet.data).map(i64::from).or(self.block) } else { None };
+        // The timestamps of these say too little.
+        let own = if self.is_mp4() || self.is_matroska() {
+            self.lengths.of(&packet.data).map(i64::from).or(self.block)
+        } else {
+            None
+        };
         let length = own.unwrap_or_else(|| self.timeline.frames(ticks(packet.dur)));
         // What is left out has no place. The reader of Matroska has moved its timestamps already.
-        let skip = if self.demuxer.container == FORMAT_ID_MKV { 0 } else { self.skip };
+        let skip = if self.is_matroska() { 0 } else { self.skip };
         let (start, end) = (place - skip, place.saturating_add(length) - skip);
         let is_in_it = self.skip > 0 && start < 0;
         let (place, length) = if is_in_it { (0, end.max(0)) } else { (start, length) };
         Placed { packet, place, length, padding }
+    }
+
+    pub(super) fn is_matroska(&self) -> bool {
+        self.demuxer.container == FORMAT_ID_MKV
     }
 
     fn is_mp4(&self) -> bool {

@@ -183,7 +183,7 @@ impl Stream {
 
     /// Its timestamps and lengths are rounded to milliseconds: only decoding tells where a frame is.
     fn is_matroska(&self) -> bool {
-        self.packets.demuxer.container == FORMAT_ID_MKV
+        self.packets.is_matroska()
     }
 
     /// What others are told of the stream.

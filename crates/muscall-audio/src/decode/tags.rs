@@ -43,19 +43,17 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     if is_npy(&opened)? {
         return Ok(Vec::new());
     }
-    let mut tags = listed(path);
-    let mut stream = Stream::open(opened, readers)?;
-    // A reader without tags has none to tell. symphonia 0.6.1 loses ID3 frames that have several values.
-    for tag in stream.packets.demuxer.tags(collect)?.unwrap_or_default() {
-        let key = tag.split('=').next().unwrap_or_default();
-        if !tags.iter().any(|known| known.split('=').next() == Some(key)) {
-            tags.push(tag);
-        }
+    let listed = listed(path);
+    if !listed.is_empty() {
+        return Ok(listed);
     }
-    Ok(tags)
+    let mut stream = Stream::open(opened, readers)?;
+    // A reader without tags has none to tell.
+    Ok(stream.packets.demuxer.tags(collect)?.unwrap_or_default())
 }
 
-/// What `lofty` reads, which knows all kinds of tags, and several values of one; nothing of a file that it can't read.
+/// What `lofty` reads, which knows all kinds of tags, and several values of one, where symphonia 0.6.1 loses a frame of ID3;
+/// nothing of a file that it can't read.
 fn listed(path: &Path) -> Vec<String> {
     let options = ParseOptions::new().read_properties(false).read_cover_art(false);
     let read = guarded(path, "reading the tags", || {
@@ -65,12 +63,11 @@ fn listed(path: &Path) -> Vec<String> {
     let Ok(Some(file)) = read else { return Vec::new() };
     let own = file.primary_tag_type();
     let (first, others): (Vec<_>, Vec<_>) = file.tags().iter().partition(|tag| tag.tag_type() == own);
-    let mut tags = Vec::new();
+    let mut tags: Vec<String> = Vec::new();
     for tag in first.into_iter().chain(others) {
-        // An older tag beside the file's own one says the same in fewer letters.
-        let before: Vec<String> = tags.clone();
         for (name, key) in KEYS {
-            if !before.iter().any(|known| known.split('=').next() == Some(name)) {
+            // An older tag beside the file's own one says the same in fewer letters, and a release has one year.
+            if !tags.iter().any(|known| known.split('=').next() == Some(name)) {
                 tag.get_strings(key).for_each(|value| push(&mut tags, name, value));
             }
         }

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// A TOML file with other `templates`, and `words` for labels.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
-    /// How many labels to show of each file.
+    /// Labels to show per file.
     #[arg(long, short = 'n', default_value_t = 1)]
     top: usize,
     /// Print one JSON object per line, with the scores of all labels.

@@ -17,7 +17,7 @@ use crate::names::Names;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  muscall duplicates\n  muscall duplicates --json")]
 pub(super) struct Arguments {
-    /// How much two tracks must sound alike at the least, as a cosine.
+    /// Compare two tracks window by window only if their vectors have at least this cosine.
     #[arg(long, default_value_t = CopiesConfig::default().threshold)]
     threshold: f32,
     /// Print JSON.
@@ -58,8 +58,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
             say(format!("{}  ({})", printable(&group[0].names.line()), clock(group[0].duration_s)));
             group.iter().for_each(|copy| say(format!("    {}", printable(&copy.path))));
         }
-        let recordings = if groups.len() == 1 { "recording" } else { "recordings" };
-        say(format!("{} {recordings} more than once, among {} tracks", groups.len(), index.len()));
+        let found = match groups.len() {
+            0 => "no recording occurs more than once".to_owned(),
+            1 => "1 recording occurs more than once".to_owned(),
+            count => format!("{count} recordings occur more than once"),
+        };
+        say(format!("{} tracks: {found}", index.len()));
     }
     Ok(if groups.is_empty() { Found::Nothing } else { Found::Something })
 }

@@ -52,7 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     };
     let model = arguments.bundle.load(&arguments.device.open()?)?;
     let heard = embed(&model, arguments)?;
-    if heard.readable.is_empty() && !arguments.paths.is_empty() {
+    if heard.readable.is_empty() && texts.is_empty() {
         return left_out(&heard, arguments.paths.len());
     }
     let text = model.embed_text(&texts)?;

@@ -19,40 +19,39 @@ const WITHOUT_EVENTS: Duration = Duration::from_secs(60);
 
 /// Folders that are watched.
 pub(super) struct FolderWatch {
+    /// Those that were there.
+    folders: Vec<PathBuf>,
+    since: Instant,
     events: Receiver<()>,
-    /// Watches as long as it lives.
-    _watcher: Option<RecommendedWatcher>,
-    anyway: Duration,
+    /// Watches as long as it lives; nothing where the system can't.
+    watcher: Option<RecommendedWatcher>,
 }
 
 impl FolderWatch {
-    /// Of folders, at any depth. What can't be watched is looked at now and then.
+    /// Of folders, at any depth. Says so if they can't be watched, and are looked at now and then instead.
     pub(super) fn new(folders: &[PathBuf]) -> Self {
-        let (tell, events) = channel();
-        let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change. An error may stand for changes that were lost.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                let _ = tell.send(());
-            }
-        });
-        let watched = watcher.and_then(|mut watcher| {
-            for folder in folders.iter().filter(|folder| folder.exists()) {
-                watcher.watch(folder, RecursiveMode::Recursive)?;
-            }
-            Ok(watcher)
-        });
-        match watched {
-            Ok(watcher) => Self { events, _watcher: Some(watcher), anyway: ANYWAY },
-            Err(error) => {
-                eprintln!("these folders can't be watched, and are looked at every minute instead: {error}");
-                Self { events, _watcher: None, anyway: WITHOUT_EVENTS }
-            }
+        let folders: Vec<PathBuf> = folders.iter().filter(|folder| folder.exists()).cloned().collect();
+        let (events, watched) = watch(&folders);
+        if let Err(error) = &watched {
+            eprintln!("these folders can't be watched, and are looked at every minute instead: {error}");
+        }
+        Self { folders, since: Instant::now(), events, watcher: watched.ok() }
+    }
+
+    /// Watches these from now on. A folder whose disk was mounted again is another one, so that even the same ones are
+    /// watched anew now and then.
+    pub(super) fn renew(&mut self, folders: &[PathBuf]) {
+        let folders: Vec<PathBuf> = folders.iter().filter(|folder| folder.exists()).cloned().collect();
+        if self.watcher.is_some() && (self.folders != folders || self.since.elapsed() >= ANYWAY) {
+            let (events, watched) = watch(&folders);
+            *self = Self { folders, since: Instant::now(), events, watcher: watched.ok() };
         }
     }
 
     /// Waits until something has changed and is quiet again, or it is time for a look anyway; `false` if it was stopped.
     pub(super) fn wait(&mut self, is_stopped: impl Fn() -> bool) -> bool {
         let started = Instant::now();
+        let anyway = if self.watcher.is_some() { ANYWAY } else { WITHOUT_EVENTS };
         let (mut first, mut last) = (None, None);
         loop {
             if is_stopped() {
@@ -68,11 +67,29 @@ impl FolderWatch {
             }
             let is_quiet = last.is_some_and(|last: Instant| last.elapsed() >= QUIET);
             let is_late = first.is_some_and(|first: Instant| first.elapsed() >= PATIENCE);
-            if is_quiet || is_late || started.elapsed() >= self.anyway {
+            if is_quiet || is_late || started.elapsed() >= anyway {
                 return true;
             }
         }
     }
+}
+
+/// Changes in folders, as long as the watcher lives.
+fn watch(folders: &[PathBuf]) -> (Receiver<()>, notify::Result<RecommendedWatcher>) {
+    let (tell, events) = channel();
+    let watcher = recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading a file is no change. An error may stand for changes that were lost.
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            let _ = tell.send(());
+        }
+    });
+    let watched = watcher.and_then(|mut watcher| {
+        for folder in folders {
+            watcher.watch(folder, RecursiveMode::Recursive)?;
+        }
+        Ok(watcher)
+    });
+    (events, watched)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use clap::Args;
 use super::choice::{LibraryArgument, tell_unreadable};
 use super::folder_watch::FolderWatch;
 use crate::Failed;
-use crate::console::{IndexConsole, say};
+use crate::console::{IndexConsole, say, with_causes};
 use crate::home::{Held, Home, IndexState, Kept, Model, Updated};
 
 /// Between two looks at whether another process still changes the library.
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// Forget a folder that was given before, with all its tracks.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["folders", "model", "boxed"])]
     forget: Option<PathBuf>,
-    /// Go on: analyse what is new in these folders as soon as it is there, until Ctrl-C.
+    /// Keep running until Ctrl-C, and analyse new files as they appear.
     #[arg(long, conflicts_with = "forget")]
     watch: bool,
     #[command(flatten)]
@@ -97,13 +97,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     while watch.wait(|| console.is_stopped()) {
         let started = Instant::now();
         let Some(mut held) = hold_patiently(arguments, &console)? else { break };
-        if held.kept.model() != Some(&name) {
-            return Err(
-                "another process has given this library another model; start `muscall index --watch` again".into()
-            );
+        if held.kept.index_state(&model.fingerprint()?) == IndexState::OfAnother {
+            return Err("this library has another model now; start `muscall index --watch` again".into());
         }
-        *watch = FolderWatch::new(held.kept.music());
-        let updated = held.update((&model, &name), &mut console)?;
+        watch.renew(held.kept.music());
+        let updated = match held.update((&model, &name), &mut console) {
+            Ok(updated) => updated,
+            // A bucket or a manifest that can't be asked now may be there the next time.
+            Err(error) => {
+                eprintln!("{}", with_causes(error.as_ref()));
+                continue;
+            }
+        };
         if updated.embedded + updated.removed + updated.newly_unreadable > 0 {
             tell_unreadable(&held.kept, updated.newly_unreadable);
             tell(&held.kept, &updated, started)?;

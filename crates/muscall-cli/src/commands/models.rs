@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use muscall::model::weights_file;
+use muscall::model::{Segments, weights_file};
 use muscall::{DeviceChoice, Muscall};
 use serde::Serialize;
 
@@ -36,7 +36,7 @@ struct Described {
     name: String,
     clip_s: f64,
     dimensions: usize,
-    segments: String,
+    segments: &'static str,
     answers_nothing_fits: bool,
     size_mb: Option<f64>,
     libraries: Vec<String>,
@@ -83,7 +83,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         let size = model.size_mb.map(|size| format!(", {size:.1} MB")).unwrap_or_default();
         let used = match model.libraries.as_slice() {
             [] => String::new(),
-            names => format!("\n    used by the library {}", names.join(", ")),
+            [name] => format!("\n    used by the library {name}"),
+            names => format!("\n    used by the libraries {}", names.join(", ")),
         };
         let fits = if model.answers_nothing_fits { "says when nothing fits" } else { "cannot tell when nothing fits" };
         say(format!(
@@ -97,7 +98,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
 
 fn described(name: String, model: &Muscall, size_mb: Option<f64>, libraries: Vec<String>) -> Described {
     let config = model.config();
-    let segments = format!("{:?}", config.segments).to_lowercase() + " windows";
+    let segments = match config.segments {
+        Segments::Separate => "separate windows",
+        Segments::Shared => "windows that share a map",
+    };
     let answers_nothing_fits = model.scale().is_some();
     Described {
         name,

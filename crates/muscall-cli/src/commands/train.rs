@@ -1,10 +1,12 @@
 //! Trains a model as a recipe says, on your own music and captions.
 
+use std::collections::HashSet;
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use muscall::files::replace_bytes;
+use muscall::files::{FileError, replace_bytes};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
@@ -27,7 +29,7 @@ pub struct Arguments {
     /// The recipe: a TOML file, or the name of one that comes with this program, such as `sentence` or `table4/base`.
     #[arg(long, required_unless_present = "print_recipe")]
     recipe: Option<PathBuf>,
-    /// Print a recipe, all of its settings, and do nothing else: something to start one's own from.
+    /// Print a recipe with all its settings and exit: a starting point for your own.
     #[arg(long, value_name = "RECIPE")]
     print_recipe: Option<PathBuf>,
     /// Passes over the training rows, in place of the recipe's.
@@ -129,8 +131,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let mut unwritten = None;
     let listener = &mut |event: Event<'_>| {
         // The folder of the run is there now, and nothing was trained yet.
-        if let (Event::Started { .. }, Some(rows)) = (&event, &held_out)
-            && let Err(error) = replace_bytes(&out.join(HELD_OUT), rows)
+        if let Event::Started { .. } = event
+            && let Err(error) = keep_held_out(out, held_out.as_deref())
         {
             unwritten = Some(error);
             return ControlFlow::Break(());
@@ -192,13 +194,11 @@ impl Arguments {
             }
             (Some(known), None) => Ok((train, Some(known))),
             (None, Some(part)) => {
-                // A run that goes on has its own, whatever became of files meanwhile.
+                // A run that goes on holds out what it did, whatever became of files meanwhile.
                 let kept = out.join(HELD_OUT);
-                let (train, held) = if self.resume && kept.exists() {
-                    let held = Manifest::read(&kept, Split::Val)?;
-                    (train.without(&held), held)
-                } else {
-                    train.hold_out(part, seed)?
+                let (train, held) = match self.resume && kept.exists() {
+                    true => train.take_out(&held_ids(&kept)?),
+                    false => train.hold_out(part, seed)?,
                 };
                 let (held_rows, rows) = (held.rows.len(), held.rows.len() + train.rows.len());
                 eprintln!("{held_rows} of {rows} rows are held out for validation");
@@ -213,6 +213,22 @@ impl Arguments {
             }
         }
     }
+}
+
+/// Writes the rows that a run holds out, or removes those of a run that was here before.
+fn keep_held_out(run: &Path, rows: Option<&str>) -> Result<(), FileError> {
+    let file = run.join(HELD_OUT);
+    match rows {
+        Some(rows) => replace_bytes(&file, rows),
+        None if file.exists() => fs::remove_file(&file).map_err(FileError::writing(&file)),
+        None => Ok(()),
+    }
+}
+
+/// The ids of the rows that a run holds out.
+fn held_ids(list: &Path) -> Result<HashSet<String>, Failed> {
+    let rows = Manifest::read(list, Split::Val)?.rows;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// Lets the bundle say whether anything fits; a model that can't is no mistake.

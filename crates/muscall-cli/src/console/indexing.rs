@@ -54,10 +54,6 @@ impl IndexConsole {
                 match outcome {
                     Outcome::Embedded { duration_s, .. } => self.audio_s += duration_s,
                     Outcome::Unreadable(_) if self.quiet => {}
-                    // Most reasons begin with the file.
-                    Outcome::Unreadable(file) if file.reason.starts_with(path) => {
-                        self.progress.line(&format!("left out: {}", file.reason));
-                    }
                     Outcome::Unreadable(file) => self.progress.line(&format!("left out: {path}: {}", file.reason)),
                     _ => {}
                 }

@@ -195,18 +195,14 @@ impl Held {
         // The folders are known from now on, should it be stopped.
         self.write()?;
         let (items, scope, mut unreadable) = self.sources()?;
-        let (items, mut refused) = Refusals::read(&self.kept.folder, model)?
-            .split(items, |path| writer.find(path).is_ok_and(|track| track.is_some()));
+        let refusals = Refusals::read(&self.kept.folder, model)?;
+        let (items, mut refused) = refusals.split(items, |path| writer.find(path).is_ok_and(|track| track.is_some()));
         let started = Instant::now();
         let mut report = Indexer::default().run(model, &mut writer, items, &scope, |event| console.listen(&event))?;
         console.finish();
-        // What was refused just now was looked at for the first time, or has changed.
-        let told = listed(&self.kept.left_out());
-        let is_new = |file: &&Unreadable| file.state.is_some() || !told.contains(&file.path);
-        let newly_unreadable = report.unreadable.iter().filter(is_new).count()
-            + unreadable.iter().filter(|file| !told.contains(&file.path)).count();
         unreadable.append(&mut refused);
         unreadable.append(&mut report.unreadable);
+        let newly_unreadable = unreadable.iter().filter(|file| refusals.is_new(file)).count();
         let (embedded, removed, stopped) = (report.embedded, report.removed, report.stopped);
         let updated = Updated { embedded, removed, unreadable, newly_unreadable, stopped };
         if stopped {
@@ -217,7 +213,7 @@ impl Held {
         }
         writer.compact_where_it_pays()?;
         write_unreadable(&self.kept.left_out(), &updated.unreadable)?;
-        Refusals::of(&updated.unreadable, model)?.write(&self.kept.folder)?;
+        refusals.write(&updated.unreadable)?;
         if state == IndexState::OfAnother {
             self.switch(&path, Searched { file, model: name.clone() })?;
         }
@@ -301,12 +297,6 @@ impl Held {
         }
         self.kept.record.write(&self.kept.folder)
     }
-}
-
-/// The files of a list that was written for people.
-fn listed(list: &Path) -> HashSet<String> {
-    let text = fs::read_to_string(list).unwrap_or_default();
-    text.lines().filter_map(|line| line.split('\t').next().map(str::to_owned)).collect()
 }
 
 pub(super) fn is_bucket(music: &Path) -> bool {

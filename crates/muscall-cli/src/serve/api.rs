@@ -107,13 +107,14 @@ async fn playlist(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<impl IntoResponse, Failure> {
     let Query(Form { format, title }) = form?;
-    let extension = format.unwrap_or_else(|| "m3u8".to_owned());
-    let format =
-        PlaylistFormat::from_path(std::path::Path::new(&format!("playlist.{extension}"))).map_err(Failure::bad)?;
-    let (kind, name) = match format {
-        PlaylistFormat::M3u8 => ("audio/x-mpegurl; charset=utf-8", "playlist.m3u8"),
-        PlaylistFormat::Xspf => ("application/xspf+xml", "playlist.xspf"),
-        PlaylistFormat::Json => ("application/json", "playlist.json"),
+    let format = format.as_deref().unwrap_or("m3u8");
+    let Some(format) = PlaylistFormat::from_extension(format) else {
+        return Err(Failure::bad(format!("`format` is {format:?}; it must be m3u8, xspf or json")));
+    };
+    let kind = match format {
+        PlaylistFormat::M3u8 => "audio/x-mpegurl; charset=utf-8",
+        PlaylistFormat::Xspf => "application/xspf+xml",
+        PlaylistFormat::Json => "application/json",
     };
     let request = request(&headers, body)?;
     let file = shared.with_library(move |library| {
@@ -125,7 +126,7 @@ async fn playlist(
         Playlist { title: title.unwrap_or_default(), entries }.write(&mut file, format).map_err(Failure::bad)?;
         Ok(file)
     });
-    let disposition = format!("attachment; filename=\"{name}\"");
+    let disposition = format!("attachment; filename=\"playlist.{}\"", format.extension());
     Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)], file.await?))
 }
 

@@ -42,21 +42,20 @@ pub struct Address {
     host: Option<IpAddr>,
     /// The name by which browsers reach this page through a proxy, such as music.example.org; may be given several times.
     /// The proxy passes the name on as `Host`, serves the page at `/`, and says who may come in.
-    #[arg(long = "public-host", value_name = "NAME")]
+    #[arg(long = "public-host", value_name = "NAME", value_parser = host_name)]
     public_hosts: Vec<String>,
 }
 
-impl Address {
-    fn validate(&self) -> Result<(), String> {
-        let is_name = |name: &str| !name.is_empty() && !name.contains([':', '/', '@', ' ']) || name.starts_with('[');
-        match self.public_hosts.iter().find(|name| !is_name(name)) {
-            Some(name) => Err(format!(
-                "--public-host {name}: give a name alone, such as music.example.org, without scheme or port"
-            )),
-            None => Ok(()),
-        }
+/// A name as it stands in `Host`, without a port.
+fn host_name(name: &str) -> Result<String, &'static str> {
+    let is_name = !name.is_empty() && !name.contains([':', '/', '@', '[', ']']) && !name.contains(char::is_whitespace);
+    match is_name || name.starts_with('[') && name.ends_with(']') {
+        true => Ok(name.to_owned()),
+        false => Err("give a name alone, such as music.example.org, without scheme or port"),
     }
+}
 
+impl Address {
     /// The names that are accepted as `Host`; any of them where others are let in by address.
     fn accepted(&self, host: IpAddr) -> Option<Vec<String>> {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
@@ -70,7 +69,6 @@ impl Address {
 /// # Errors
 /// If the address is taken, or this computer has none like it.
 pub fn serve(library: Library, address: &Address) -> Result<(), Box<dyn Error>> {
-    address.validate()?;
     let index = library.index();
     println!("{} tracks, {} moments", index.len(), index.segments_len());
     let host = address.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));

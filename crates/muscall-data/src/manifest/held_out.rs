@@ -1,6 +1,6 @@
 //! Rows that are held out of a manifest that has no split.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use muscall_audio::FileState;
@@ -9,29 +9,38 @@ use rayon::prelude::*;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::Manifest;
+use super::{Manifest, Row};
 use crate::DataError;
 
 impl Manifest {
-    /// The same manifest without these rows, which another one has.
+    /// Takes the rows of these ids away: what is left, and what was taken.
     #[must_use]
-    pub fn without(&self, others: &Self) -> Self {
-        let known: HashSet<&str> = others.rows.iter().map(|row| row.id.as_str()).collect();
-        let rows = self.rows.iter().filter(|row| !known.contains(row.id.as_str())).cloned().collect();
+    pub fn take_out(&self, ids: &HashSet<String>) -> (Self, Self) {
+        let (out, left) = self.rows.iter().cloned().partition(|row| ids.contains(&row.id));
+        (self.of(left), self.of(out))
+    }
+
+    fn of(&self, rows: Vec<Row>) -> Self {
         Self { rows, source: self.source.clone() }
     }
 
     /// The rows as a manifest, a JSON object per line: what [`read`](Self::read) reads, with absolute paths.
     ///
     /// # Errors
-    /// [`DataError::Io`] if a path has no absolute form.
+    /// [`DataError::Io`] if a path has no absolute form, [`DataError::HeldOut`] if it is no text.
     pub fn to_jsonl(&self) -> Result<String, DataError> {
         let mut lines = String::new();
         for row in &self.rows {
             let audio = std::path::absolute(&row.audio).map_err(FileError::reading(&row.audio))?;
+            let Some(audio) = audio.to_str() else {
+                let (path, found) = (self.source.clone(), format!("{}, a path that is not UTF-8", audio.display()));
+                return Err(DataError::HeldOut { path, found, expected: "names in UTF-8" });
+            };
             let mut line = json!({ "id": row.id, "audio": audio, "captions": row.captions });
             let (start_s, end_s) = (row.part.map(|part| part.start_s()), row.part.and_then(|part| part.end_s()));
-            for (key, value) in [("start_s", start_s), ("end_s", end_s)] {
+            // Without a start it is the length of the file.
+            let length_s = row.length.filter(|_| start_s.is_none()).map(|length| length.as_secs_f64());
+            for (key, value) in [("start_s", start_s), ("end_s", end_s), ("duration", length_s)] {
                 if let Some(value) = value {
                     line[key] = json!(value);
                 }
@@ -62,39 +71,31 @@ impl Manifest {
         let mut files: Vec<&Path> = self.rows.iter().map(|row| row.audio.as_path()).collect();
         files.sort_unstable();
         files.dedup();
-        let places: HashMap<&Path, u64> = files.into_par_iter().map(|file| (file, place(file, seed))).collect();
-        let mut recordings: Vec<(u64, usize)> = Vec::new();
+        let order: HashMap<&Path, u64> = files.into_par_iter().map(|file| (file, rank(file, seed))).collect();
+        let mut recordings: BTreeMap<u64, usize> = BTreeMap::new();
         for row in &self.rows {
-            recordings.push((places[row.audio.as_path()], 1));
+            *recordings.entry(order[row.audio.as_path()]).or_default() += 1;
         }
-        recordings.sort_unstable();
-        recordings.dedup_by(|next, kept| {
-            next.0 == kept.0 && {
-                kept.1 += next.1;
-                true
-            }
-        });
         if recordings.len() < 2 {
             return Err(refused("rows of one recording".to_owned(), "two recordings or more"));
         }
-        // The first ones, in the order of their places, until there are enough.
+        // The first ones, until there are enough; the last one is always left.
         let wanted = (part * self.rows.len() as f64).round().max(1.0) as usize;
         let (mut held, mut limit) = (0, 0);
-        for &(place, rows) in &recordings[..recordings.len() - 1] {
+        for (&rank, &rows) in recordings.iter().take(recordings.len() - 1) {
             if held >= wanted {
                 break;
             }
-            (held, limit) = (held + rows, place);
+            (held, limit) = (held + rows, rank);
         }
-        let (out, left) = self.rows.iter().cloned().partition(|row| places[row.audio.as_path()] <= limit);
-        let of = |rows| Self { rows, source: self.source.clone() };
-        Ok((of(left), of(out)))
+        let (out, left) = self.rows.iter().cloned().partition(|row| order[row.audio.as_path()] <= limit);
+        Ok((self.of(left), self.of(out)))
     }
 }
 
 /// Where a file comes in the order in which files are held out: the same for the same content. A file that can't be read
 /// goes by its name.
-fn place(file: &Path, seed: u64) -> u64 {
+fn rank(file: &Path, seed: u64) -> u64 {
     let state = FileState::with_probe(file).ok().filter(|state| state.probe != 0);
     let bytes = state.map_or_else(
         || file.file_name().unwrap_or_default().as_encoded_bytes().to_vec(),
@@ -109,7 +110,7 @@ mod tests {
     use muscall_audio::Part;
 
     use super::*;
-    use crate::manifest::{Row, Split};
+    use crate::manifest::Split;
 
     #[test]
     fn recordings_stay_whole_and_the_rows_come_back() {
@@ -120,6 +121,7 @@ mod tests {
             std::fs::write(&file, format!("recording {}", i / 2)).unwrap();
             for cut in 0..3 {
                 let mut row = Row::new(format!("{i}-{cut}"), &file, vec!["words".to_owned()]);
+                row.label = Some("tone".to_owned());
                 row.part = Some(Part::new(f64::from(cut), Some(f64::from(cut) + 1.0)).unwrap());
                 rows.push(row);
             }
@@ -136,7 +138,8 @@ mod tests {
         std::fs::write(&list, held.to_jsonl().unwrap()).unwrap();
         let again = Manifest::read(&list, Split::Val).unwrap();
         assert_eq!(again.rows, held.rows);
-        assert_eq!(manifest.without(&again), train);
+        let ids = again.rows.iter().map(|row| row.id.clone()).collect();
+        assert_eq!(manifest.take_out(&ids), (train.clone(), held.clone()));
         assert_ne!(manifest.hold_out(0.1, 1).unwrap().1, held);
         let (train, held) = manifest.hold_out(0.999, 0).unwrap();
         assert!(!train.rows.is_empty() && held.rows.len() == 114);

@@ -35,12 +35,22 @@ impl PlaylistFormat {
     /// [`RetrievalError::PlaylistExtension`] with the extensions that there are. `.m3u` is none of them: its
     /// encoding is not defined.
     pub fn from_path(path: &Path) -> Result<Self, RetrievalError> {
-        let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-        match extension.as_ref().and_then(|extension| extension.to_str()) {
-            Some("m3u8") => Ok(Self::M3u8),
-            Some("xspf") => Ok(Self::Xspf),
-            Some("json") => Ok(Self::Json),
-            _ => Err(RetrievalError::PlaylistExtension { path: path.to_owned() }),
+        let format = path.extension().and_then(|extension| extension.to_str()).and_then(Self::from_extension);
+        format.ok_or_else(|| RetrievalError::PlaylistExtension { path: path.to_owned() })
+    }
+
+    /// The same of the extension alone.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        let all = [Self::M3u8, Self::Xspf, Self::Json];
+        all.into_iter().find(|format| extension.eq_ignore_ascii_case(format.extension()))
+    }
+
+    /// What files of this format end with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::M3u8 => "m3u8",
+            Self::Xspf => "xspf",
+            Self::Json => "json",
         }
     }
 }

@@ -48,7 +48,11 @@ impl Recipe {
             let is_valid = |settings: &[&str]| read(path, settings).is_ok_and(|recipe| recipe.validate().is_ok());
             match (0..settings.len()).rev().find(|&place| is_valid(&without(place))) {
                 Some(place) => blame(settings[place].as_ref(), error),
-                None => error,
+                // Several are wrong, if it isn't the file: then the first of them, with what is wrong with it.
+                None => match (0..settings.len()).find_map(|last| Some((last, valid(&settings[..=last]).err()?))) {
+                    Some((last, error)) if valid(&settings[..0]).is_ok() => blame(settings[last].as_ref(), error),
+                    _ => error,
+                },
             }
         })
     }
