@@ -1,6 +1,6 @@
 //! A stretch of a file, of the length and at the rate of a model.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use rand::SeedableRng;
@@ -217,22 +217,30 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
 }
 
 /// Gives all of a file at the rate of a model to `take`, block by block: the samples of [`load_whole`], to the bit, in
-/// memory that does not grow with the file, however long it is. Some may have been given when an error shows.
+/// memory that does not grow with the file, however long it is. Some may have been given when an error shows. It ends
+/// where `take` breaks.
 ///
 /// # Errors
 /// [`AudioError`] with the path.
-pub fn stream_whole(path: &Path, config: &ClipConfig, take: &mut dyn FnMut(&[f32])) -> Result<Vec<Repair>, AudioError> {
+pub fn stream_whole(
+    path: &Path,
+    config: &ClipConfig,
+    take: &mut dyn FnMut(&[f32]) -> ControlFlow<()>,
+) -> Result<Vec<Repair>, AudioError> {
     let options = options(config);
     let resampler = config.resampler(probe(path, &options)?.sample_rate)?;
-    let (mut stream, mut block) = (resampler.stream(), Vec::new());
+    let (mut stream, mut block, mut flow) = (resampler.stream(), Vec::new(), ControlFlow::Continue(()));
     let streamed = decode_blocks(path, &options, &mut |frames| {
         block.clear();
         stream.push(frames, &mut block);
-        take(&block);
+        flow = take(&block);
+        flow
     })?;
-    block.clear();
-    stream.finish(&mut block);
-    take(&block);
+    if flow.is_continue() {
+        block.clear();
+        stream.finish(&mut block);
+        let _ = take(&block);
+    }
     Ok(streamed.repairs)
 }
 

@@ -1,18 +1,24 @@
 //! Audio files to waveforms.
 
+mod aac;
+mod bytes;
+mod codec_name;
 mod decoded;
 mod flac;
 mod foreign;
 mod heard;
 mod length;
+mod named;
 mod npy;
 mod ogg;
 mod opened;
 mod options;
 mod opus;
+mod own;
 mod packets;
 #[cfg(test)]
 mod panicking;
+mod samples;
 mod scrub;
 mod sink;
 mod source;
@@ -21,9 +27,11 @@ mod tags;
 mod timeline;
 
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub use decoded::{AudioInfo, Decoded};
+pub(crate) use named::named_music;
 pub use options::{DecodeOptions, Span};
 pub use tags::file_tags;
 
@@ -114,26 +122,27 @@ pub struct Streamed {
 /// gives as one, in memory that does not grow with the file, which may be a week long. Only arrays of NumPy are read as
 /// a whole.
 ///
-/// A file may turn out to be unusable when some of its frames have been given away.
+/// It ends where `take` breaks; then the result is that of the frames up to there. A file may turn out to be unusable
+/// when some of its frames have been given away.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_blocks(
     path: &Path,
     options: &DecodeOptions,
-    take: &mut dyn FnMut(&[f32]),
+    take: &mut dyn FnMut(&[f32]) -> ControlFlow<()>,
 ) -> Result<Streamed, AudioError> {
     let file = open(path)?;
     if is_npy(&file)? {
         let Decoded { waveform, info, repairs } = decode(path, options)?;
-        take(waveform.samples());
+        let _ = take(waveform.samples());
         return Ok(Streamed { info, frames: waveform.len() as u64, repairs });
     }
     let options = &DecodeOptions { max_s: LONGEST_S, ..options.clone() };
     let mut scrubber = Scrubber::default();
     let mut scrubbed = |frames: &mut [f32]| {
         scrubber.scrub(frames);
-        take(frames);
+        take(frames)
     };
     let (Decoded { info, mut repairs, .. }, frames) =
         stream::decode(file, options, Readers::SYMPHONIA, Some(&mut scrubbed))?;

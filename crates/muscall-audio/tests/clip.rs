@@ -1,6 +1,7 @@
 //! Clips against the crop of the whole file, resampled.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use muscall_audio::{
@@ -153,7 +154,10 @@ fn blocks_of_a_file_are_the_whole_to_the_bit() {
         for rate in [16_000, 44_100] {
             let config = ClipConfig::new(rate, 1);
             let mut blocks = Vec::new();
-            let streamed = stream_whole(&path, &config, &mut |block| blocks.extend_from_slice(block));
+            let streamed = stream_whole(&path, &config, &mut |block| {
+                blocks.extend_from_slice(block);
+                ControlFlow::Continue(())
+            });
             match (load_whole(&path, &config), streamed) {
                 (Ok(whole), Ok(repairs)) => {
                     assert!(blocks == whole.samples, "{}", path.display());
@@ -169,5 +173,11 @@ fn blocks_of_a_file_are_the_whole_to_the_bit() {
             }
         }
     }
+    let (mut samples, config) = (0, ClipConfig::new(16_000, 1));
+    let ended = stream_whole(&dir.path().join("long.wav"), &config, &mut |block| {
+        samples += block.len();
+        ControlFlow::Break(())
+    });
+    assert!(ended.is_ok() && (1..100_000).contains(&samples), "{ended:?} {samples}");
     assert!(read > 10 && mended > 0 && refused > 0, "{read} {mended} {refused}");
 }

@@ -162,3 +162,29 @@ fn wrong_block_lengths_in_the_header_do_not_matter() {
         }
     }
 }
+
+/// What a header says of the whole may be wrong, or left out by who wrote to a pipe: the frames are what counts.
+#[test]
+fn wrong_sizes_and_lengths_in_the_header_cost_no_frame() {
+    let samples = noise(20_000);
+    let whole = floats(&samples);
+    for (frames, blocks) in both_kinds(&samples, 0) {
+        let with = |at: usize, bytes: &[u8], total: u64| {
+            let mut file = file(&frames, blocks, total);
+            // Behind the marker and the block's head.
+            file[8 + at..8 + at + bytes.len()].copy_from_slice(bytes);
+            made("a.flac", &file)
+        };
+        // The smallest and the largest frame: none, turned round, far too large; a checksum of other samples.
+        for sizes in [[0; 6], [0xff, 0xff, 0xff, 0, 0, 1], [0xff; 6]] {
+            assert_eq!(with(4, &sizes, 20_000).holds(&whole, &format!("{sizes:?}")).repairs, []);
+        }
+        assert_eq!(with(18, &[0xa5; 16], 20_000).holds(&whole, "checksum").repairs, []);
+        // Lengths: unknown, too small by more than a block, too large.
+        assert_eq!(with(4, &[0; 6], 0).holds(&whole, "unknown").repairs, []);
+        let found = with(4, &[0; 6], 1500).holds(&whole, "small").repairs;
+        assert_eq!(found, [Repair::LongerThanDeclared { declared: 1500, found: 20_000 }]);
+        let found = with(4, &[0; 6], 90_000).holds(&whole, "large").repairs;
+        assert_eq!(found, [Repair::ShorterThanDeclared { declared: 90_000, found: 20_000 }]);
+    }
+}

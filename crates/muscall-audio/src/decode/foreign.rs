@@ -158,6 +158,10 @@ pub(super) struct Block {
 
 impl Decoder {
     pub(super) fn decode(&mut self, packet: &Packet) -> Result<Result<Block, Error>, AudioError> {
+        // Some decoders give what they gave before.
+        if packet.data.is_empty() {
+            return Ok(Err(Error::DecodeError("an empty packet")));
+        }
         let result = guarded(&self.path, "decoding", || {
             let decoder = self.decoder.as_deref_mut().ok_or(Error::ResetRequired)?;
             let buffer = decoder.decode(packet)?;

@@ -65,6 +65,19 @@ fn mp3(packet: &[u8]) -> Option<u32> {
     (second & 0xe6 == 0xe2).then_some(if second & 0x18 == 0x18 { 1152 } else { 576 })
 }
 
+/// The rate that the header of a packet of mp3 names, in Hz.
+pub(super) fn mp3_rate(packet: &[u8]) -> Option<u32> {
+    let &[0xff, second, third, ..] = packet else { return None };
+    let rate = [44_100, 48_000, 32_000].get(usize::from(third >> 2 & 3))?;
+    match second >> 3 & 3 {
+        // MPEG-2.5, 2 and 1.
+        0 => Some(rate / 4),
+        2 => Some(rate / 2),
+        3 => Some(*rate),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -84,5 +97,9 @@ mod tests {
         let mp3 = Lengths::new(AudioCodecParameters::new().for_codec(CODEC_ID_MP3));
         let starts = [[0xff, 0xfb], [0xff, 0xf3], [0xff, 0xe3], [0xff, 0xfd], [0xfe, 0xfb]];
         assert_eq!(starts.map(|start| mp3.of(&start)), [Some(1152), Some(576), Some(576), None, None]);
+        let rates =
+            [[0xff, 0xfb, 0x90], [0xff, 0xfb, 0x98], [0xff, 0xf3, 0x84], [0xff, 0xe3, 0x48], [0xff, 0xfb, 0x9c]];
+        let expected = [Some(44_100), Some(32_000), Some(24_000), Some(8000), None];
+        assert_eq!(rates.map(|start| mp3_rate(&start)), expected);
     }
 }

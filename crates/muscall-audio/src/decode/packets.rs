@@ -1,5 +1,7 @@
 //! The packets of a track: where each belongs, how long it is, and whether something is missing before it.
 
+mod gaps;
+
 use std::collections::VecDeque;
 use std::io;
 
@@ -14,22 +16,23 @@ use symphonia::core::formats::well_known::{FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORM
 use symphonia::core::packet::Packet;
 use symphonia::core::units::Duration;
 
-use super::flac::{Frames, Header, Numbering};
-use super::foreign::{Demuxer, of_the_file};
+use super::aac::{BLOCK, has_sbr};
+use super::bytes::Bytes;
+use super::flac::Numbering;
+use super::foreign::{Decoder, Demuxer, of_the_file};
 use super::length::Lengths;
+use super::ogg::Hole;
 use super::opus::Head;
+use super::own::Own;
 use super::timeline::Timeline;
 use crate::AudioError;
 
+/// Most bytes that are read ahead.
+const MAX_AHEAD: usize = 1 << 24;
+/// First packets that tell what a stream of AAC is.
+const LOOKED_AT: usize = 12;
 /// Timestamps within a Vorbis page are off by up to a block; a lost page is longer.
 const VORBIS_JITTER: i64 = 2048;
-/// Packets that have to confirm a gap: more than a page of Ogg holds, since all of its timestamps come from one.
-const CONFIRMED_BY: usize = 256;
-/// Most bytes that are read ahead for that.
-const MAX_AHEAD: usize = 1 << 24;
-/// Longest silence that is put in the place of lost audio, in seconds; a longer gap is a damaged
-/// timestamp.
-const MAX_GAP_S: f64 = 60.0;
 
 /// A packet. Places and lengths are in frames of the file.
 pub(super) struct Placed {
@@ -45,13 +48,23 @@ pub(super) struct Placed {
 /// Reads packets ahead where need be.
 pub(super) struct Packets {
     pub(super) demuxer: Demuxer,
-    /// In the place of the demuxer, for FLAC files.
-    pub(super) flac: Option<Frames>,
+    /// In the place of the demuxer, for files of FLAC and ADTS.
+    pub(super) own: Option<Own>,
     pub(super) codec: AudioCodecId,
+    parameters: AudioCodecParameters,
     sample_rate: u32,
     track: u32,
     timeline: Timeline,
     lengths: Lengths,
+    /// Of Ogg files.
+    pages: Option<Bytes>,
+    /// Where pages are lost; looked for when something seems to be.
+    holes: Option<Vec<Hole>>,
+    /// Where the last packet that was read ends.
+    read_to: Option<i64>,
+    is_suspect: bool,
+    /// Packets that were given away.
+    given: u64,
     /// Read already; an error or the end is the last of them.
     ahead: VecDeque<Result<Option<Placed>, Error>>,
     /// Longest packet so far.
@@ -74,22 +87,29 @@ fn skip_of(parameters: &AudioCodecParameters) -> i64 {
 impl Packets {
     pub(super) fn new(
         demuxer: Demuxer,
-        flac: Option<Frames>,
+        own: Option<Own>,
+        pages: Option<Bytes>,
         track: &Track,
         parameters: &AudioCodecParameters,
         sample_rate: u32,
     ) -> Self {
         Self {
             demuxer,
-            flac,
+            own,
             codec: parameters.codec,
+            parameters: parameters.clone(),
             sample_rate,
             track: track.id,
             timeline: Timeline::new(track, sample_rate),
             lengths: Lengths::new(parameters),
+            pages,
+            holes: None,
+            read_to: None,
+            is_suspect: false,
+            given: 0,
             ahead: VecDeque::new(),
             longest: 0,
-            block: None,
+            block: (parameters.codec == CODEC_ID_AAC).then_some(i64::from(BLOCK)),
             numbering: Numbering::new(sample_rate),
             skip: skip_of(parameters),
             declared: None,
@@ -101,12 +121,28 @@ impl Packets {
     pub(super) fn anchor(&mut self) -> Result<(), AudioError> {
         let is_vorbis = self.codec == CODEC_ID_VORBIS;
         let first = self.peek(0)?.as_ref().map_or(0, |packet| packet.place);
-        let late = if is_vorbis || first > 0 && self.flac.is_none() { first } else { 0 };
+        let late = if is_vorbis || first > 0 && self.own.is_none() { first } else { 0 };
         self.timeline.origin += late;
         for packet in self.ahead.iter_mut().flatten().flatten() {
             packet.place -= late;
         }
         Ok(())
+    }
+
+    /// A decoder of the track that has seen nothing.
+    pub(super) fn decoder(&self) -> Result<Result<Decoder, Error>, AudioError> {
+        self.demuxer.decoder(&self.parameters)
+    }
+
+    /// Whether the first packets hold AAC of which only a half is decoded.
+    pub(super) fn has_sbr(&mut self) -> Result<bool, AudioError> {
+        if self.codec != CODEC_ID_AAC {
+            return Ok(false);
+        }
+        self.peek(LOOKED_AT - 1)?;
+        let packets = self.ahead.iter().flatten().flatten().map(|packet| has_sbr(&packet.packet.data));
+        let (all, with) = packets.fold((0, 0), |(all, with), has_sbr| (all + 1, with + usize::from(has_sbr)));
+        Ok(all > 1 && 2 * with > all)
     }
 
     /// Whether the first timestamp is late or early, so that the declared length is that of another stream.
@@ -132,6 +168,7 @@ impl Packets {
     ) -> Result<(), AudioError> {
         self.track = track.id;
         self.timeline = Timeline::new(track, self.sample_rate);
+        self.parameters = parameters.clone();
         self.lengths = Lengths::new(parameters);
         self.skip = skip_of(parameters);
         self.declared = None;
@@ -151,6 +188,7 @@ impl Packets {
         };
         if let Ok(Some(packet)) = &next {
             self.longest = self.longest.max(packet.length);
+            self.given += 1;
         }
         Ok(next)
     }
@@ -172,14 +210,23 @@ impl Packets {
 
     fn read(&mut self) -> Result<Result<Option<Placed>, Error>, AudioError> {
         loop {
-            let read = match &mut self.flac {
-                Some(frames) => of_the_file(self.demuxer.path(), frames.next_packet())?,
+            let read = match &mut self.own {
+                Some(own) => of_the_file(self.demuxer.path(), own.next_packet())?,
                 None => self.demuxer.next_packet()?,
             };
             match read {
-                Ok(Some(packet)) if packet.track_id == self.track => return Ok(Ok(Some(self.placed(packet)))),
+                Ok(Some(packet)) if packet.track_id == self.track => {
+                    let packet = self.placed(packet);
+                    self.suspect(&packet);
+                    return Ok(Ok(Some(packet)));
+                }
                 Ok(Some(_)) => {}
-                Ok(None) => return Ok(Ok(None)),
+                Ok(None) => {
+                    let end = self.read_to.unwrap_or(0);
+                    // Where nothing says how long it should be, something may be missing as well.
+                    self.is_suspect |= self.declared.is_none_or(|declared| declared as i64 > end + VORBIS_JITTER);
+                    return Ok(Ok(None));
+                }
                 Err(error) => return Ok(Err(error)),
             }
         }
@@ -226,88 +273,12 @@ impl Packets {
         }
     }
 
-    /// Frames that were lost before a packet where `next` is expected. To be asked of each packet in turn.
-    ///
-    /// Timestamps jitter by less than a block, forward and back, in files that were made from Ogg Vorbis. So a gap is
-    /// nearly a block long at least, and the packets behind it are later by as much.
-    pub(super) fn gap(&mut self, packet: &Placed, next: i64) -> Result<i64, AudioError> {
-        let gap = packet.place.saturating_sub(next);
-        if self.flac.is_some() {
-            return Ok(gap.max(0));
-        }
-        if let Some(lost) = self.gap_in_numbers(packet, next)? {
-            return Ok(lost);
-        }
-        let least = self.least_gap(packet);
-        let (mut lost, mut end) = (gap, packet.place.saturating_add(packet.length));
-        for index in 0..CONFIRMED_BY {
-            if lost < least {
-                return Ok(0);
-            }
-            let Some((place, length)) = self.peek(index)?.map(|behind| (behind.place, behind.length)) else {
-                // The last packet is confirmed by the length of the stream.
-                let end = end - packet.padding;
-                let is_end = self.declared.is_some_and(|declared| declared.abs_diff(end.unsigned_abs()) < least as u64);
-                if index == 0 && !is_end {
-                    return Ok(0);
-                }
-                break;
-            };
-            lost = lost.min(gap.saturating_add(place.saturating_sub(end)));
-            end = end.saturating_add(length);
-        }
-        // Packets are lost as a whole.
-        let is_fixed = self.lengths.of_all(&packet.packet.data).is_some() || self.codec == CODEC_ID_AAC;
-        let block = self.longest.max(packet.length);
-        let lost = if is_fixed && block > 0 { (lost + block / 2) / block * block } else { lost };
-        Ok(if lost <= self.max_gap() { lost } else { 0 })
-    }
-
-    /// Shorter ones are jitter, by up to two thirds of a block, or rounded timestamps.
-    fn least_gap(&self, packet: &Placed) -> i64 {
-        if self.codec == CODEC_ID_VORBIS {
-            return VORBIS_JITTER;
-        }
-        let block = self.longest.max(packet.length);
-        (block - block / 4).max(self.timeline.tolerance()).max(1)
-    }
-
-    /// FLAC frames are numbered, but the numbers of a stream that was joined leave some out as well: what is lost is late
-    /// in time, too, at the latest from the next page on. None if the numbers tell of no loss.
-    fn gap_in_numbers(&mut self, packet: &Placed, next: i64) -> Result<Option<i64>, AudioError> {
-        let is_first = self.numbering.last.is_none();
-        let Some(header) = Header::parse(&packet.packet.data).filter(|_| self.codec == CODEC_ID_FLAC) else {
-            return Ok(None);
-        };
-        if is_first || self.numbering.is_next(&header, false) {
-            self.numbering.lost_before(&header, false, std::iter::empty());
-            return Ok(None);
-        }
-        self.peek(CONFIRMED_BY - 1)?;
-        let behind: Vec<&Placed> = self.ahead.iter().flatten().flatten().collect();
-        let headers: Vec<Header> = behind.iter().map_while(|packet| Header::parse(&packet.packet.data)).collect();
-        let lost = i64::try_from(self.numbering.lost_before(&header, true, headers.iter())).unwrap_or(i64::MAX);
-        let mut expected = next;
-        let mut late = std::iter::once(packet).chain(behind).map(|packet| {
-            let late = packet.place.saturating_sub(expected);
-            expected = expected.saturating_add(packet.length);
-            late
-        });
-        let least = lost.saturating_sub(self.least_gap(packet));
-        Ok((lost > 0 && late.any(|late| late > least)).then_some(lost))
-    }
-
-    /// Longest gap that is filled.
-    pub(super) fn max_gap(&self) -> i64 {
-        (MAX_GAP_S * f64::from(self.sample_rate)) as i64
-    }
-
     /// Goes to a frame, or somewhat before it, and gives where that is; None if the stream cannot, or does not know
     /// where it has arrived.
     pub(super) fn seek(&mut self, frame: u64) -> Result<Option<i64>, AudioError> {
         self.ahead.clear();
-        if let Some(frames) = &mut self.flac {
-            let found = of_the_file(self.demuxer.path(), frames.seek(frame).map_err(Error::from))?;
+        if let Some(own) = &mut self.own {
+            let found = of_the_file(self.demuxer.path(), own.seek(frame).map_err(Error::from))?;
             return Ok(found.ok().map(|position| i64::try_from(position).unwrap_or(i64::MAX)));
         }
         let Ok(ticks) = self.demuxer.seek(self.track, self.timeline.ticks(frame))? else {

@@ -1,6 +1,6 @@
 //! Where decoded frames go: the wanted span of them, with silence for those that were lost.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::options::Span;
 
@@ -12,8 +12,8 @@ const HELD: usize = 1 << 15;
 /// Frames that are passed on together, at least.
 const BLOCK: usize = 1 << 16;
 
-/// Who gets frames as they come.
-pub(super) type Take<'a> = &'a mut dyn FnMut(&mut [f32]);
+/// Who gets frames as they come, and may have enough of them.
+pub(super) type Take<'a> = &'a mut dyn FnMut(&mut [f32]) -> ControlFlow<()>;
 
 /// Collects a span of a stream, or passes it on.
 pub(super) struct Sink<'a> {
@@ -23,6 +23,8 @@ pub(super) struct Sink<'a> {
     samples: Vec<f32>,
     passed_on: u64,
     take: Option<Take<'a>>,
+    /// Who takes them has enough.
+    pub(super) is_stopped: bool,
     /// Where the next frame is expected.
     pub(super) next: i64,
     /// Where the first gap within the span starts, and the length of all of them.
@@ -32,7 +34,7 @@ pub(super) struct Sink<'a> {
 impl<'a> Sink<'a> {
     /// For a stream that is read from frame `next` on, which may have at most `limit` frames.
     pub(super) fn new(span: Span, limit: u64, next: i64, take: Option<Take<'a>>) -> Self {
-        Self { span, limit, samples: Vec::new(), passed_on: 0, take, next, gap: None }
+        Self { span, limit, samples: Vec::new(), passed_on: 0, take, is_stopped: false, next, gap: None }
     }
 
     pub(super) fn span(&self) -> Span {
@@ -56,8 +58,8 @@ impl<'a> Sink<'a> {
             self.samples.truncate(usize::try_from(kept).unwrap_or(usize::MAX));
         }
         let frames = self.len();
-        if let Some(take) = self.take.as_mut().filter(|_| !self.samples.is_empty()) {
-            take(&mut self.samples);
+        if let Some(take) = self.take.as_mut().filter(|_| !self.samples.is_empty() && !self.is_stopped) {
+            let _ = take(&mut self.samples);
             self.samples.clear();
         }
         (self.samples, frames)
@@ -89,7 +91,7 @@ impl<'a> Sink<'a> {
     fn pass_on(&mut self) {
         if let Some(take) = self.take.as_mut().filter(|_| self.samples.len() >= HELD + BLOCK) {
             let count = self.samples.len() - HELD;
-            take(&mut self.samples[..count]);
+            self.is_stopped |= take(&mut self.samples[..count]).is_break();
             self.samples.drain(..count);
             self.passed_on += count as u64;
         }
@@ -109,7 +111,7 @@ impl<'a> Sink<'a> {
     pub(super) fn fill(&mut self, frames: i64) -> Result<(), TooLong> {
         let (before, at) = (self.len(), self.next);
         let mut left = self.wanted(u64::try_from(frames).unwrap_or(0))?.len();
-        while left > 0 {
+        while left > 0 && !self.is_stopped {
             // What is passed on need not be there all at once.
             let some = if self.take.is_some() { left.min(BLOCK) } else { left };
             self.samples.resize(self.samples.len() + some, 0.0);

@@ -1,25 +1,25 @@
 //! Compressed and PCM streams: a file's packets, decoded and put in their places.
 
+mod open;
+
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 
-use muscall_files::FileError;
+use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
 };
 use symphonia::core::errors::Error;
-use symphonia::core::formats::well_known::{FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV};
 
-use super::decoded::{AudioInfo, Decoded, check_format};
-use super::flac::Frames;
-use super::foreign::{Decoder, Demuxer, Readers};
-use super::heard::{Edits, Heard};
-use super::ogg::is_chained;
+use super::decoded::{AudioInfo, Decoded};
+use super::foreign::{Decoder, Readers};
+use super::heard::Heard;
+use super::length::mp3_rate;
 use super::opened::Opened;
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
 use super::sink::{Sink, Take};
-use super::source::AudioFile;
 use crate::{AudioError, Repair, Waveform};
 
 /// Decoded before a span and thrown away: more than mp3 or Vorbis look back.
@@ -66,6 +66,16 @@ pub(super) fn decode(
     Ok((Decoded { waveform: Waveform::new(samples, info.sample_rate), info, repairs }, frames))
 }
 
+/// Whether an error is that of one packet. What a decoder of AAC calls unsupported behind sound packets is none of what
+/// the stream is made of.
+fn is_damage(error: &Error, codec: AudioCodecId, is_empty: bool) -> bool {
+    match error {
+        Error::DecodeError(_) | Error::IoError(_) => true,
+        Error::Unsupported(_) => codec == CODEC_ID_AAC && !is_empty,
+        _ => false,
+    }
+}
+
 /// Counts frames by their packets, without decoding them where packets tell their lengths.
 pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioError> {
     let again = opened.again()?;
@@ -73,7 +83,7 @@ pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioEr
     if stream.is_matroska() {
         let options = DecodeOptions { max_s: f64::MAX, ..DecodeOptions::default() };
         drop(stream);
-        return Ok(decode(again.rewound()?, &options, readers, Some(&mut |_: &mut [f32]| {}))?.1);
+        return Ok(decode(again.rewound()?, &options, readers, Some(&mut |_: &mut [f32]| ControlFlow::Continue(())))?.1);
     }
     let is_padded = [CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&stream.packets.codec);
     let (mut next, mut padding) = (0, 0);
@@ -105,82 +115,14 @@ pub(super) struct Stream {
     taken_back: i64,
     /// Whether the next packet is the first of its stream.
     is_at_start: bool,
+    /// Whether the end of an Ogg file is that of a stream.
+    has_end: bool,
     /// Since the last sound packet.
     errors: usize,
     repairs: Vec<Repair>,
 }
 
 impl Stream {
-    pub(super) fn open(opened: Opened<'_>, readers: Readers) -> Result<Self, AudioError> {
-        let path = opened.path;
-        let io = FileError::reading(path);
-        let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
-        let mut opened = opened;
-        let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
-        let is_chained = is_chained(&mut opened.file, opened.bytes).map_err(io)?;
-        let file = opened.file.try_clone().map_err(io)?;
-        let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
-        let (layout, end) = (source.flac, source.bytes);
-        let mut demuxer = Demuxer::open(path, source, readers)?.map_err(unknown)?;
-        let (track, parameters) = demuxer.audio_track()?.map_err(unknown)?;
-        let unsupported = |what: String| AudioError::UnsupportedCodec { path: path.to_owned(), what };
-        let codec = parameters.codec;
-        if codec == CODEC_ID_FLAC && parameters.bits_per_sample == Some(32) {
-            return Err(unsupported("32-bit FLAC".to_owned()));
-        }
-        let sample_rate = parameters.sample_rate.unwrap_or(0);
-        let channels = parameters.channels.as_ref().map_or(1, |channels| channels.count());
-        check_format(path, sample_rate, channels)?;
-        let decoder = demuxer.decoder(&parameters)?.map_err(|error| unsupported(error.to_string()))?;
-        let is_mp3 = codec == CODEC_ID_MP3;
-        // Without the encoder's own tag the length of an mp3 is a guess from its first frames, as is that of raw AAC.
-        let padding = track.padding.filter(|_| is_mp3).map(u64::from);
-        let is_guess = is_mp3 && padding.is_none() || [FORMAT_ID_ADTS, FORMAT_ID_MKV].contains(&demuxer.container);
-        // What a stream declares is not the length of a file in which another one follows.
-        let declared = track
-            .num_frames
-            .filter(|frames| !is_guess && !is_chained && (1..u64::from(u32::MAX) * 16).contains(frames));
-        // FLAC files have a reader of our own.
-        let layout = layout.filter(|_| demuxer.container == FORMAT_ID_FLAC && codec == CODEC_ID_FLAC);
-        let flac = layout.map(|layout| Frames::open(file, end, layout)).transpose().map_err(io)?;
-        let mut packets = Packets::new(demuxer, flac, &track, &parameters, sample_rate);
-        let declared = match declared {
-            Some(declared) if codec == CODEC_ID_ALAC && !packets.ends_on_time(declared)? => None,
-            declared => declared,
-        };
-        packets.anchor()?;
-        packets.declare(declared);
-        // The header may be that of the file that this one was cut from. Of FLAC, the numbers of its frames tell that.
-        let is_sure = match codec {
-            CODEC_ID_FLAC => packets.flac.as_ref().is_some_and(Frames::is_whole),
-            _ => !packets.is_cut(),
-        };
-        let info = AudioInfo {
-            codec: decoder.codec.clone(),
-            sample_rate,
-            channels: channels as u16,
-            declared_frames: packets.declared.filter(|_| is_sure),
-        };
-        let mut heard =
-            if packets.demuxer.container == FORMAT_ID_ISOMP4 { edits.heard(sample_rate) } else { Heard::default() };
-        // The decoder leaves that out by itself.
-        heard.start = heard.start.saturating_sub(packets.skip.unsigned_abs());
-        let (position, last_padding, taken_back, is_at_start, errors, repairs) = (0, 0, 0, true, 0, Vec::new());
-        Ok(Self {
-            packets,
-            decoder,
-            info,
-            heard,
-            padding,
-            position,
-            last_padding,
-            taken_back,
-            is_at_start,
-            errors,
-            repairs,
-        })
-    }
-
     /// Its timestamps and lengths are rounded to milliseconds: only decoding tells where a frame is.
     fn is_matroska(&self) -> bool {
         self.packets.is_matroska()
@@ -199,7 +141,7 @@ impl Stream {
         // An AAC decoder draws noise, whose state is that of all frames before, and an Opus decoder's is, too. Timestamps of Vorbis are not exact
         // within a page, nor are those of FLAC in Ogg or MP4, so their packets are counted instead.
         let is_counted = [CODEC_ID_AAC, CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&codec)
-            || codec == CODEC_ID_FLAC && self.packets.flac.is_none();
+            || codec == CODEC_ID_FLAC && self.packets.own.is_none();
         if from == 0 || is_counted || self.is_matroska() {
             return Ok(true);
         }
@@ -248,7 +190,7 @@ impl Stream {
         // Frames of packets that could not be decoded.
         let mut owed = 0;
         let (mut padding, mut is_empty) = (0, true);
-        loop {
+        while !sink.is_stopped {
             // The true end matters to a span only if it may reach it.
             let declared = self.info.declared_frames;
             // A padded packet ends its stream: if another one follows, it has the frames in the place of the padding.
@@ -270,7 +212,7 @@ impl Stream {
                 (sink.next, owed) = (end, 0);
                 continue;
             }
-            if is_vorbis && gap > 0 {
+            if gap > 0 && (is_vorbis || self.packets.own.is_some() && codec == CODEC_ID_AAC) {
                 // It would blend the packet with the one before the gap.
                 self.decoder.reset()?;
             }
@@ -296,22 +238,43 @@ impl Stream {
                     (owed, is_empty) = (0, false);
                     sink.push(&block.mono).map_err(too_long)?;
                 }
-                Err(Error::DecodeError(_) | Error::IoError(_)) if self.errors < MAX_ERRORS => {
+                Err(error) if is_damage(&error, codec, is_empty) && self.errors < MAX_ERRORS => {
                     self.errors += 1;
+                    if codec == CODEC_ID_AAC {
+                        // The damaged packet has left its traces in it.
+                        if let Ok(fresh) = self.packets.decoder()? {
+                            self.decoder = fresh;
+                        }
+                    }
                     owed = (owed + gap + packet.length).min(self.packets.max_gap());
                 }
                 Err(Error::ResetRequired) => self.decoder.reset()?,
                 Err(error) => {
-                    self.end_early(sink.next, error.to_string());
+                    // A decoder does not say why it can't go on with an mp3 that was joined from files of two rates.
+                    let rate = if codec == CODEC_ID_MP3 { mp3_rate(&packet.packet.data) } else { None };
+                    let reason = match rate.filter(|&rate| rate != self.info.sample_rate) {
+                        Some(rate) => {
+                            owed = 0;
+                            format!("the sample rate changes to {rate} Hz")
+                        }
+                        None => error.to_string(),
+                    };
+                    self.end_early(sink.next, reason);
                     break;
                 }
             }
+        }
+        if sink.is_stopped {
+            return Ok(None);
         }
         // Damage at the end of a stream is filled, too, as far as its header knows of it.
         let end = sink.next + owed;
         let is_known = self.packets.declared.is_none_or(|declared| end <= declared as i64);
         if !is_empty && is_known {
             sink.fill(owed).map_err(too_long)?;
+        }
+        if !self.has_end && self.repairs.is_empty() {
+            self.end_early(sink.next, "the last page is missing".to_owned());
         }
         if is_padded {
             let end = sink.next - padding;
@@ -354,7 +317,7 @@ impl Stream {
             // Encoders round the length of a stream to their blocks, and where timestamps jitter it is not exact.
             let slack = match self.packets.codec {
                 CODEC_ID_MP3 | CODEC_ID_AAC | CODEC_ID_VORBIS | CODEC_ID_OPUS => 2304,
-                CODEC_ID_FLAC if self.packets.flac.is_none() => self.packets.longest.unsigned_abs(),
+                CODEC_ID_FLAC if self.packets.own.is_none() => self.packets.longest.unsigned_abs(),
                 _ => 0,
             };
             if end + slack < declared {

@@ -1,5 +1,9 @@
 //! What a file says its music is.
 
+mod matroska;
+mod quicktime;
+
+use std::borrow::Cow;
 use std::path::Path;
 
 use lofty::config::ParseOptions;
@@ -7,15 +11,15 @@ use lofty::file::TaggedFileExt;
 use lofty::id3::v1::GENRES;
 use lofty::probe::Probe;
 use lofty::tag::ItemKey;
-use symphonia::core::meta::{Metadata, MetadataRevision, StandardTag};
+use symphonia::core::meta::{Metadata, MetadataRevision, RawTag, RawValue, StandardTag};
 
 use super::foreign::Readers;
-use super::opened::{is_npy, open};
+use super::opened::{Opened, is_npy, open};
 use super::stream::Stream;
 use crate::{AudioError, guarded};
 
 /// What is kept, and what `lofty` calls it.
-const KEYS: [(&str, ItemKey); 9] = [
+const KEYS: [(&str, ItemKey); 10] = [
     ("title", ItemKey::TrackTitle),
     ("artist", ItemKey::TrackArtist),
     ("album", ItemKey::AlbumTitle),
@@ -25,12 +29,13 @@ const KEYS: [(&str, ItemKey); 9] = [
     ("year", ItemKey::RecordingDate),
     ("year", ItemKey::Year),
     ("year", ItemKey::ReleaseDate),
+    ("track", ItemKey::TrackNumber),
 ];
 /// Longest value that is kept, in characters.
 const MAX_CHARS: usize = 200;
 
-/// Title, artist, album, composer, genre, mood and year as a file names them, each as `key=value` such as
-/// `genre=Jazz`; nothing that it does not name, and nothing twice.
+/// Title, artist, album, composer, genre, mood, year and the track's number as a file names them, each as `key=value`
+/// such as `genre=Jazz` or `track=3`; nothing that it does not name, and nothing twice.
 ///
 /// # Errors
 /// As [`probe`](super::probe).
@@ -47,9 +52,17 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     if !listed.is_empty() {
         return Ok(listed);
     }
+    let again = opened.again()?;
     let mut stream = Stream::open(opened, readers)?;
     // A reader without tags has none to tell.
-    Ok(stream.packets.demuxer.tags(collect)?.unwrap_or_default())
+    let mut tags = stream.packets.demuxer.tags(collect)?.unwrap_or_default();
+    drop(stream);
+    let Opened { mut file, bytes, .. } = again.rewound()?;
+    // What can't be read any more was read before, and this is no more than texts.
+    let title = matroska::title(&mut file, bytes).ok().flatten();
+    let texts = quicktime::texts(&mut file, bytes).unwrap_or_default();
+    add_missing(title.map(|title| ("title", title)).into_iter().chain(texts), &mut tags);
+    Ok(tags)
 }
 
 /// What `lofty` reads, which knows all kinds of tags, and several values of one, where symphonia 0.6.1 loses a frame of ID3;
@@ -67,7 +80,7 @@ fn listed(path: &Path) -> Vec<String> {
     for tag in first.into_iter().chain(others) {
         for (name, key) in KEYS {
             // An older tag beside the file's own one says the same in fewer letters, and a release has one year.
-            if !tags.iter().any(|known| known.split('=').next() == Some(name)) {
+            if !has(&tags, name) {
                 tag.get_strings(key).for_each(|value| push(&mut tags, name, value));
             }
         }
@@ -75,15 +88,32 @@ fn listed(path: &Path) -> Vec<String> {
     tags
 }
 
+fn has(tags: &[String], key: &str) -> bool {
+    tags.iter().any(|known| known.split('=').next() == Some(key))
+}
+
+/// Keeps those of whose kind there is nothing.
+fn add_missing<'a>(found: impl IntoIterator<Item = (&'a str, String)>, tags: &mut Vec<String>) {
+    let known = tags.clone();
+    for (key, value) in found.into_iter().filter(|(key, _)| !has(&known, key)) {
+        push(tags, key, &value);
+    }
+}
+
 /// Keeps a value, unless it is empty or known.
 fn push(tags: &mut Vec<String>, key: &str, value: &str) {
     let value = match key {
         "year" => match value.trim().get(..4) {
-            Some(year) if year.bytes().all(|byte| byte.is_ascii_digit()) => year,
+            Some(year) if year.bytes().all(|byte| byte.is_ascii_digit()) => Cow::from(year),
             _ => return,
         },
-        "genre" => named_genre(value.trim()),
-        _ => value,
+        // Of `03/12`, 3.
+        "track" => match value.split('/').next().and_then(|number| number.trim().parse::<u32>().ok()) {
+            Some(number) if number > 0 => Cow::from(number.to_string()),
+            _ => return,
+        },
+        "genre" => Cow::from(named_genre(value.trim())),
+        _ => Cow::from(value),
     };
     let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect();
     let tag = format!("{key}={}", value.trim());
@@ -98,27 +128,30 @@ fn named_genre(value: &str) -> &str {
         Some((number, rest)) => (number, rest.trim()),
         None => (value, ""),
     };
-    let known = number.parse::<usize>().ok().and_then(|number| GENRES.get(number));
+    let known = number.parse::<u8>().ok().map(|number| GENRES.get(usize::from(number)).copied());
     match known {
         Some(_) if !rest.is_empty() => rest,
-        Some(genre) => genre,
+        // A number that nobody gave a name.
+        Some(genre) => genre.unwrap_or("Unknown"),
         None => value,
     }
 }
 
 fn collect(mut metadata: Metadata<'_>) -> Vec<String> {
-    let mut tags = Vec::new();
+    let (mut tags, mut vague) = (Vec::new(), Vec::new());
     // An ID3 tag before the stream is a revision of its own.
     while let Some(revision) = metadata.pop() {
-        add(&revision, &mut tags);
+        add(&revision, &mut tags, &mut vague);
     }
     if let Some(revision) = metadata.current() {
-        add(revision, &mut tags);
+        add(revision, &mut tags, &mut vague);
     }
+    add_missing(vague, &mut tags);
     tags
 }
 
-fn add(revision: &MetadataRevision, tags: &mut Vec<String>) {
+/// Adds to `tags` what is said of the track, and to `vague` what may be said of its album as well.
+fn add(revision: &MetadataRevision, tags: &mut Vec<String>, vague: &mut Vec<(&'static str, String)>) {
     let per_track = revision.per_track.iter().flat_map(|track| &track.metadata.tags);
     for tag in revision.media.tags.iter().chain(per_track) {
         let (key, value) = match &tag.std {
@@ -128,12 +161,31 @@ fn add(revision: &MetadataRevision, tags: &mut Vec<String>) {
             Some(StandardTag::Composer(value)) => ("composer", value.to_string()),
             Some(StandardTag::Genre(value)) => ("genre", value.to_string()),
             Some(StandardTag::Mood(value)) => ("mood", value.to_string()),
-            Some(StandardTag::ReleaseYear(year)) => ("year", year.to_string()),
+            Some(StandardTag::ReleaseYear(year) | StandardTag::RecordingYear(year)) => ("year", year.to_string()),
             Some(StandardTag::ReleaseDate(date) | StandardTag::RecordingDate(date)) => ("year", date.to_string()),
-            _ => continue,
+            Some(StandardTag::TrackNumber(number)) => ("track", number.to_string()),
+            _ => {
+                vague.extend(of_no_target(&tag.raw));
+                continue;
+            }
         };
         push(tags, key, &value);
     }
+}
+
+/// A tag of Matroska whose target is the album, or is not named, which means the same. ffmpeg never names one, so that
+/// what it writes of a track stands here too, partly under names of its own (`ALBUM`, `DATE`).
+fn of_no_target(tag: &RawTag) -> Option<(&'static str, String)> {
+    let RawValue::String(value) = &tag.value else { return None };
+    let key = match tag.key.strip_prefix("ALBUM@").unwrap_or(&tag.key) {
+        "TITLE" => "title",
+        "ARTIST" => "artist",
+        "ALBUM" => "album",
+        "DATE" => "year",
+        "PART_NUMBER" => "track",
+        _ => return None,
+    };
+    Some((key, value.to_string()))
 }
 
 #[cfg(test)]
@@ -171,6 +223,36 @@ mod tests {
     }
 
     #[test]
+    fn genres_of_id3_may_be_numbers() {
+        let texts = ["17", "(17)", "(17)Hard rock", "230", "(230)", "1990", "Jazz/Funk", "(Odd)", "17 Hippies", ""];
+        let names = ["Rock", "Rock", "Hard rock", "Unknown", "Unknown", "1990", "Jazz/Funk", "(Odd)", "17 Hippies", ""];
+        assert_eq!(texts.map(named_genre), names);
+    }
+
+    #[test]
+    fn a_track_has_a_number() {
+        let mut tags = Vec::new();
+        for number in ["3/12", "03", "", "0", "A1", " 4 ", "-1"] {
+            push(&mut tags, "track", number);
+        }
+        assert_eq!(tags, ["track=3", "track=4"]);
+    }
+
+    #[test]
+    fn what_matroska_says_of_the_album_counts_where_nothing_is_said_of_the_track() {
+        let raw = |key: &str, value: &str| RawTag::new(key, value);
+        let read =
+            [("ALBUM@DATE", "1997-05-12"), ("ALBUM@PART_NUMBER", "3/12"), ("ALBUM", "Rails"), ("TRACK@DATE", "1998")]
+                .map(|(key, value)| of_no_target(&raw(key, value)));
+        let expected = [Some(("year", "1997-05-12")), Some(("track", "3/12")), Some(("album", "Rails")), None];
+        assert_eq!(read, expected.map(|one| one.map(|(key, value)| (key, value.to_owned()))));
+        let mut tags = vec!["artist=Ann".to_owned()];
+        let found = [("artist", "Various"), ("composer", "Jo"), ("composer", "Di")];
+        add_missing(found.map(|(key, value)| (key, value.to_owned())), &mut tags);
+        assert_eq!(tags, ["artist=Ann", "composer=Jo", "composer=Di"]);
+    }
+
+    #[test]
     fn an_mp3_says_what_it_is() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let music = std::fs::read(root.join("benches/music.mp3")).unwrap();
@@ -186,6 +268,7 @@ mod tests {
             frame("TCON", "Jazz"),
             frame("TDRC", "1959-08-17"),
             frame("TALB", " "),
+            frame("TRCK", "03/12"),
         ]
         .concat();
         let file = with_id3(4, &frames, &music[own..]);
@@ -194,7 +277,7 @@ mod tests {
         std::fs::write(&path, file).unwrap();
         let mut tags = file_tags(&path).unwrap();
         tags.sort();
-        assert_eq!(tags, ["artist=Miles", "genre=Jazz", "title=So  What", "year=1959"]);
+        assert_eq!(tags, ["artist=Miles", "genre=Jazz", "title=So  What", "track=3", "year=1959"]);
         // Several values, as ID3 2.4 has them.
         let several = [frame("TIT2", "a"), frame("TCON", "Rock\0Shoegaze\0(17)"), frame("TPE1", "B\0C")].concat();
         std::fs::write(&path, with_id3(4, &several, &music[own..])).unwrap();
@@ -203,6 +286,11 @@ mod tests {
         // A year of ID3 2.3, and a genre by its number.
         let year = [old_frame("TYER", "1999"), old_frame("TCON", "(8)")].concat();
         std::fs::write(&path, with_id3(3, &year, &music[own..])).unwrap();
+        assert_eq!(file_tags(&path).map(sorted).unwrap(), ["genre=Jazz", "year=1999"]);
+        // An extended header of ID3 2.3, which lofty 0.25.5 reads as one of 2.4.
+        let mut extended = with_id3(3, &[&[0, 0, 0, 6, 0, 0, 0, 0, 0, 0], &year[..]].concat(), &music[own..]);
+        extended[5] = 0x40;
+        std::fs::write(&path, extended).unwrap();
         assert_eq!(file_tags(&path).map(sorted).unwrap(), ["genre=Jazz", "year=1999"]);
         // ID3 1, at the end of a file that has nothing else.
         let mut old = b"TAG".to_vec();

@@ -59,10 +59,15 @@ pub fn alac_entry() -> Vec<u8> {
 
 /// Object 0x6b is mp3; 0x40 is AAC, with its configuration.
 pub fn mpeg_entry(object: u8, config: &[u8]) -> Vec<u8> {
+    mpeg_entry_at(44_100, object, config)
+}
+
+/// The same with a rate that need not be that of the stream.
+pub fn mpeg_entry_at(rate: u32, object: u8, config: &[u8]) -> Vec<u8> {
     let specific = if config.is_empty() { Vec::new() } else { [&[5, config.len() as u8], config].concat() };
     let decoder = [&[4, 13 + specific.len() as u8, object, 0x15][..], &[0; 11], &specific].concat();
     let stream = [&[3, 3 + decoder.len() as u8 + 3, 0, 1, 0][..], &decoder, &[6, 1, 2]].concat();
-    entry(b"mp4a", 2, 44_100, &full(b"esds", &[&stream]))
+    entry(b"mp4a", 2, rate, &full(b"esds", &[&stream]))
 }
 
 /// A packet of ALAC without compression.

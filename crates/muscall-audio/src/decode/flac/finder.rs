@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::bytes::Bytes;
+use super::super::bytes::Bytes;
 use super::header::{Format, Header, MOST_BYTES, crc16};
 use super::layout::Layout;
 

@@ -10,8 +10,8 @@ const MOST_BLOCKS: usize = 4096;
 /// Where the parts of a FLAC file are, and what STREAMINFO says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::decode) struct Layout {
-    /// Of the smallest and the largest block, two bytes each.
-    pub(in crate::decode) block_sizes: u64,
+    /// Of the smallest and the largest block, two bytes each, and of the smallest and the largest frame, three bytes each.
+    pub(in crate::decode) sizes: u64,
     /// First byte behind the metadata.
     pub(super) frames: u64,
     pub(super) format: Format,
@@ -64,21 +64,22 @@ impl Layout {
             let [kind, size @ ..] = read::<4>(file, at)?;
             at += 4 + size.iter().fold(0, |size, &byte| size << 8 | u64::from(byte));
             if kind & 0x80 != 0 {
-                return Ok(Some(Self { block_sizes: first + 4, frames: at, format, total: packed & 0xf_ffff_ffff }));
+                return Ok(Some(Self { sizes: first + 4, frames: at, format, total: packed & 0xf_ffff_ffff }));
             }
         }
         Ok(None)
     }
 
-    /// Sizes of blocks that allow every frame of the file, as STREAMINFO has them. Some writers leave out the smallest
-    /// or get the largest wrong, and readers then refuse the file or single frames.
-    pub(in crate::decode) fn any_block_sizes(&self, file: &mut (impl Read + Seek)) -> io::Result<[u8; 4]> {
+    /// Sizes that allow every frame of the file, as STREAMINFO has them. Some writers leave out the smallest or get the
+    /// largest wrong, and readers then refuse the file or single frames.
+    pub(in crate::decode) fn any_sizes(&self, file: &mut (impl Read + Seek)) -> io::Result<[u8; 10]> {
         let mut start = Vec::with_capacity(MOST_BYTES);
         file.seek(SeekFrom::Start(self.frames))?;
         file.by_ref().take(MOST_BYTES as u64).read_to_end(&mut start)?;
         let is_variable = Header::parse(&start).is_some_and(|header| header.is_variable);
-        // Where both are equal, frames are numbered; else their samples are.
-        Ok(if is_variable { [0, 16, 0xff, 0xff] } else { [0xff; 4] })
+        // Where those of blocks are equal, frames are numbered; else their samples are. A frame's size of 0 is unknown.
+        let [a, b, c, d] = if is_variable { [0, 16, 0xff, 0xff] } else { [0xff; 4] };
+        Ok([a, b, c, d, 0, 0, 0, 0, 0, 0])
     }
 }
 

@@ -4,7 +4,6 @@
 //! frame to frame: of files that were cut or joined without encoding them again it loses frames, and it takes a late
 //! start for silence.
 
-mod bytes;
 mod finder;
 mod header;
 mod layout;
@@ -23,9 +22,9 @@ pub(super) use self::header::Header;
 pub(super) use self::layout::Layout;
 pub(super) use self::numbering::Numbering;
 
-use self::bytes::Bytes;
 use self::finder::{Finder, Frame};
 use self::whole::Whole;
+use super::bytes::Bytes;
 
 /// Frames that are looked at to confirm a gap.
 const CONFIRMED_BY: usize = 64;

@@ -1,10 +1,16 @@
-//! Whether an Ogg file holds streams one after the other.
+//! What the pages of an Ogg file tell: whether it holds streams one after the other, where pages are lost, and whether the
+//! end is there.
+
+mod holes;
+mod page;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// How a page begins: its mark, and the version.
-const PAGE: &[u8] = b"OggS\0";
+use self::holes::is_sound;
+pub(super) use self::holes::{Hole, holes};
+use self::page::PAGE;
+
 /// A page is at most so long, and the last one ends the file.
 const MOST_BYTES: u64 = 65_307;
 /// Encoders end a page at some 4 KiB. This is done for each clip of a training, so that little is read.
@@ -17,11 +23,22 @@ const PLACES: u64 = 8;
 struct Page {
     serial: u32,
     granule: i64,
+    /// Whether it ends its stream, and is all there.
+    is_end: bool,
 }
 
-/// Whether another stream seems to follow the first one: pages here and there belong to another one, or go back in time. Of
+/// What a few pages tell of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Outline {
+    /// Whether another stream seems to follow the first one.
+    pub(super) is_chained: bool,
+    /// Whether the last page is the last one of its stream; also of what is no Ogg.
+    pub(super) has_end: bool,
+}
+
+/// Another stream seems to follow the first one where pages here and there belong to another one, or go back in time. Of
 /// two streams of one number, a short one at the start goes unnoticed. Goes back to the start.
-pub(super) fn is_chained(file: &mut File, bytes: u64) -> io::Result<bool> {
+pub(super) fn outline(file: &mut File, bytes: u64) -> io::Result<Outline> {
     let mut window = Vec::new();
     let mut page = |from: u64, length: u64, find: fn(&[u8]) -> Option<Page>| -> io::Result<Option<Page>> {
         window.clear();
@@ -31,7 +48,7 @@ pub(super) fn is_chained(file: &mut File, bytes: u64) -> io::Result<bool> {
     };
     let Some(first) = page(0, 64, |bytes| bytes.starts_with(PAGE).then(|| first_page(bytes)).flatten())? else {
         file.rewind()?;
-        return Ok(false);
+        return Ok(Outline { is_chained: false, has_end: true });
     };
     let end = match page(bytes.saturating_sub(WINDOW), WINDOW, last_page)? {
         None => page(bytes.saturating_sub(MOST_BYTES), MOST_BYTES, last_page)?,
@@ -51,7 +68,7 @@ pub(super) fn is_chained(file: &mut File, bytes: u64) -> io::Result<bool> {
         granule = granule.max(found.granule);
     }
     file.rewind()?;
-    Ok(is_chained)
+    Ok(Outline { is_chained, has_end: end.is_some_and(|end| end.is_end) })
 }
 
 fn first_page(bytes: &[u8]) -> Option<Page> {
@@ -65,5 +82,8 @@ fn last_page(bytes: &[u8]) -> Option<Page> {
 fn read(bytes: &[u8], at: usize) -> Option<Page> {
     let granule = i64::from_le_bytes(bytes.get(at + 6..at + 14)?.try_into().ok()?);
     let serial = u32::from_le_bytes(bytes.get(at + 14..at + 18)?.try_into().ok()?);
-    Some(Page { serial, granule })
+    let lacing = bytes.get(at + 27..at + 27 + usize::from(*bytes.get(at + 26)?)).unwrap_or_default();
+    let length = 27 + lacing.len() + lacing.iter().map(|&length| usize::from(length)).sum::<usize>();
+    let is_end = bytes[at + 5] & 4 != 0 && bytes.get(at..at + length).is_some_and(|page| is_sound(page, length));
+    Some(Page { serial, granule, is_end })
 }

@@ -1,0 +1,131 @@
+//! What a file is, and how its stream is read.
+
+use muscall_files::FileError;
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS,
+};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_FLAC, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG,
+};
+
+use super::super::bytes::Bytes;
+use super::super::codec_name::codec_name;
+use super::super::decoded::{AudioInfo, check_format};
+use super::super::foreign::{Demuxer, Readers};
+use super::super::heard::{Edits, Heard};
+use super::super::named::named;
+use super::super::ogg::outline;
+use super::super::opened::Opened;
+use super::super::own::Own;
+use super::super::packets::Packets;
+use super::super::source::AudioFile;
+use super::super::{aac, flac, opus};
+use super::Stream;
+use crate::AudioError;
+
+impl Stream {
+    pub(in crate::decode) fn open(opened: Opened<'_>, readers: Readers) -> Result<Self, AudioError> {
+        let path = opened.path;
+        let io = FileError::reading(path);
+        let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
+        let mut opened = opened;
+        let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
+        let outline = outline(&mut opened.file, opened.bytes).map_err(io)?;
+        let file = opened.file.try_clone().map_err(io)?;
+        let name = named(&mut opened.file).map_err(io)?;
+        let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
+        // A reader may see noise in such a file.
+        if let (Some(name), None) = (name, source.samples) {
+            return Err(AudioError::UnknownFormat { path: path.to_owned(), reason: name.to_owned() });
+        }
+        let (layout, samples, end) = (source.flac, source.samples, source.bytes);
+        let mut demuxer = Demuxer::open(path, source, readers)?.map_err(unknown)?;
+        let (track, parameters) = demuxer.audio_track()?.map_err(unknown)?;
+        let unsupported = |what: String| AudioError::UnsupportedCodec { path: path.to_owned(), what };
+        let codec = parameters.codec;
+        if let Some(name) = codec_name(codec) {
+            return Err(unsupported(name.to_owned()));
+        }
+        if codec == CODEC_ID_FLAC && parameters.bits_per_sample == Some(32) {
+            return Err(unsupported("32-bit FLAC".to_owned()));
+        }
+        let config = parameters.extra_data.as_deref().filter(|_| codec == CODEC_ID_AAC).and_then(aac::Config::parse);
+        if let Some(foreign) = config.as_ref().and_then(|config| config.foreign.clone()) {
+            return Err(unsupported(foreign));
+        }
+        let sample_rate = match config {
+            // The entry of an MP4 has no room for rates above 65,535 Hz, nor for all of them that are there.
+            Some(config) => config.rate,
+            // Matroska tells the rate of what was encoded.
+            None if codec == CODEC_ID_OPUS => opus::RATE_HZ,
+            None => parameters.sample_rate.unwrap_or(0),
+        };
+        let channels = parameters.channels.as_ref().map_or(1, |channels| channels.count());
+        check_format(path, sample_rate, channels)?;
+        let decoder = demuxer.decoder(&parameters)?.map_err(|error| unsupported(error.to_string()))?;
+        let is_mp3 = codec == CODEC_ID_MP3;
+        // Without the encoder's own tag the length of an mp3 is a guess from its first frames, as is that of raw AAC.
+        let padding = track.padding.filter(|_| is_mp3).map(u64::from);
+        let is_guess = is_mp3 && padding.is_none() || [FORMAT_ID_ADTS, FORMAT_ID_MKV].contains(&demuxer.container);
+        // What a stream declares is not the length of a file in which another one follows.
+        let declared = samples
+            .map(|samples| samples.declared_frames())
+            .or(track.num_frames)
+            .filter(|frames| !is_guess && !outline.is_chained && (1..u64::from(u32::MAX) * 16).contains(frames));
+        let pages = Bytes::new(file.try_clone().map_err(io)?, end);
+        // Files of FLAC and ADTS have readers of our own.
+        let own = match (demuxer.container, layout) {
+            (FORMAT_ID_FLAC, Some(layout)) if codec == CODEC_ID_FLAC => {
+                Some(Own::Flac(flac::Frames::open(file, end, layout).map_err(io)?))
+            }
+            (FORMAT_ID_ADTS, _) => aac::Frames::open(file, end).map_err(io)?.map(Own::Aac),
+            _ => None,
+        };
+        if let Some(foreign) = own.as_ref().and_then(Own::foreign) {
+            return Err(unsupported(foreign.to_owned()));
+        }
+        // Those of a chained file are not counted by who looks for holes.
+        let pages = (demuxer.container == FORMAT_ID_OGG && !outline.is_chained).then_some(pages);
+        let mut packets = Packets::new(demuxer, own, pages, &track, &parameters, sample_rate);
+        let declared = match declared {
+            Some(declared) if codec == CODEC_ID_ALAC && !packets.ends_on_time(declared)? => None,
+            declared => declared,
+        };
+        packets.anchor()?;
+        if packets.has_sbr()? {
+            return Err(unsupported(aac::HE_AAC.to_owned()));
+        }
+        packets.declare(declared);
+        // The header may be that of the file that this one was cut from. Of FLAC, the numbers of its frames tell that.
+        let is_sure = match codec {
+            CODEC_ID_FLAC => packets.own.as_ref().is_some_and(Own::is_whole),
+            _ => !packets.is_cut() && samples.is_none_or(|samples| samples.is_whole()),
+        };
+        let info = AudioInfo {
+            codec: decoder.codec.clone(),
+            sample_rate,
+            channels: channels as u16,
+            declared_frames: packets.declared.filter(|_| is_sure),
+        };
+        let mut heard =
+            if packets.demuxer.container == FORMAT_ID_ISOMP4 { edits.heard(sample_rate) } else { Heard::default() };
+        // The decoder leaves that out by itself.
+        heard.start = heard.start.saturating_sub(packets.skip.unsigned_abs());
+        let (position, last_padding, taken_back, is_at_start, errors, repairs) = (0, 0, 0, true, 0, Vec::new());
+        Ok(Self {
+            packets,
+            decoder,
+            info,
+            heard,
+            padding,
+            position,
+            last_padding,
+            taken_back,
+            is_at_start,
+            has_end: outline.has_end,
+            errors,
+            repairs,
+        })
+    }
+}

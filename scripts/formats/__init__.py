@@ -1,0 +1,1 @@
+"""What make_formats.py makes, and how."""
