@@ -11,6 +11,7 @@ mod augment;
 mod cache;
 mod clip;
 mod crop;
+mod cue_sheet;
 mod decode;
 mod error;
 mod file_state;
@@ -28,6 +29,7 @@ pub use augment::*;
 pub use cache::AudioCache;
 pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole, stream_whole};
 pub use crop::*;
+pub use cue_sheet::{CueFile, CueSheet, CueTrack};
 pub use decode::{
     AudioInfo, DecodeOptions, Decoded, Span, Streamed, count_frames, decode, decode_blocks, decode_reader, file_tags,
     probe,
