@@ -1,8 +1,11 @@
 //! Which file could not be read or written, and why.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::missing;
 
 /// A file or folder could not be read or written.
 ///
@@ -18,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// assert!(error.to_string().starts_with("nowhere/notes.txt: cannot be read: "));
 /// ```
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: cannot be {access}: {source}; {}", access.remedy())]
+#[error("{path}: cannot be {access}: {source}; {}", self.remedy())]
 #[non_exhaustive]
 pub struct FileError {
     /// The file or folder.
@@ -47,6 +50,15 @@ impl FileError {
     /// For `map_err`, where a path is made, written, renamed or removed.
     pub fn writing(path: &Path) -> impl Fn(io::Error) -> Self + Copy + '_ {
         move |source| Self { path: path.to_owned(), access: Access::Write, source }
+    }
+}
+
+impl FileError {
+    /// What to do; where nothing is at the path, what may be meant.
+    fn remedy(&self) -> Cow<'static, str> {
+        let is_missing = self.access == Access::Read && self.source.kind() == io::ErrorKind::NotFound;
+        let meant = is_missing.then(|| missing::remedy(&self.path)).flatten();
+        meant.map_or_else(|| self.access.remedy().into(), Cow::from)
     }
 }
 

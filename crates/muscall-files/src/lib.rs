@@ -30,6 +30,7 @@ struct Readme;
 mod digest;
 mod error;
 mod folder;
+mod missing;
 mod new_file;
 mod replace;
 
