@@ -10,18 +10,68 @@ use muscall_files::FileError;
 
 use crate::DataError;
 
+/// What may stand between two cells.
+const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// Between two cells.
+    delimiter: u8,
+    /// Bytes before the header: a line such as `sep=;`, by which a spreadsheet knows the delimiter.
+    skipped: usize,
+}
+
+impl Dialect {
+    /// With this delimiter, whatever the file says.
+    pub(crate) fn new(delimiter: u8) -> Self {
+        Self { delimiter, skipped: 0 }
+    }
+
+    /// Lines before the header.
+    pub(crate) fn lines_before(self) -> usize {
+        usize::from(self.skipped > 0)
+    }
+
+    /// Of a table: as its first line says, or with the delimiter at which its header has one of these names, or as its
+    /// extension has it. Names are in lower case.
+    pub(crate) fn of(path: &Path, usual: u8, names: &[&str]) -> Result<Self, DataError> {
+        let io = FileError::reading(path);
+        let mut head = Vec::new();
+        bytes(path).and_then(|file| file.take(MAX_LINE as u64).read_to_end(&mut head)).map_err(io)?;
+        let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let line = head[mark..].split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let said = line.strip_suffix(b"\r").unwrap_or(line).strip_prefix(b"sep=");
+        if let Some(&[delimiter]) = said {
+            return Ok(Self { delimiter, skipped: mark + line.len() + 1 });
+        }
+        let text = String::from_utf8_lossy(line).to_lowercase();
+        let cells = |delimiter: u8| text.split(char::from(delimiter)).map(|cell| cell.trim().trim_matches('"'));
+        let fits = |delimiter: u8| cells(delimiter).any(|cell| names.contains(&cell)) && cells(delimiter).count() > 1;
+        let delimiter = [usual].into_iter().chain(DELIMITERS).find(|&delimiter| fits(delimiter)).unwrap_or(usual);
+        Ok(Self { delimiter, skipped: 0 })
+    }
+}
+
 /// Opens a table whose quotes are sound; one whose name ends in `.gz` is uncompressed.
 ///
 /// # Errors
 /// [`DataError::Io`], or [`DataError::StrayQuote`].
-pub(crate) fn open(path: &Path, delimiter: u8) -> Result<csv::Reader<Box<dyn Read>>, DataError> {
+pub(crate) fn open(path: &Path, dialect: Dialect) -> Result<csv::Reader<Box<dyn Read>>, DataError> {
     let io = FileError::reading(path);
-    let stray = stray_quote(bytes(path).map_err(io)?, delimiter).map_err(io)?;
+    let Dialect { delimiter, skipped } = dialect;
+    let from_header = || {
+        let mut bytes = bytes(path)?;
+        std::io::copy(&mut bytes.by_ref().take(skipped as u64), &mut std::io::sink())?;
+        Ok(bytes)
+    };
+    let stray = stray_quote(from_header().map_err(io)?, delimiter).map_err(io)?;
     if let Some(StrayQuote { opened, until }) = stray {
-        let until = until.map_or("the end of the file".to_owned(), |line| format!("line {line}"));
-        return Err(DataError::StrayQuote { path: path.to_owned(), line: opened, until });
+        let before = dialect.lines_before();
+        let until = until.map_or("the end of the file".to_owned(), |line| format!("line {}", line + before));
+        return Err(DataError::StrayQuote { path: path.to_owned(), line: opened + before, until });
     }
-    Ok(ReaderBuilder::new().delimiter(delimiter).from_reader(bytes(path).map_err(io)?))
+    Ok(ReaderBuilder::new().delimiter(delimiter).from_reader(from_header().map_err(io)?))
 }
 
 fn bytes(path: &Path) -> std::io::Result<Box<dyn Read>> {

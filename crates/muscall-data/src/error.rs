@@ -94,7 +94,8 @@ pub enum DataError {
     },
     /// A manifest is of no known format.
     #[error(
-        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
+        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with metadata.csv, with a .txt of the same name beside each \
+         audio file, or with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
     )]
     UnknownManifest {
         /// The file.
@@ -107,7 +108,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A row of a manifest lacks something.
-    #[error("{path}: row {row}: no `{key}`; found {found}; add it")]
+    #[error("{path}: row {row}: no `{key}`; found {found}; add it, or rename the column that has it")]
     MissingKey {
         /// The manifest.
         path: PathBuf,

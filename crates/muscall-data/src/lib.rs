@@ -27,6 +27,7 @@ mod sources;
 
 pub use clip_fault::ClipFault;
 pub use error::DataError;
+pub use manifest::examined::{Examined, ExaminedSplit};
 pub use manifest::{Manifest, Row, Split};
 pub use presence::{AbsentRows, Presence, Unread};
 pub use read_text::read_text;

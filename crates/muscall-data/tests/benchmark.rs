@@ -132,7 +132,14 @@ fn jamendo_has_as_many_fields_as_tags() {
     for track in 0..10_u32 {
         let more = if track % 2 == 0 { "\tmood/theme---happy" } else { "" };
         list += &format!("track_{track}\tartist_1\talbum_1\t0{track}/{track}.mp3\t200.1\tgenre---rock{more}\n");
-        tone(&dir.path().join(format!("0{track}/{track}.mp3")), track);
+        // The full edition, whole or as the archives unpack, and the one of low quality.
+        let name = match track {
+            ..4 => format!("0{track}/{track}.mp3"),
+            4 => format!("audio/0{track}/{track}.mp3"),
+            5 => format!("0{track}/{track}.low.mp3"),
+            _ => format!("audio-low/0{track}/{track}.low.mp3"),
+        };
+        tone(&dir.path().join(name), track);
     }
     fs::write(splits.join("autotagging-test.tsv"), &list).unwrap();
     fs::write(splits.join("autotagging_genre-test.tsv"), "").unwrap();
@@ -185,6 +192,11 @@ fn midicaps_wants_its_music_rendered() {
     let Task::Retrieval(manifest) = &data.task else { panic!("{:?}", data.task) };
     assert_eq!(manifest.rows[0].captions, ["A “quoted” synth\tline"]);
     assert_eq!(manifest.rows[0].label.as_deref(), Some("electronic"));
+    // As it is published.
+    fs::rename(dir.path().join("captions.json"), dir.path().join("train.json")).unwrap();
+    assert!(MidiCaps.is_at(dir.path()));
+    assert_eq!(MidiCaps.read(dir.path(), Split::Test).unwrap().found(), 2);
+    fs::remove_file(dir.path().join("train.json")).unwrap();
     fs::write(dir.path().join("captions.json"), r#"{"location": 3}"#).unwrap();
     let error = MidiCaps.read(dir.path(), Split::Test).unwrap_err().to_string();
     assert!(error.contains("captions.json") && error.contains("row 1"), "{error}");

@@ -102,7 +102,7 @@ fn errors_name_the_file_the_row_and_the_remedy() {
     assert_error("m.jsonl", "", &["no rows"]);
     assert_error("m.csv", "", &["no rows"]);
     assert_error("m.csv", "audio,caption\n", &["no rows"]);
-    assert_error("m.json", "{\"a\": 1}", &["sequence"]);
+    assert_error("m.json", "{\"a\": 1}", &["object with `a`", "a list of rows"]);
     assert_error("m.json", "[3]", &["row 1", "3", "JSON object"]);
     let good = "{\"audio\": \"a\", \"caption\": \"b\"}\n\n";
     assert_error(
@@ -119,8 +119,8 @@ fn errors_name_the_file_the_row_and_the_remedy() {
     assert_error("m.jsonl", "{\"audio\": \"a\", \"captions\": []}", &["row 1", "empty"]);
     assert_error("m.csv", "audio,caption\na,b\nc, \n", &["row 3", "empty"]);
     assert_error("m.csv", "audio,caption\na,b\n,c\n", &["row 3", "`audio`"]);
-    assert_error("m.csv", "audio,text\na,b\n", &["`caption`", "`text`"]);
-    assert_error("m.csv", "audio,caption\na,b,c\n", &["line: 2", "3 fields"]);
+    assert_error("m.csv", "audio,words\na,b\n", &["`caption`", "`words`"]);
+    assert_error("m.csv", "audio,caption\na,b,c\n", &["row 2", "3 cells"]);
     assert_error("m.csv", "id,audio,caption\n1,a,b\n1,c,d\n", &["row 3", "`1`", "its own id"]);
     assert_error("m.csv", "audio,caption,split\na,b,train\nc,d,\n", &["row 3", "`split`"]);
     assert_error("m.csv", "audio,caption,split\na,b,eval\n", &["row 2", "eval", "train, val or test"]);

@@ -44,11 +44,9 @@ impl Benchmark for Jamendo {
                 let (key, expected) = ("TAGS".to_owned(), "TRACK_ID, ARTIST_ID, ALBUM_ID, PATH, DURATION and tags");
                 return Err(DataError::WrongType { path, row: number + 1, key, found, expected });
             };
-            let places = [root.join(file), root.join("audio").join(file)];
-            let place = places.iter().find(|path| path.exists()).unwrap_or(&places[0]);
             // `genre---rock`, `mood/theme---happy`.
             let names = tags.iter().map(|tag| tag.split("---").last().unwrap_or(tag).to_owned());
-            rows.push((place.clone(), names.collect()));
+            rows.push((place(root, file), names.collect()));
         }
         let tags: Vec<String> =
             rows.iter().flat_map(|(_, tags)| tags).cloned().collect::<BTreeSet<_>>().into_iter().collect();
@@ -56,6 +54,16 @@ impl Benchmark for Jamendo {
         let (clips, missing) = present(root, clips.collect())?;
         Ok(BenchmarkData { task: Task::Tagging { tags, clips }, missing })
     }
+}
+
+/// Where a file of a list lies: lists name `14/214.mp3`, which is `14/214.low.mp3` in the edition of low quality. The first
+/// of the places where it may be if it is in none.
+fn place(root: &Path, file: &str) -> PathBuf {
+    let low = file.strip_suffix(".mp3").map(|stem| format!("{stem}.low.mp3"));
+    let names: Vec<&str> = [Some(file), low.as_deref()].into_iter().flatten().collect();
+    let places = ["", "audio", "audio-low"].into_iter().flat_map(|folder| names.iter().map(move |name| (folder, name)));
+    let found = places.map(|(folder, name)| root.join(folder).join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| root.join(file))
 }
 
 /// The split's list: official repositories have it under `data/splits/split-0`, copies elsewhere.

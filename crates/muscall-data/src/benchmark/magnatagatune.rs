@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::DataError;
-use crate::delimited;
+use crate::delimited::{self, Dialect};
 use crate::manifest::Split;
 
 /// Clips of 29 s with tags of listeners; the fifty most frequent tags and the usual split by
@@ -28,7 +28,7 @@ impl Benchmark for MagnaTagATune {
         check_folder(root)?;
         let path = root.join("annotations_final.csv");
         let csv = |source| DataError::csv(&path, source);
-        let mut reader = delimited::open(&path, b'\t')?;
+        let mut reader = delimited::open(&path, Dialect::new(b'\t'))?;
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let column = |name: &str| header.iter().position(|own| own == name);
         let missing = |key| DataError::MissingKey {

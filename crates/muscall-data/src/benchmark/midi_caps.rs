@@ -12,8 +12,10 @@ use crate::read_text::read_text;
 /// Where audio rendered from `<location>.mid` lies, with the same location.
 const RENDERED: &str = "rendered";
 const EXTENSIONS: [&str; 4] = ["wav", "flac", "mp3", "ogg"];
+/// The captions, as the first edition called them and as the data set is published.
+const CAPTIONS: [&str; 2] = ["captions.json", "train.json"];
 
-/// `captions.json` with one JSON object per line, and `rendered/<location>.wav` for each MIDI file (the
+/// `train.json` with one JSON object per line, and `rendered/<location>.wav` for each MIDI file (the
 /// example `render_midi` makes them). Rows with `test_set` are the test split, the others the
 /// training split; without that key every split is all of it. The first genre is the label.
 ///
@@ -39,12 +41,13 @@ impl Benchmark for MidiCaps {
     }
 
     fn is_at(&self, root: &Path) -> bool {
-        root.join("captions.json").is_file()
+        root.join(CAPTIONS[0]).is_file() || root.join(CAPTIONS[1]).is_file() && root.join(RENDERED).is_dir()
     }
 
     fn read(&self, root: &Path, split: Split) -> Result<BenchmarkData, DataError> {
         check_folder(root)?;
-        let path = root.join("captions.json");
+        let path = CAPTIONS.map(|name| root.join(name)).into_iter().find(|path| path.is_file());
+        let path = path.unwrap_or_else(|| root.join(CAPTIONS[0]));
         let mut clips = Vec::new();
         for (i, line) in read_text(&path)?.lines().enumerate() {
             if line.trim().is_empty() {

@@ -7,7 +7,7 @@ use muscall_audio::{DecodeOptions, Part, count_frames, probe};
 
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::DataError;
-use crate::delimited;
+use crate::delimited::{self, Dialect};
 use crate::manifest::{Manifest, Row, Split};
 
 /// 5,521 captions of ten seconds each; audio is what the user has as `<ytid>.<ext>`, or with
@@ -82,7 +82,7 @@ fn audio_by_id(root: &Path) -> HashMap<String, PathBuf> {
 /// Some columns of a CSV file.
 pub(super) fn read_table<const N: usize>(path: &Path, names: [&'static str; N]) -> Result<Vec<[String; N]>, DataError> {
     let csv = |source| DataError::csv(path, source);
-    let mut reader = delimited::open(path, b',')?;
+    let mut reader = delimited::open(path, Dialect::new(b','))?;
     let header = reader.headers().map_err(csv)?.clone();
     let mut columns = [0; N];
     for (column, key) in columns.iter_mut().zip(names) {

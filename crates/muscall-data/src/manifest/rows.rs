@@ -7,14 +7,10 @@ use std::path::Path;
 use muscall_files::FileError;
 use serde_json::{Map, Value};
 
+use super::names::{self, other_caption};
 use super::times::Times;
 use crate::DataError;
 use crate::read_text::read_text;
-
-/// Names of the column with the audio file, in the order of preference.
-pub(crate) const AUDIO_KEYS: [&str; 5] = ["audio", "audio_path", "file", "file_name", "path"];
-/// Names of the column with the id.
-pub(super) const ID_KEYS: [&str; 2] = ["id", "audio_id"];
 
 /// A row before its path is resolved.
 pub(super) struct RawRow {
@@ -29,26 +25,42 @@ pub(super) struct RawRow {
     pub(super) times: Times,
 }
 
-pub(super) fn read_lines(path: &Path) -> Result<Vec<RawRow>, DataError> {
+/// Rows, or what is wrong with each.
+pub(super) fn read_lines(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
     let io = FileError::reading(path);
     let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;
-        let line = str::from_utf8(&line).map_err(|_| DataError::NotUtf8 { path: path.to_owned(), line: i + 1 })?;
+        let Ok(line) = str::from_utf8(&line) else {
+            rows.push(Err(DataError::NotUtf8 { path: path.to_owned(), line: i + 1 }));
+            continue;
+        };
         let line = line.trim_start_matches('\u{feff}').trim();
         if line.is_empty() {
             continue;
         }
-        let value = serde_json::from_str(line).map_err(|error| broken(path, i + 1, line, &error))?;
-        rows.push(row(path, i + 1, value)?);
+        let value = serde_json::from_str(line).map_err(|error| broken(path, i + 1, line, &error));
+        rows.push(value.and_then(|value| row(path, i + 1, value)));
     }
     Ok(rows)
 }
 
-pub(super) fn read_list(path: &Path) -> Result<Vec<RawRow>, DataError> {
-    let rows: Vec<Value> =
-        serde_json::from_str(&read_text(path)?).map_err(|source| DataError::Json { path: path.to_owned(), source })?;
-    rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect()
+/// Rows, or what is wrong with each.
+pub(super) fn read_list(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+    let json = |source| DataError::Json { path: path.to_owned(), source };
+    let rows = match serde_json::from_str(&read_text(path)?).map_err(json)? {
+        Value::Array(rows) => rows,
+        // As WavCaps and others have it.
+        Value::Object(mut object) => match object.remove("data") {
+            Some(Value::Array(rows)) => rows,
+            _ => {
+                let found = format!("an object with {}", listed(object.keys()));
+                return Err(wrong_type(path, 1, "the file", found, "a list of rows, or an object with one as `data`"));
+            }
+        },
+        other => return Err(wrong_type(path, 1, "the file", shorten(&other.to_string()), "a list of rows")),
+    };
+    Ok(rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect())
 }
 
 /// A line that is not JSON.
@@ -59,20 +71,19 @@ fn broken(path: &Path, row: usize, line: &str, error: &serde_json::Error) -> Dat
     DataError::BrokenRow { path: path.to_owned(), row, found: shorten(line), column: error.column(), reason }
 }
 
-fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, DataError> {
+/// A row of an object.
+pub(super) fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, DataError> {
     let Value::Object(object) = value else {
         return Err(wrong_type(path, number, "row", shorten(&value.to_string()), "a JSON object"));
     };
-    let missing = |key| DataError::MissingKey {
-        path: path.to_owned(),
-        row: number,
-        key,
-        found: object.keys().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
-    };
-    let audio = text(path, number, &object, &AUDIO_KEYS)?.ok_or_else(|| missing("audio"))?;
-    let id = text(path, number, &object, &ID_KEYS)?.unwrap_or_else(|| audio.clone());
+    let missing = |key| DataError::MissingKey { path: path.to_owned(), row: number, key, found: listed(object.keys()) };
+    let audio = text(path, number, &object, &names::AUDIO)?.ok_or_else(|| missing("audio"))?;
+    check_file(path, number, &audio)?;
+    let id = text(path, number, &object, &names::ID)?.unwrap_or_else(|| audio.clone());
     let split = text(path, number, &object, &["split"])?;
-    let listed = object.get("captions").or_else(|| object.get("caption")).ok_or_else(|| missing("caption"))?;
+    let own = names::CAPTION.into_iter().find(|name| object.contains_key(*name));
+    let name = own.or_else(|| other_caption(|name| object.contains_key(name)));
+    let listed = name.and_then(|name| object.get(name)).ok_or_else(|| missing("caption"))?;
     let listed = match listed {
         Value::Array(captions) => captions.as_slice(),
         caption => std::slice::from_ref(caption),
@@ -120,6 +131,20 @@ fn text(path: &Path, number: usize, object: &Map<String, Value>, keys: &[&str]) 
 fn wrong_type(path: &Path, row: usize, key: &str, found: String, expected: &'static str) -> DataError {
     let (path, key) = (path.to_owned(), key.to_owned());
     DataError::WrongType { path, row, key, found, expected }
+}
+
+/// Names of keys, for who looks for one.
+pub(super) fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
+    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses what is the address of a file.
+pub(super) fn check_file(path: &Path, row: usize, audio: &str) -> Result<(), DataError> {
+    if ["http://", "https://", "s3://", "gs://", "hf://", "file://"].iter().any(|scheme| audio.starts_with(scheme)) {
+        let expected = "the path of a file on this machine: download it first, and write where it lies";
+        return Err(wrong_type(path, row, "audio", shorten(audio), expected));
+    }
+    Ok(())
 }
 
 /// Enough of a value to recognise it.

@@ -4,14 +4,17 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::rows::{AUDIO_KEYS, ID_KEYS, RawRow};
+use super::names::{self, other_caption};
+use super::rows::{RawRow, check_file, listed};
 use super::times::Times;
 use crate::DataError;
-use crate::delimited;
+use crate::delimited::{self, Dialect};
 
-pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, DataError> {
+/// Rows, or what is wrong with each.
+pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
     let csv = |source| DataError::csv(path, source);
-    let mut reader = delimited::open(path, delimiter)?;
+    let dialect = Dialect::of(path, delimiter, &names::AUDIO)?;
+    let mut reader = delimited::open(path, dialect)?;
     let header: Vec<String> = reader
         .headers()
         .map_err(csv)?
@@ -22,55 +25,105 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<RawRow>, DataError>
         return Err(DataError::EmptyManifest { path: path.to_owned() });
     }
     let column = |keys: &[&str]| keys.iter().find_map(|key| header.iter().position(|name| name == key));
-    let missing = |key| DataError::MissingKey {
-        path: path.to_owned(),
-        row: 1,
-        key,
-        found: header.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-    };
-    let audio = column(&AUDIO_KEYS).ok_or_else(|| missing("audio"))?;
-    let (id, split) = (column(&ID_KEYS), column(&["split"]));
+    let missing = |key| DataError::MissingKey { path: path.to_owned(), row: 1, key, found: listed(header.iter()) };
+    let audio = column(&names::AUDIO).ok_or_else(|| missing("audio"))?;
+    let (id, split) = (column(&names::ID), column(&["split"]));
     let (label, source) = (column(&["label"]), column(&["source"]));
     // Data sets also have `caption_id`, `caption_source` and the like.
     let is_numbered = |name: &str| {
         name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     };
     let is_caption = |name: &str| name == "caption" || name == "captions" || is_numbered(name);
-    let captions: Vec<usize> = (0..header.len()).filter(|&i| is_caption(&header[i])).collect();
+    let mut captions: Vec<usize> = (0..header.len()).filter(|&i| is_caption(&header[i])).collect();
+    if captions.is_empty() {
+        captions.extend(other_caption(|name| column(&[name]).is_some()).and_then(|name| column(&[name])));
+    }
     if captions.is_empty() {
         return Err(missing("caption"));
     }
+    let columns = Columns { audio, id, split, label, source, captions };
     let mut rows = Vec::new();
     let mut record = StringRecord::new();
-    while reader.read_record(&mut record).map_err(csv)? {
-        let number = record.position().map_or(0, |position| position.line() as usize);
-        let cell = |i: usize| record.get(i).unwrap_or_default().trim();
-        // Captions beyond the first may be blank: not every clip has all five.
-        let captions: Vec<String> =
-            captions.iter().map(|&i| cell(i).to_owned()).filter(|caption| !caption.is_empty()).collect();
-        if captions.is_empty() {
-            return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
+    loop {
+        match reader.read_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {
+                let number = record.position().map_or(0, |position| position.line() as usize) + dialect.lines_before();
+                rows.push(row(path, number, &header, &columns, &record));
+            }
+            // A row with more or fewer cells; what follows it can be read.
+            Err(error) => match error.kind() {
+                csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+                    let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
+                    rows.push(Err(DataError::WrongType {
+                        path: path.to_owned(),
+                        row: line + dialect.lines_before(),
+                        key: "row".to_owned(),
+                        found: format!("{len} cells under {expected_len} names"),
+                        expected: "as many cells as the header has; texts with commas or line breaks need quotes",
+                    }));
+                }
+                _ => return Err(csv(error)),
+            },
         }
-        let text = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty()).map(str::to_owned);
-        let Some(audio) = text(Some(audio)) else {
-            return Err(DataError::MissingKey {
-                path: path.to_owned(),
-                row: number,
-                key: "audio",
-                found: "an empty cell".to_owned(),
-            });
-        };
-        let times = Times::read(path, number, |key| text(header.iter().position(|name| name == key)))?;
-        rows.push(RawRow {
-            number,
-            times,
-            id: text(id).unwrap_or_else(|| audio.clone()),
-            audio,
-            captions,
-            split: text(split),
-            label: text(label),
-            source: text(source),
-        });
     }
     Ok(rows)
+}
+
+/// Where the cells of a row are.
+struct Columns {
+    audio: usize,
+    id: Option<usize>,
+    split: Option<usize>,
+    label: Option<usize>,
+    source: Option<usize>,
+    captions: Vec<usize>,
+}
+
+fn row(
+    path: &Path,
+    number: usize,
+    header: &[String],
+    columns: &Columns,
+    record: &StringRecord,
+) -> Result<RawRow, DataError> {
+    let cell = |i: usize| record.get(i).unwrap_or_default().trim();
+    // Captions beyond the first may be blank: not every clip has all five.
+    let texts = columns.captions.iter().flat_map(|&i| texts(cell(i)));
+    let captions: Vec<String> = texts.filter(|caption| !caption.is_empty()).collect();
+    if captions.is_empty() {
+        return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
+    }
+    let text = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty()).map(str::to_owned);
+    let Some(audio) = text(Some(columns.audio)) else {
+        let (path, key, found) = (path.to_owned(), "audio".to_owned(), "an empty cell".to_owned());
+        return Err(DataError::WrongType {
+            path,
+            row: number,
+            key,
+            found,
+            expected: "the name of a file; remove the row if there is none",
+        });
+    };
+    check_file(path, number, &audio)?;
+    let times = Times::read(path, number, |key| text(header.iter().position(|name| name == key)))?;
+    Ok(RawRow {
+        number,
+        times,
+        id: text(columns.id).unwrap_or_else(|| audio.clone()),
+        audio,
+        captions,
+        split: text(columns.split),
+        label: text(columns.label),
+        source: text(columns.source),
+    })
+}
+
+/// The texts of a cell: those of a list in JSON, or itself.
+fn texts(cell: &str) -> Vec<String> {
+    let list = cell.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(cell).ok()).flatten();
+    match list {
+        Some(texts) => texts.into_iter().map(|text| text.trim().to_owned()).collect(),
+        None => vec![cell.to_owned()],
+    }
 }

@@ -7,8 +7,9 @@ use csv::StringRecord;
 
 use super::facts::{Facts, Tag};
 use super::templates::Templates;
+use crate::DataError;
+use crate::delimited::{self, Dialect};
 use crate::manifest::AUDIO_KEYS;
-use crate::{DataError, delimited};
 
 /// The column whose words are looked for in names of files as well.
 const TITLE: &str = "title";
@@ -43,7 +44,7 @@ impl TagTable {
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let plain = path.extension().is_some_and(|extension| extension == "gz").then(|| path.with_extension(""));
         let is_tsv = plain.as_deref().unwrap_or(path).extension().is_some_and(|extension| extension == "tsv");
-        let mut reader = delimited::open(path, if is_tsv { b'\t' } else { b',' })?;
+        let mut reader = delimited::open(path, Dialect::new(if is_tsv { b'\t' } else { b',' }))?;
         let csv = |source| DataError::csv(path, source);
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let audio = AUDIO_KEYS.iter().find_map(|name| header.iter().position(|column| column == name));

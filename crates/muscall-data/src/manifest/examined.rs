@@ -1,0 +1,72 @@
+//! A manifest with all that is wrong in it.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::raw::RawManifest;
+use super::{Manifest, Split};
+use crate::DataError;
+
+/// Every row of a manifest: those that can be used, by split, and what is wrong with the others.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Examined {
+    /// Splits with a row.
+    pub splits: Vec<ExaminedSplit>,
+    /// An error for each row that cannot be used, in order.
+    pub errors: Vec<DataError>,
+}
+
+/// A split, and where its rows stand.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ExaminedSplit {
+    /// Which.
+    pub split: Split,
+    /// Its rows that can be used.
+    pub manifest: Manifest,
+    /// For each of them, the number in the file of the row that each of its captions is of, from 1; where there is a header,
+    /// its line. Several rows with one id are one track.
+    pub numbers: Vec<Vec<usize>>,
+}
+
+impl Manifest {
+    /// Reads every split as [`read_splits`](Self::read_splits) does, and passes over rows that cannot be used.
+    ///
+    /// # Errors
+    /// [`DataError`] for a file that cannot be read as a whole, or without a row that can be used.
+    pub fn examine(path: &Path) -> Result<Examined, DataError> {
+        let (mut examined, mut absent) = (Examined::default(), None);
+        let mut told = HashSet::new();
+        for split in [Split::Train, Split::Val, Split::Test] {
+            let read = RawManifest::read(path, split).and_then(|raw| {
+                let has_splits = raw.has_splits();
+                let rows = raw.collect(split, &mut |error| {
+                    // A row of no split is one of each.
+                    if told.insert(error.to_string()) {
+                        examined.errors.push(error);
+                    }
+                    Ok(())
+                });
+                Ok((has_splits, rows?))
+            });
+            match read {
+                Ok((has_splits, (rows, numbers))) => {
+                    let manifest = Self { rows, source: path.to_owned() };
+                    examined.splits.push(ExaminedSplit { split, manifest, numbers });
+                    if !has_splits {
+                        break;
+                    }
+                }
+                Err(error @ (DataError::EmptySplit { .. } | DataError::UnknownManifest { .. })) => {
+                    absent.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match absent {
+            Some(error) if examined.splits.is_empty() => Err(examined.errors.into_iter().next().unwrap_or(error)),
+            _ => Ok(examined),
+        }
+    }
+}

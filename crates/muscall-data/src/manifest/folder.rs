@@ -1,0 +1,92 @@
+//! Folders that are data sets.
+
+use std::path::{Path, PathBuf};
+
+use muscall_audio::audio_files;
+use serde_json::{Map, Value};
+
+use super::rows::{RawRow, row};
+use super::split::Split;
+use crate::DataError;
+use crate::read_text::read_text;
+
+/// Tables of a folder of audio, as the hub of Hugging Face has them.
+const TABLES: [&str; 4] = ["metadata.csv", "metadata.jsonl", "metadata.tsv", "metadata.json"];
+
+/// How a folder says what its audio is.
+pub(super) enum Layout {
+    /// By a file for the split alone: the released layout, or a folder for each split with a table.
+    OfSplit(PathBuf),
+    /// By a table of all of it.
+    Table(PathBuf),
+    /// By a text beside each file.
+    Beside(Beside),
+}
+
+/// Rows of audio files with a text beside them.
+pub(super) struct Beside(pub(super) Vec<Result<RawRow, DataError>>);
+
+impl Layout {
+    /// Of a folder; nothing if it has none, or not this split.
+    pub(super) fn of(folder: &Path, split: Split) -> Option<Self> {
+        let of_split = |split: Split| {
+            let released = folder.join(format!("dataset_{}.json", split.name()));
+            let tables = split.names().iter().flat_map(|name| TABLES.map(|table| folder.join(name).join(table)));
+            std::iter::once(released).chain(tables).find(|file| file.is_file())
+        };
+        if let Some(file) = of_split(split) {
+            return Some(Self::OfSplit(file));
+        }
+        if [Split::Train, Split::Val, Split::Test].into_iter().any(|other| of_split(other).is_some()) {
+            return None;
+        }
+        if let Some(file) = TABLES.map(|table| folder.join(table)).into_iter().find(|file| file.is_file()) {
+            return Some(Self::Table(file));
+        }
+        let rows = beside(folder);
+        (!rows.is_empty()).then_some(Self::Beside(Beside(rows)))
+    }
+}
+
+/// Rows of audio files with a text of the same name beside them: `.txt`, which is a caption, or `.json`, which is a row
+/// without the name of the file. If the folder has one folder for each split, that is the split.
+fn beside(folder: &Path) -> Vec<Result<RawRow, DataError>> {
+    let files = audio_files(folder);
+    let names = files.iter().filter_map(|file| Some((file, file.strip_prefix(folder).ok()?.to_str()?)));
+    let mut rows = Vec::new();
+    for (file, name) in names {
+        let number = rows.len() + 1;
+        rows.extend(row_beside(file, name, number));
+    }
+    split_by_folder(&mut rows);
+    rows
+}
+
+/// Takes the first folder of each path for the split, if no row has one and all folders are called after splits.
+pub(super) fn split_by_folder(rows: &mut [Result<RawRow, DataError>]) {
+    if rows.iter().flatten().all(|row| row.split.is_none() && split_folder(row).is_some()) {
+        rows.iter_mut().flatten().for_each(|row| row.split = split_folder(row));
+    }
+}
+
+/// The split that the first folder of a row's path is called after.
+fn split_folder(row: &RawRow) -> Option<String> {
+    row.audio.split(['/', '\\']).next().filter(|name| Split::parse(name).is_some()).map(str::to_owned)
+}
+
+/// The row of one file; nothing without a text.
+fn row_beside(file: &Path, name: &str, number: usize) -> Option<Result<RawRow, DataError>> {
+    let (text, json) = (file.with_extension("txt"), file.with_extension("json"));
+    let read_object = |path: &Path| -> Result<Map<String, Value>, DataError> {
+        let text = read_text(path)?;
+        if path.extension().is_some_and(|extension| extension == "txt") {
+            return Ok(Map::from_iter([("caption".to_owned(), Value::from(text))]));
+        }
+        serde_json::from_str(&text).map_err(|source| DataError::Json { path: path.to_owned(), source })
+    };
+    let path = [text, json].into_iter().find(|path| path.is_file())?;
+    Some(read_object(&path).and_then(|mut object| {
+        object.insert("audio".to_owned(), name.into());
+        row(&path, number, Value::Object(object))
+    }))
+}
