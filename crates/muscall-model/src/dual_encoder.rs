@@ -9,9 +9,14 @@ use crate::audio::{AudioBatch, CrnnConfig, ResNetConfig};
 use crate::layers::{Head, HeadConfig, normalise};
 use crate::recordings::{OtherLengths, Segments};
 use crate::text::{TextBatch, TransformerConfig, WordVectorsConfig};
-use crate::tower::{AudioEncoder, AudioEncoderConfig, ParameterGroup, TextEncoder, TextEncoderConfig};
+use crate::tower::{AudioEncoder, AudioEncoderConfig, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig};
 use crate::weights::StateDict;
 use crate::{Activations, ModelError, Precision};
+
+/// Shortest hop between windows, in seconds: of a shorter one a song would have more windows than an index of songs.
+pub const LEAST_HOP_S: f64 = 0.01;
+/// Most parameters of a model: sixteen gigabytes of weights.
+const MOST_PARAMETERS: f64 = 4e9;
 
 /// The name of the temperature's parameter.
 pub const LOGIT_SCALE: &str = "logit_scale";
@@ -202,13 +207,13 @@ impl MuscallConfig {
         let length = self.clip_s.is_finite() && self.clip_s > 0.0 && self.clip_s <= 3600.0;
         ModelError::check(length, "clip_s", self.clip_s, "above 0 and at most 3600")?;
         let dim = self.projection_dim;
-        ModelError::check(dim >= 1, "projection_dim", dim, "at least 1")?;
+        ModelError::check((1..=MOST_UNITS).contains(&dim), "projection_dim", dim, "from 1 to 65536")?;
         let tau = self.temperature.initial();
         let valid = tau.is_finite() && (0.01..=100.0).contains(&tau);
         ModelError::check(valid, "temperature", tau, "from 0.01 (logit scale 100) to 100")?;
         if let OtherLengths::Windows { hop_s, .. } = self.other_lengths {
-            let valid = hop_s > 0.0 && hop_s <= self.clip_s;
-            ModelError::check(valid, "other_lengths.hop_s", hop_s, "above 0 and at most clip_s")?;
+            let valid = (LEAST_HOP_S.min(self.clip_s / 2.0)..=self.clip_s).contains(&hop_s);
+            ModelError::check(valid, "other_lengths.hop_s", hop_s, "from 0.01 s to clip_s")?;
         }
         let (hop_s, clip_s) = (self.segment_hop_s(), self.clip_s);
         ModelError::check(hop_s > 0.0 && hop_s <= clip_s, "segment_hop_s", hop_s, "above 0 and at most clip_s")?;
@@ -230,6 +235,9 @@ impl MuscallConfig {
         self.log_mel.validate()?;
         self.audio.validate()?;
         self.text.validate()?;
+        let parameters = self.audio.parameters() + self.text.parameters();
+        let found = format!("a model of {:.1} billion parameters", parameters / 1e9);
+        ModelError::check(parameters <= MOST_PARAMETERS, "audio, text", found, "at most 4 billion: smaller sizes")?;
         for (field, encoder) in [("audio", self.audio.output_dim()), ("text", self.text.output_dim())] {
             let fits = self.project || encoder == dim;
             let found = format!("{encoder} dimensions");

@@ -40,7 +40,7 @@ mod windows;
 
 pub use activations::Activations;
 pub use audio::AudioBatch;
-pub use dual_encoder::{DualEncoder, LOGIT_SCALE, MuscallConfig, Temperature};
+pub use dual_encoder::{DualEncoder, LEAST_HOP_S, LOGIT_SCALE, MuscallConfig, Temperature};
 pub use embedding::{AudioEmbedding, TextEmbedding};
 pub use error::{Differences, ModelError};
 pub use layers::{Activation, Head, HeadConfig, NormGroup, with_norm_group};
@@ -54,7 +54,7 @@ pub use score_scale::{ScaleQuality, ScoreScale, Verdict};
 pub use space::Description;
 pub use text::tokenizer::ClipTokenizer;
 pub use text::{TextBatch, TextFrontend, TokenBatch};
-pub use track::{Track, TrackPass};
+pub use track::{Track, TrackPass, WindowPass};
 pub use weights::weights_file;
 
 /// Whether a device is burn's own CPU backend.

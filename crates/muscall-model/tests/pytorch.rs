@@ -131,6 +131,33 @@ fn all_differences_are_named_by_the_released_names() {
     assert!(matches!(error, ModelError::FrontendBuffer { buffer: "audio_backbone.spec.mel_scale.fb", .. }), "{error}");
 }
 
+/// As several devices, compilers and trainers save them, and in half the bytes.
+#[test]
+fn prefixes_and_short_floats_are_what_they_stand_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("mine.safetensors");
+    let config = read_released_config(&root().join("attention/config.json")).unwrap();
+    let state = read_safetensors(&root().join("attention/weights.safetensors")).unwrap();
+    let import = |config: &muscall_model::MuscallConfig| import_released(&path, config, &Device::flex());
+    let plain = import_released(&root().join("attention/weights.safetensors"), &config, &Device::flex()).unwrap();
+    for prefix in ["module.", "module._orig_mod.", "model."] {
+        let named = state.iter().map(|(name, data)| (format!("{prefix}{name}"), data.clone())).collect();
+        write_safetensors(&path, &named).unwrap();
+        assert_eq!(import(&config).unwrap().model.fingerprint().unwrap(), plain.model.fingerprint().unwrap());
+    }
+    for round in [|x: f32| half::f16::from_f32(x).to_f32(), |x: f32| half::bf16::from_f32(x).to_f32()] {
+        let rounded = state.iter().map(|(name, data)| {
+            let values: Vec<f32> = data.as_slice::<f32>().unwrap().iter().map(|&x| round(x)).collect();
+            (name.clone(), burn::tensor::TensorData::new(values, data.shape().clone()))
+        });
+        write_safetensors(&path, &rounded.collect()).unwrap();
+        import(&config).unwrap();
+        // It is still another frontend than that of other settings.
+        let other = config.clone().with_log_mel(config.log_mel.clone().with_f_max(7000.0));
+        assert!(matches!(import(&other).unwrap_err(), ModelError::FrontendBuffer { .. }));
+    }
+}
+
 #[test]
 fn a_path_that_is_not_there_is_no_broken_bundle() {
     let dir = tempfile::tempdir().unwrap();

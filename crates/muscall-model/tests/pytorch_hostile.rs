@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use muscall_model::weights::pytorch::{PytorchError, TorchFile};
+use muscall_model::weights::pytorch::{PytorchError, TorchFile, Value};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use zip::write::SimpleFileOptions;
@@ -85,10 +85,17 @@ fn hostile_files_are_refused() {
         let pickle = [b"\x80\x04".as_slice(), &short(module), &short(function), b"\x93", &argument, b"\x85R."].concat();
         refuse(&with_pickle(&pickle), "nothing was executed");
     }
-    // INST, OBJ and NEWOBJ call as well; EXT1 looks a class up.
-    for opcode in [b"(ios\nsystem\n.".as_slice(), b"(o.", b"))\x81.", b"\x82\x01."] {
+    // INST and OBJ call as well; EXT1 looks a class up.
+    for opcode in [b"(ios\nsystem\n.".as_slice(), b"(o.", b"\x82\x01."] {
         refuse(&with_pickle(&[b"\x80\x02", opcode].concat()), "opcode");
     }
+    // NEWOBJ makes nothing but what is inert, such as a program's arguments, of which no attribute is kept.
+    refuse(&with_pickle(b"\x80\x02))\x81."), "a class that makes no data");
+    refuse(&with_pickle(b"\x80\x02ccollections\nOrderedDict\n)\x81."), "a class that makes no data");
+    refuse(&with_pickle(b"\x80\x02cos\nsystem\n)\x81."), "os.system");
+    let arguments = b"\x80\x02}X\x04\0\0\0argscargparse\nNamespace\n)\x81}X\x02\0\0\0lrG?PbM\xd2\xf1\xa9\xfcsbs.";
+    let file = open(&path, &with_pickle(arguments)).unwrap();
+    assert!(matches!(file.root().get("args"), Some(Value::None)));
 
     // A tensor that is there, and ones that are not.
     let mut file = open(&path, &with_pickle(&tensor(2, &[2, 3], &[1, 2]))).unwrap();

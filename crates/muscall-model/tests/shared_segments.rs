@@ -77,6 +77,48 @@ fn vectors_depend_neither_on_pieces_nor_on_threads_to_the_bit() {
     }
 }
 
+#[test]
+fn a_pass_that_ended_early_continues_to_the_same_bits() {
+    for config in configs() {
+        let dim = config.projection_dim;
+        let model = model(config);
+        let samples = music(700_000);
+        let expected = model.embed_track(&whole(&samples)).unwrap();
+        for windows in [0, 1, 2, 11, expected.starts.len() - 2, expected.starts.len() - 1] {
+            let so_far = &expected.windows.values()[..windows * dim];
+            let mut pass = model.continue_pass(so_far.to_vec()).unwrap();
+            samples.chunks(50_000).for_each(|piece| pass.push(piece).unwrap());
+            assert!(pass.so_far().starts_with(so_far));
+            assert_eq!(pass.finish().unwrap(), expected, "{windows}");
+        }
+        // What burn's operators compute begins at the beginning.
+        let tiles = model.clone().with_kernels(false);
+        let expected = tiles.embed_track(&whole(&samples)).unwrap();
+        let mut pass = tiles.continue_pass(expected.windows.values()[..5 * dim].to_vec()).unwrap();
+        pass.push(&samples).unwrap();
+        assert_eq!(pass.finish().unwrap(), expected);
+        let error = model.continue_pass(vec![0.0; dim + 1]).unwrap_err().to_string();
+        assert!(error.contains("so_far"), "{error}");
+        // Of another, shorter recording.
+        let mut pass = model.continue_pass(expected.windows.values().to_vec()).unwrap();
+        pass.push(&samples[..100_000]).unwrap();
+        assert!(pass.finish().unwrap_err().to_string().contains("shorter"));
+    }
+}
+
+#[test]
+fn separate_windows_of_a_stream_are_those_of_the_whole_to_the_bit() {
+    let model = model(configs().remove(0).with_segments(Segments::Separate));
+    // A window and less, batches, and a last window between two hops.
+    for samples in [20_000, 48_000, 48_001, 50 * 24_000, 999_999, 63 * 24_000 + 48_000] {
+        let samples = music(samples);
+        let mut pass = model.window_pass();
+        samples.chunks(77_777).for_each(|piece| pass.push(piece).unwrap());
+        assert_eq!(pass.finish().unwrap(), model.embed_track(&whole(&samples)).unwrap());
+    }
+    assert!(matches!(model.window_pass().finish().unwrap_err(), ModelError::Audio(_)));
+}
+
 /// The definition, by burn's operators on the recording as one image: the map of all of it, and windows of that.
 #[test]
 fn windows_are_parts_of_the_map_of_the_whole_recording() {

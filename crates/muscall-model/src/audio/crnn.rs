@@ -12,7 +12,7 @@ use super::AudioBatch;
 use super::interpolation::interpolation;
 use crate::layers::{BatchNorm, Gru};
 use crate::space::Description;
-use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TowerConfig};
+use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, MOST_UNITS, TowerConfig};
 use crate::{Activations, ModelError};
 
 /// Keeps the root of the pooling differentiable at zero.
@@ -42,14 +42,29 @@ impl Default for CrnnConfig {
 
 impl TowerConfig for CrnnConfig {
     fn validate(&self) -> Result<(), ModelError> {
-        ModelError::check(self.channels >= 1, "audio.channels", self.channels, "at least 1")?;
-        ModelError::check(self.recurrent >= 1, "audio.recurrent", self.recurrent, "at least 1")?;
+        ModelError::check(
+            (1..=MOST_UNITS).contains(&self.channels),
+            "audio.channels",
+            self.channels,
+            "from 1 to 65536",
+        )?;
+        ModelError::check(
+            (1..=MOST_UNITS).contains(&self.recurrent),
+            "audio.recurrent",
+            self.recurrent,
+            "from 1 to 65536",
+        )?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "audio.dropout", self.dropout, "at least 0 and below 1")
     }
 
     fn output_dim(&self) -> usize {
         2 * self.recurrent
+    }
+
+    fn parameters(&self) -> f64 {
+        let (channels, recurrent) = (self.channels as f64, self.recurrent as f64);
+        9.0 * 53.0 * channels * channels + 6.0 * recurrent * (8.0 * channels + recurrent)
     }
 
     /// Dropout decides nothing but training.

@@ -10,7 +10,9 @@ use super::resnet::ResNet;
 use crate::layers::Linear;
 use crate::precision::{Precision, full};
 use crate::space::Description;
-use crate::tower::{AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, TimeColumns, TimeMap, TowerConfig};
+use crate::tower::{
+    AudioEncoder, AudioEncoderConfig, AudioTower, Encoder, MOST_UNITS, TimeColumns, TimeMap, TowerConfig,
+};
 use crate::{Activations, ModelError};
 
 /// How the positions of the last feature map become one vector.
@@ -72,15 +74,23 @@ impl ResNetConfig {
 
 impl TowerConfig for ResNetConfig {
     fn validate(&self) -> Result<(), ModelError> {
-        let even = self.width >= 2 && self.width.is_multiple_of(2);
-        ModelError::check(even, "audio.width", self.width, "an even number, at least 2")?;
-        ModelError::check(self.hidden >= 1, "audio.hidden", self.hidden, "at least 1")?;
+        let even = (2..=MOST_UNITS).contains(&self.width) && self.width.is_multiple_of(2);
+        ModelError::check(even, "audio.width", self.width, "an even number from 2 to 65536")?;
+        ModelError::check((1..=MOST_UNITS).contains(&self.hidden), "audio.hidden", self.hidden, "from 1 to 65536")?;
         let heads = self.pooling == Pooling::Average || (self.width * 32).is_multiple_of(AttentionPool::HEADS);
         ModelError::check(heads, "audio.width", self.width, "such that 32·width is divisible by 8")
     }
 
     fn output_dim(&self) -> usize {
         self.hidden
+    }
+
+    fn parameters(&self) -> f64 {
+        let (width, hidden) = (self.width as f64, self.hidden as f64);
+        // Three convolutions of the stem, and bottlenecks at four widths.
+        let network = 7.0 * width * width + 5724.0 * width * width;
+        let pooling = if self.pooling == Pooling::Attention { 3.0 * (32.0 * width).powi(2) } else { 0.0 };
+        network + pooling + 32.0 * width * hidden
     }
 
     /// Frozen norms decide nothing but training.

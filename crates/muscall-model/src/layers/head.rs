@@ -39,7 +39,9 @@ impl HeadConfig {
     pub(crate) fn validate(self) -> Result<(), ModelError> {
         match self {
             Self::Linear => Ok(()),
-            Self::Mlp { hidden, .. } => ModelError::check(hidden >= 1, "head.mlp.hidden", hidden, "at least 1"),
+            Self::Mlp { hidden, .. } => {
+                ModelError::check((1..=1 << 16).contains(&hidden), "head.mlp.hidden", hidden, "from 1 to 65536")
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use super::frontend::TextFrontend;
 use super::head::Head;
 use super::tokenizer::TOKENIZER;
 use crate::space::Description;
-use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
+use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::weights::{StateDict, read_safetensors, state_of, weights_file};
 use crate::{Activations, ModelError};
 
@@ -86,12 +86,16 @@ impl SentenceTowerConfig {
 impl TowerConfig for SentenceTowerConfig {
     fn validate(&self) -> Result<(), ModelError> {
         let hidden = self.hidden.unwrap_or(1);
-        ModelError::check(hidden >= 1, "text.hidden", hidden, "at least 1")?;
+        ModelError::check((1..=MOST_UNITS).contains(&hidden), "text.hidden", hidden, "from 1 to 65536")?;
         self.encoder.validate()
     }
 
     fn output_dim(&self) -> usize {
         self.hidden.unwrap_or(self.encoder.width)
+    }
+
+    fn parameters(&self) -> f64 {
+        self.encoder.parameters()
     }
 
     /// A frozen encoder is a part of the text frontend, and so is its own name.

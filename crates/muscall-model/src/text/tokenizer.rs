@@ -178,6 +178,13 @@ impl ClipTokenizer {
         ids
     }
 
+    /// Whether a caption is too long, so that [`encode`](Self::encode) leaves out its tail.
+    pub fn is_cut(&self, text: &str) -> bool {
+        let prefix = self.prefix(text.trim());
+        let tokens = self.tokenizer.encode_fast(prefix, false).map_or(0, |encoding| encoding.get_ids().len());
+        tokens > Self::CONTEXT - 2
+    }
+
     /// As many whole words as can matter, so that a caption of megabytes costs no more than a long
     /// one. The tokens of a word do not depend on what follows it.
     fn prefix<'a>(&self, text: &'a str) -> &'a str {

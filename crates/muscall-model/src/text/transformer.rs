@@ -14,7 +14,7 @@ use super::tokenizer::{ClipTokenizer, TOKENIZER};
 use crate::layers::Linear;
 use crate::precision::{full, like};
 use crate::space::Description;
-use crate::tower::{Encoder, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
+use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::{Activations, ModelError, Precision};
 
 /// The paper's text encoder: a pre-norm causal Transformer, read out at the end token.
@@ -81,17 +81,24 @@ impl TowerConfig for TransformerConfig {
     fn validate(&self) -> Result<(), ModelError> {
         let divides = self.heads >= 1 && self.width >= 1 && self.width.is_multiple_of(self.heads);
         ModelError::check(divides, "text.width", self.width, "a positive multiple of text.heads")?;
-        ModelError::check(self.depth >= 1, "text.depth", self.depth, "at least 1")?;
+        ModelError::check(self.width <= MOST_UNITS, "text.width", self.width, "at most 65536")?;
+        ModelError::check((1..=1024).contains(&self.depth), "text.depth", self.depth, "from 1 to 1024")?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "text.dropout", self.dropout, "at least 0 and below 1")?;
-        ModelError::check(self.vocabulary >= 2, "text.vocabulary", self.vocabulary, "at least 2")?;
-        ModelError::check(self.context >= 2, "text.context", self.context, "at least 2")?;
+        let vocabulary = (2..=1 << 24).contains(&self.vocabulary);
+        ModelError::check(vocabulary, "text.vocabulary", self.vocabulary, "from 2 to 16777216")?;
+        ModelError::check((2..=MOST_UNITS).contains(&self.context), "text.context", self.context, "from 2 to 65536")?;
         let frozen = self.frozen_layers <= self.depth;
         ModelError::check(frozen, "text.frozen_layers", self.frozen_layers, "at most text.depth")
     }
 
     fn output_dim(&self) -> usize {
         self.width
+    }
+
+    fn parameters(&self) -> f64 {
+        let (width, tokens) = (self.width as f64, (self.vocabulary + self.context) as f64);
+        tokens * width + self.depth as f64 * 12.0 * width * width
     }
 
     /// Dropout and which layers are frozen decide nothing but training.

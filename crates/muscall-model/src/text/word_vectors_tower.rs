@@ -11,7 +11,7 @@ use super::head::Head;
 use super::word_vectors::{WORD_VECTORS, WordVectors, words};
 use crate::ModelError;
 use crate::space::Description;
-use crate::tower::{TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
+use crate::tower::{MOST_UNITS, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 
 /// Configuration of the text branch made of word vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl WordVectorsConfig {
 
 impl TowerConfig for WordVectorsConfig {
     fn validate(&self) -> Result<(), ModelError> {
-        ModelError::check(self.dim >= 1, "text.dim", self.dim, "at least 1")
+        ModelError::check((1..=MOST_UNITS).contains(&self.dim), "text.dim", self.dim, "from 1 to 65536")
     }
 
     fn output_dim(&self) -> usize {

@@ -9,6 +9,9 @@ use crate::ModelError;
 use crate::space::Description;
 use crate::weights::StateDict;
 
+/// Largest size of a layer: nobody has wider ones, and products of several do not overflow.
+pub(crate) const MOST_UNITS: usize = 1 << 16;
+
 /// Which learning rate a parameter has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ParameterGroup {
@@ -30,6 +33,12 @@ pub trait TowerConfig: Debug + Send + Sync + Any {
 
     /// Dimensions of what the encoder gives, before the projection into the joint space.
     fn output_dim(&self) -> usize;
+
+    /// About how many parameters it has, of the sizes that have been [validated](Self::validate): so that a model which
+    /// nobody can train is refused before memory is asked for. One that does not say is not counted.
+    fn parameters(&self) -> f64 {
+        0.0
+    }
 
     /// Writes what decides a vector besides weights, beginning with the field `encoder`. Fields that only training
     /// looks at, such as dropout, are not written: with them an index would have to be made again.

@@ -14,6 +14,7 @@ mod text;
 mod time_map;
 
 pub use audio::{AudioEncoder, AudioEncoderConfig, AudioTower};
+pub(crate) use config::MOST_UNITS;
 pub use config::{ParameterGroup, TowerConfig};
 pub use encoder::{AnyEncoder, Encoder};
 pub use text::{TextEncoder, TextEncoderConfig, TextTower};

@@ -23,6 +23,12 @@ impl<'a> Map<'a> {
         })
     }
 
+    /// Whether columns are the same to the bit if the map begins at a later one, but for those that depend on what is
+    /// before it. Burn's operators work on tiles that are counted from the beginning.
+    pub(super) fn may_begin_later(&self) -> bool {
+        matches!(self, Self::Packed(_))
+    }
+
     /// Adds the columns that follow from the next frames to `columns`, or all that are left.
     ///
     /// # Shapes

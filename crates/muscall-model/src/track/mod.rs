@@ -3,11 +3,13 @@
 mod map;
 mod pass;
 mod tiles;
+mod window_pass;
 
 use muscall_audio::Clip;
 use muscall_vectors::mean_direction;
 
 pub use pass::TrackPass;
+pub use window_pass::WindowPass;
 
 use crate::muscall::Muscall;
 use crate::tower::TimeColumns;
@@ -51,6 +53,24 @@ impl Muscall {
     /// with the file of weights that cannot be read.
     pub fn track_pass(&self) -> Result<TrackPass<'_>, ModelError> {
         TrackPass::new(self, self.config().segment_hop_s())
+    }
+
+    /// Continues a pass that ended early, from the rows that it had [so far](TrackPass::so_far). The recording's samples
+    /// come from its beginning again, but these windows cost nothing; the result is that of one pass, to the bit.
+    ///
+    /// # Shapes
+    /// - `so_far`: `[windows, projection_dim]`.
+    /// # Errors
+    /// As [`track_pass`](Self::track_pass); [`ModelError::Config`] if these are not rows of this model.
+    pub fn continue_pass(&self, so_far: Vec<f32>) -> Result<TrackPass<'_>, ModelError> {
+        let mut pass = self.track_pass()?;
+        pass.skip(so_far)?;
+        Ok(pass)
+    }
+
+    /// Starts on a recording whose windows go through the encoder one by one, for those that are too long for the memory.
+    pub fn window_pass(&self) -> WindowPass<'_> {
+        WindowPass::new(self)
     }
 
     /// Whether windows of a recording share its map.

@@ -30,6 +30,11 @@ pub struct TrackPass<'a> {
     held: Option<Vec<f32>>,
     /// Frames that wait for more, `[frames, n_mels]`.
     frames: Vec<f32>,
+    /// Values at the beginning that no window to come depends on.
+    skipped: usize,
+    /// Columns around one that it depends on.
+    margin: usize,
+    frames_per_column: usize,
     /// `[columns, height, channels]`, from column `first` on of the `known` ones.
     columns: Vec<f32>,
     first: usize,
@@ -54,6 +59,9 @@ impl<'a> TrackPass<'a> {
             hop: hop.max(1),
             held: Some(Vec::new()),
             frames: Vec::new(),
+            skipped: 0,
+            margin: columns.reach.div_ceil(columns.frames),
+            frames_per_column: columns.frames,
             columns: Vec::new(),
             first: 0,
             known: 0,
@@ -88,13 +96,62 @@ impl<'a> TrackPass<'a> {
         }
         let mel = std::mem::replace(&mut self.mel, self.model.frontend().stream(1));
         mel.finish(&mut self.frames)?;
+        self.skip_frames();
         self.advance(true)?;
-        let last = self.known - self.window;
+        let last = self.known.saturating_sub(self.window);
+        if self.starts.last().is_some_and(|&start| start > last) {
+            let found = format!("{} windows", self.starts.len());
+            return Err(ModelError::Config {
+                field: "so_far",
+                found,
+                expected: "windows of this recording, which is shorter",
+            });
+        }
         if self.starts.last() != Some(&last) {
             self.embed(&[last])?;
         }
         let starts = self.starts.iter().map(|start| start * self.column).collect();
         Ok(Track { starts, windows: AudioEmbedding::new(self.rows, self.model.config().projection_dim) })
+    }
+
+    /// Whether another pass may start from the windows [so far](Self::so_far): with kernels, on the CPU.
+    pub fn can_continue(&self) -> bool {
+        self.map.may_begin_later()
+    }
+
+    /// The windows that are embedded, `[windows, projection_dim]`, from which the pass can be
+    /// [continued](Muscall::continue_pass).
+    pub fn so_far(&self) -> &[f32] {
+        &self.rows
+    }
+
+    /// Takes the first windows as known.
+    pub(super) fn skip(&mut self, rows: Vec<f32>) -> Result<(), ModelError> {
+        let dim = self.model.config().projection_dim;
+        if !rows.len().is_multiple_of(dim) || rows.iter().any(|x| !x.is_finite()) {
+            let found = format!("{} values", rows.len());
+            return Err(ModelError::Config {
+                field: "so_far",
+                found,
+                expected: "rows of projection_dim finite values",
+            });
+        }
+        let windows = rows.len() / dim;
+        if windows == 0 || !self.map.may_begin_later() {
+            return Ok(());
+        }
+        (self.starts, self.rows) = ((0..windows).map(|window| window * self.hop).collect(), rows);
+        // The recording's last window starts at the last of these, or behind it. Winograd's transform takes columns two
+        // by two from the first one on.
+        self.first = ((windows - 1) * self.hop).saturating_sub(self.margin) & !1;
+        self.skipped = self.first * self.frames_per_column * self.model.config().log_mel.n_mels;
+        Ok(())
+    }
+
+    fn skip_frames(&mut self) {
+        let skipped = self.skipped.min(self.frames.len());
+        self.frames.drain(..skipped);
+        self.skipped -= skipped;
     }
 
     /// A recording of at most one window.
@@ -109,6 +166,7 @@ impl<'a> TrackPass<'a> {
         // Frames of more samples than that would only wait.
         for piece in samples.chunks(STRIP * self.model.config().log_mel.hop) {
             self.mel.push(piece, &mut self.frames)?;
+            self.skip_frames();
             if self.frames.len() >= STRIP * self.model.config().log_mel.n_mels {
                 self.advance(false)?;
             }

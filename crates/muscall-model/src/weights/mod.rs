@@ -13,6 +13,7 @@ mod running;
 mod safetensors;
 mod state;
 mod tensors;
+mod wrappers;
 
 pub(crate) use self::file::WeightsFile;
 pub use self::file::{read_safetensors, weights_file};

@@ -58,6 +58,11 @@ impl TowerConfig for HtsatConfig {
         self.width << (self.depths.len() - 1)
     }
 
+    fn parameters(&self) -> f64 {
+        let stage = |(stage, &depth): (usize, &usize)| depth as f64 * 12.0 * ((self.width << stage) as f64).powi(2);
+        self.depths.iter().enumerate().map(stage).sum()
+    }
+
     fn describe(&self, space: &mut Description) {
         let Self { width, depths, heads } = self;
         space.field("encoder", "htsat");

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 use crate::space::Description;
+use crate::tower::MOST_UNITS;
 
 /// Configuration of a [`Bert`](super::Bert); the default is all-MiniLM-L6-v2.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,8 +81,12 @@ impl BertConfig {
         let divides = self.heads >= 1 && self.width >= 1 && self.width.is_multiple_of(self.heads);
         ModelError::check(divides, "text.encoder.width", self.width, "a positive multiple of text.encoder.heads")?;
         ModelError::check((1..=256).contains(&self.depth), "text.encoder.depth", self.depth, "from 1 to 256")?;
-        ModelError::check(self.mlp >= 1, "text.encoder.mlp", self.mlp, "at least 1")?;
-        ModelError::check(self.vocabulary >= 3, "text.encoder.vocabulary", self.vocabulary, "at least 3")?;
+        ModelError::check(self.width <= MOST_UNITS, "text.encoder.width", self.width, "at most 65536")?;
+        ModelError::check((1..=MOST_UNITS).contains(&self.mlp), "text.encoder.mlp", self.mlp, "from 1 to 65536")?;
+        let vocabulary = (3..=1 << 24).contains(&self.vocabulary);
+        ModelError::check(vocabulary, "text.encoder.vocabulary", self.vocabulary, "from 3 to 16777216")?;
+        let positions = self.positions <= 1 << 20;
+        ModelError::check(positions, "text.encoder.positions", self.positions, "at most 1048576")?;
         let most = self.positions.saturating_sub(self.position_offset);
         let expected = "from 3 to text.encoder.positions, less text.encoder.position_offset";
         ModelError::check((3..=most).contains(&self.context), "text.encoder.context", self.context, expected)?;
@@ -90,6 +95,12 @@ impl BertConfig {
         ModelError::check(epsilon, "text.encoder.norm_epsilon", self.norm_epsilon, "positive")?;
         let dropout = (0.0..1.0).contains(&self.dropout);
         ModelError::check(dropout, "text.encoder.dropout", self.dropout, "at least 0 and below 1")
+    }
+
+    /// About how many parameters it has.
+    pub(crate) fn parameters(&self) -> f64 {
+        let (width, tokens) = (self.width as f64, (self.vocabulary + self.positions) as f64);
+        tokens * width + self.depth as f64 * width * (4.0 * width + 2.0 * self.mlp as f64)
     }
 
     /// Writes what decides a vector. Dropout does in training alone.

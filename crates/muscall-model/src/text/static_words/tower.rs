@@ -10,7 +10,7 @@ use crate::ModelError;
 use crate::space::Description;
 use crate::text::frontend::TextFrontend;
 use crate::text::head::Head;
-use crate::tower::{TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
+use crate::tower::{MOST_UNITS, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 
 /// Configuration of the text branch made of static word vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,9 +53,9 @@ impl StaticWordsConfig {
 
 impl TowerConfig for StaticWordsConfig {
     fn validate(&self) -> Result<(), ModelError> {
-        ModelError::check(self.dim >= 1, "text.dim", self.dim, "at least 1")?;
+        ModelError::check((1..=MOST_UNITS).contains(&self.dim), "text.dim", self.dim, "from 1 to 65536")?;
         let hidden = self.hidden.unwrap_or(1);
-        ModelError::check(hidden >= 1, "text.hidden", hidden, "at least 1")
+        ModelError::check((1..=MOST_UNITS).contains(&hidden), "text.hidden", hidden, "from 1 to 65536")
     }
 
     fn output_dim(&self) -> usize {

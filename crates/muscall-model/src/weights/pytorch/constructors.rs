@@ -64,6 +64,16 @@ impl Machine<'_> {
         }
     }
 
+    /// An object of a class, made without its constructor being called: of inert ones alone.
+    pub(super) fn new_object(&mut self) -> Result<(), PytorchError> {
+        let (arguments, class) = (self.pop()?, self.pop()?);
+        self.tuple(arguments)?;
+        match self.arena[class] {
+            Object::Constructor(Constructor::Inert) => self.push(Object::Inert),
+            _ => Err(self.error("an object of a class that makes no data")),
+        }
+    }
+
     /// `OrderedDict`s carry attributes, and numpy's types their byte order: neither is needed.
     pub(super) fn build(&mut self) -> Result<(), PytorchError> {
         self.pop()?;

@@ -12,7 +12,7 @@ pub(super) enum Object {
     List(Vec<Id>),
     Tuple(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// A number of numpy's, such as a learning rate, or a part of one: its value is not kept.
+    /// A number of numpy's, such as a learning rate, or a part of one, or a program's arguments: what it holds is not kept.
     Inert,
     /// One of the known constructors.
     Constructor(Constructor),
@@ -35,7 +35,7 @@ pub(super) enum Constructor {
     Tensor,
     Parameter,
     Size,
-    /// What makes a number of numpy's.
+    /// What makes an inert object.
     Inert,
     Storage(ElementType),
 }
@@ -49,6 +49,9 @@ impl Constructor {
             ("torch._utils", "_rebuild_parameter") => Self::Parameter,
             ("torch", "Size") => Self::Size,
             ("numpy", "dtype") | ("_codecs", "encode") => Self::Inert,
+            // The arguments of the program that saved it.
+            ("argparse", "Namespace") | ("pathlib", "PosixPath" | "WindowsPath") => Self::Inert,
+            ("pathlib._local", "PosixPath" | "WindowsPath") => Self::Inert,
             ("numpy.core.multiarray" | "numpy._core.multiarray", "scalar") => Self::Inert,
             ("torch" | "torch.storage", class) => Self::Storage(ElementType::of_storage(class)?),
             _ => return None,

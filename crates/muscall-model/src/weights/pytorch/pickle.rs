@@ -140,6 +140,7 @@ impl Machine<'_> {
                 }
                 b'Q' => self.persistent()?,
                 b'R' => self.reduce()?,
+                0x81 => self.new_object()?,
                 b'b' => self.build()?,
                 other => return Err(self.error(format!("opcode {other:#04x}"))),
             }
