@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// What threads and their taker share.
 struct State<T> {
@@ -14,13 +15,14 @@ struct State<T> {
 }
 
 /// Runs `work` on `0..count` by threads, at most `ahead` results before they are taken, and gives them to
-/// `take` one by one in order, until that breaks.
+/// `take` one by one in order, until that breaks. While it waits for the next one it is asked with `None` every so often.
 pub(crate) fn in_order<T: Send, E>(
     count: usize,
     threads: usize,
     ahead: usize,
+    patience: Duration,
     work: impl Fn(usize) -> T + Sync,
-    mut take: impl FnMut(T) -> Result<ControlFlow<()>, E>,
+    mut take: impl FnMut(Option<T>) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     let state = Mutex::new(State { next: 0, taken: 0, ready: BTreeMap::new(), stopped: false });
     let changed = Condvar::new();
@@ -74,12 +76,20 @@ pub(crate) fn in_order<T: Send, E>(
                 if guard.stopped {
                     return Ok(());
                 }
-                guard = wait(guard);
+                let (waited, timeout) = changed.wait_timeout(guard, patience).unwrap_or_else(PoisonError::into_inner);
+                guard = waited;
+                if timeout.timed_out() {
+                    drop(guard);
+                    if take(None)?.is_break() {
+                        return Ok(());
+                    }
+                    guard = lock();
+                }
             };
             guard.taken = number + 1;
             drop(guard);
             changed.notify_all();
-            if take(result)?.is_break() {
+            if take(Some(result))?.is_break() {
                 break;
             }
         }
@@ -90,9 +100,10 @@ pub(crate) fn in_order<T: Send, E>(
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(20);
 
     #[test]
     fn results_come_in_order_and_not_too_far_ahead() {
@@ -102,7 +113,8 @@ mod tests {
             done.fetch_add(1, Ordering::SeqCst);
             number
         };
-        let finished: Result<(), ()> = in_order(50, 3, 4, work, |number| {
+        let finished: Result<(), ()> = in_order(50, 3, 4, PATIENCE, work, |number| {
+            let Some(number) = number else { return Ok(ControlFlow::Continue(())) };
             assert!(done.load(Ordering::SeqCst) <= number + 1 + 4);
             taken.push(number);
             Ok(ControlFlow::Continue(()))
@@ -112,25 +124,46 @@ mod tests {
 
     #[test]
     fn stops_when_told_to() {
-        let stop_at =
-            |number: usize| Ok::<_, ()>(if number == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
-        assert_eq!(in_order(1000, 2, 4, |number| number, stop_at), Ok(()));
+        let stop_at = |number: Option<usize>| {
+            Ok::<_, ()>(if number == Some(3) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        assert_eq!(in_order(1000, 2, 4, PATIENCE, |number| number, stop_at), Ok(()));
         assert_eq!(
             in_order(
                 1000,
                 2,
                 4,
+                PATIENCE,
                 |number| number,
-                |number| if number == 3 { Err(3) } else { stop_at(number).map_err(|()| 0) }
+                |number| if number == Some(3) { Err(3) } else { stop_at(number).map_err(|()| 0) }
             ),
             Err(3)
         );
-        assert_eq!(in_order(0, 2, 4, |number| number, stop_at), Ok(()));
+        assert_eq!(in_order(0, 2, 4, PATIENCE, |number| number, stop_at), Ok(()));
+    }
+
+    #[test]
+    fn stops_while_it_waits() {
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let work = |_| {
+            while !is_over.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        let mut told = 0;
+        let take = |result: Option<()>| {
+            assert!(result.is_none());
+            told += 1;
+            is_over.store(true, Ordering::SeqCst);
+            Ok::<_, ()>(ControlFlow::Break(()))
+        };
+        assert_eq!(in_order(9, 2, 4, PATIENCE, work, take), Ok(()));
+        assert_eq!(told, 1);
     }
 
     #[test]
     #[should_panic(expected = "a scoped thread panicked")]
     fn a_panic_is_passed_on() {
-        let _ = in_order(10, 2, 4, |number| assert!(number < 5), |()| Ok::<_, ()>(ControlFlow::Continue(())));
+        let _ = in_order(10, 2, 4, PATIENCE, |number| assert!(number < 5), |_| Ok::<_, ()>(ControlFlow::Continue(())));
     }
 }

@@ -1,5 +1,7 @@
 //! What a program can listen to.
 
+use muscall_audio::Repair;
+
 use crate::Unreadable;
 
 /// What happened while an index was brought up to date.
@@ -26,6 +28,14 @@ pub enum Event<'a> {
         /// What became of it.
         outcome: Outcome<'a>,
     },
+    /// A file takes long, and a part of it was heard. Told every so often of the first file that is not done, so that a
+    /// listener can break off within a long one.
+    Underway {
+        /// Its name in the index; none while files that are done are written down.
+        path: Option<&'a str>,
+        /// Seconds of it so far; 0 before there is sound.
+        heard_s: f64,
+    },
     /// Nothing is in a folder any more, as if its disk were not mounted, and its tracks are kept.
     Away(&'a Unreadable),
     /// All that was done so far is in the index, whatever happens now.
@@ -45,6 +55,8 @@ pub enum Outcome<'a> {
         duration_s: f64,
         /// In how many windows.
         segments: usize,
+        /// What was wrong with it, and how it was mended: silence in the place of lost sound, or an end before its time.
+        repairs: &'a [Repair],
     },
     /// It is what it was, though its times or its inode are not.
     Unchanged,

@@ -9,18 +9,22 @@
 struct Readme;
 
 mod ahead;
+mod albums;
 mod away;
 #[cfg(feature = "s3")]
 mod bucket;
 mod contents;
 mod error;
 mod event;
+mod folder_items;
 mod forget;
 mod indexer;
 mod item;
 mod load;
+mod loader;
 mod merge;
 mod origin;
+mod pass;
 mod place;
 mod plan;
 mod report;
@@ -28,6 +32,8 @@ mod run;
 mod scope;
 mod settle;
 mod shard;
+mod underway;
+mod unfinished;
 mod unreadable;
 
 pub use away::away_place;
@@ -35,6 +41,7 @@ pub use away::away_place;
 pub use bucket::{Bucket, Object};
 pub use error::IndexingError;
 pub use event::{Event, Outcome};
+pub use folder_items::FolderItems;
 pub use forget::forget;
 pub use indexer::{Indexer, index_config};
 pub use item::Item;

@@ -1,5 +1,7 @@
 //! What a run of an indexer did.
 
+use muscall_audio::Repair;
+
 use crate::Unreadable;
 
 /// What was done.
@@ -9,6 +11,8 @@ pub struct Report {
     pub embedded: usize,
     /// Their length.
     pub audio_s: f64,
+    /// Those of them that are damaged, and what was mended: the rest of them is in the index.
+    pub repaired: Vec<(String, Vec<Repair>)>,
     /// Files whose content was there under a name that no file has any more.
     pub moved: usize,
     /// Files whose content is there under the name of another file as well, in the index or among the new ones.

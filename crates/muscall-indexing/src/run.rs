@@ -5,15 +5,19 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
-use muscall_audio::{Clip, FileState};
-use muscall_model::{Muscall, Track};
+use muscall_audio::{Clip, FileState, Repair};
+use muscall_model::Muscall;
 use muscall_retrieval::{Index, IndexWriter, TrackRecord};
 
 use crate::ahead::in_order;
-use crate::load::{Decoded, Identity, Loaded, Loader, load};
+use crate::load::{Identity, Loaded, load};
+use crate::loader::{Decoded, Loader};
+use crate::pass::Heard;
 use crate::plan::{Plan, is_news};
 use crate::settle::{Settler, Source};
-use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable};
+use crate::underway::Underway;
+use crate::unfinished::Unfinished;
+use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable, index_config};
 
 /// A file, as long as it has windows that wait, and where one of them starts.
 type Window = (Arc<Clip>, usize);
@@ -24,6 +28,7 @@ struct Open {
     record: TrackRecord,
     starts_s: Vec<f32>,
     rows: Vec<f32>,
+    repairs: Vec<Repair>,
 }
 
 /// What there is to do, and what threads find out about it.
@@ -33,6 +38,8 @@ struct Planned<'a> {
     /// The state of the index that was planned for.
     index: &'a Index,
     decoded: &'a Decoded,
+    underway: &'a Underway,
+    unfinished: &'a Unfinished,
 }
 
 /// What one run carries along.
@@ -49,6 +56,8 @@ struct Run<'a, L> {
     settler: Settler,
     /// Files with the content of a new one before them.
     twins: Vec<(usize, Identity)>,
+    /// Contents that will be committed next.
+    embedded: Vec<u128>,
     committed: Instant,
 }
 
@@ -61,8 +70,8 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     ) -> Self {
         let report = Report { unchanged: planned.plan.unchanged, ..Report::default() };
         let (open, windows, twins) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        let (settler, committed) = (Settler::default(), Instant::now());
-        Self { model, settings, planned, writer, listen, report, open, windows, settler, twins, committed }
+        let (settler, embedded, committed) = (Settler::default(), Vec::new(), Instant::now());
+        Self { model, settings, planned, writer, listen, report, open, windows, settler, twins, embedded, committed }
     }
 
     /// Tells what there is to do.
@@ -86,22 +95,25 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             {
                 self.twin(number, identity)
             }
-            Loaded::Embedded { identity, duration_s, start_s, track, tags } => {
-                let record = record(item, identity, duration_s, tags);
-                self.embedded(item, record, start_s, &track)?
+            Loaded::Embedded { identity, start_s, heard, tags } => {
+                let record = record(item, identity, self.end_s(start_s, heard.samples), tags);
+                self.embedded(item, record, start_s, heard)?
             }
             Loaded::Failed(error) => return Err(error.into()),
-            Loaded::Windows { identity, duration_s, whole, tags, .. } if self.model.shares_segments() => {
-                let track = self.model.embed_track(&whole)?;
-                let record = record(item, identity, duration_s, tags);
-                self.embedded(item, record, whole.start_s, &track)?
+            Loaded::Stopped => ControlFlow::Break(()),
+            Loaded::Windows { identity, whole, tags, .. } if self.model.shares_segments() => {
+                let (samples, start_s) = (whole.samples.len(), whole.start_s);
+                let heard = Heard { track: self.model.embed_track(&whole)?, samples, repairs: whole.repairs };
+                let record = record(item, identity, self.end_s(start_s, samples), tags);
+                self.embedded(item, record, start_s, heard)?
             }
-            Loaded::Windows { identity, duration_s, whole, starts, tags } => {
+            Loaded::Windows { identity, mut whole, starts, tags } => {
                 let starts_s = self.starts_s(&starts, whole.start_s);
+                let record = record(item, identity, self.end_s(whole.start_s, whole.samples.len()), tags);
+                let repairs = std::mem::take(&mut whole.repairs);
                 let whole = Arc::new(whole);
                 self.windows.extend(starts.into_iter().map(|start| (whole.clone(), start)));
-                let record = record(item, identity, duration_s, tags);
-                self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new() });
+                self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new(), repairs });
                 self.encode(false)?
             }
             Loaded::Unreadable { reason, is_unknown } => self.unreadable(item, reason, is_unknown)?,
@@ -110,6 +122,15 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
             self.commit()?;
         }
         Ok(flow)
+    }
+
+    /// Tells how far the first file is that is not done.
+    fn wait(&mut self) -> ControlFlow<()> {
+        let Planned { plan, underway, .. } = self.planned;
+        let first = underway.first();
+        let path = first.and_then(|(number, _)| Some(plan.work.get(number)?.item.path.as_str()));
+        let heard_s = first.map_or(0.0, |(_, heard_s)| heard_s);
+        (self.listen)(Event::Underway { path, heard_s })
     }
 
     /// Does what is left once all files were taken, or the listener has broken off.
@@ -139,6 +160,9 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         }
         self.report.stopped = flow.is_break();
         self.commit()?;
+        if !self.report.stopped {
+            self.planned.unfinished.clear();
+        }
         Ok(self.report)
     }
 
@@ -256,26 +280,38 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         starts.iter().map(|&start| (start_s + start as f64 / sample_rate) as f32).collect()
     }
 
+    /// Where so many samples end that begin at `start_s` of a file.
+    fn end_s(&self, start_s: f64, samples: usize) -> f64 {
+        start_s + samples as f64 / f64::from(self.model.config().log_mel.sample_rate)
+    }
+
     fn embedded(
         &mut self,
         item: &Item,
         record: TrackRecord,
         start_s: f64,
-        track: &Track,
+        heard: Heard,
     ) -> Result<ControlFlow<()>, IndexingError> {
+        let Heard { track, repairs, .. } = heard;
         let starts_s = self.starts_s(&track.starts, start_s);
-        self.add(Open { item: item.clone(), record, starts_s, rows: track.windows.values().to_vec() })
+        self.add(Open { item: item.clone(), record, starts_s, rows: track.windows.values().to_vec(), repairs })
     }
 
     /// Writes a track all of whose windows are embedded.
     fn add(&mut self, track: Open) -> Result<ControlFlow<()>, IndexingError> {
-        let Open { item, record, starts_s, rows } = track;
+        let Open { item, record, starts_s, rows, repairs } = track;
         let duration_s = record.duration_s - item.part.map_or(0.0, |part| part.start_s());
         self.writer.remove(&record.path)?;
         self.writer.add(&record, &starts_s, &rows)?;
         self.report.embedded += 1;
         self.report.audio_s += duration_s;
-        Ok(self.tell(&item, Outcome::Embedded { duration_s, segments: starts_s.len() }))
+        self.embedded.push(record.content);
+        let segments = starts_s.len();
+        let flow = self.tell(&item, Outcome::Embedded { duration_s, segments, repairs: &repairs });
+        if !repairs.is_empty() {
+            self.report.repaired.push((item.path, repairs));
+        }
+        Ok(flow)
     }
 
     fn tell(&mut self, item: &Item, outcome: Outcome<'_>) -> ControlFlow<()> {
@@ -293,6 +329,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
 
     fn commit(&mut self) -> Result<(), IndexingError> {
         self.writer.commit()?;
+        self.planned.unfinished.remove(self.embedded.drain(..));
         self.committed = Instant::now();
         let tracks = self.writer.len();
         // Whether to stop is asked for every file.
@@ -320,19 +357,35 @@ impl Indexer {
     ) -> Result<Report, IndexingError> {
         let plan = Plan::new(writer.base(), items, scope, self.rehash)?;
         let index = Index::open_for(writer.path(), model.fingerprint()?)?;
-        let decoded = Decoded::default();
-        let planned = Planned { plan: &plan, index: &index, decoded: &decoded };
+        let (decoded, underway) = (Decoded::default(), Underway::default());
+        let unfinished = Unfinished::beside(writer.path(), &index_config(model)?, self.commit_every);
+        let (underway, unfinished) = (&underway, &unfinished);
+        let planned = Planned { plan: &plan, index: &index, decoded: &decoded, underway, unfinished };
         let mut run = Run::new((model, self), planned, writer, listen);
-        let loader = Loader { model, plan: &plan, decoded: &decoded, threads: self.threads };
+        let loader = Loader { model, plan: &plan, decoded: &decoded, underway, unfinished, threads: self.threads };
         let mut flow = run.begin();
         if flow.is_continue() {
             in_order(
                 plan.work.len(),
                 self.threads,
                 self.threads + 2,
-                |number| (number, load(loader, number)),
-                |(number, loaded)| {
-                    flow = run.take(number, loaded)?;
+                self.tell_every,
+                |number| {
+                    underway.tell(number, 0.0);
+                    let loaded = load(loader, number);
+                    underway.end(number);
+                    (number, loaded)
+                },
+                |loaded| {
+                    let taken = match loaded {
+                        Some((number, loaded)) => run.take(number, loaded),
+                        None => Ok(run.wait()),
+                    };
+                    // Whatever ends the run, threads do not go on with what nobody takes.
+                    if !matches!(taken, Ok(ControlFlow::Continue(()))) {
+                        underway.stop();
+                    }
+                    flow = taken?;
                     Ok::<_, IndexingError>(flow)
                 },
             )?;
