@@ -107,6 +107,19 @@ pub enum EngineError {
         /// The table or the collection.
         place: String,
     },
+    /// Views or the like depend on a table of another dimension.
+    #[error(
+        "`{place}` holds vectors of {expected} dimensions, and the new ones have {found}. Views or other objects depend on the \
+         table, so that it cannot be replaced: drop them first, or choose another name"
+    )]
+    Depended {
+        /// The table.
+        place: String,
+        /// Its dimension.
+        expected: usize,
+        /// That of the rows.
+        found: usize,
+    },
     /// The vectors come from another model.
     #[error(
         "{place}: made with the model {found}, not with {expected}{}; vectors of two models cannot be compared: push the index again",

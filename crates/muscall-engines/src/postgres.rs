@@ -3,6 +3,9 @@
 //! Columns: `id` bigint, the primary key; `path` text; `start_s` real; `vector` vector(dim). The table's
 //! comment names the model, and tells our tables from those of others.
 
+mod failed;
+mod standing;
+
 use ::postgres::binary_copy::BinaryCopyInWriter;
 use ::postgres::error::SqlState;
 use ::postgres::types::Type;
@@ -10,6 +13,7 @@ use ::postgres::{Client, NoTls, Transaction};
 use muscall_retrieval::Fingerprint;
 use pgvector::Vector;
 
+use self::failed::failed;
 use crate::search::check_name;
 use crate::{EngineError, EngineHit, Hnsw, Pushed, Rows, Search, rows};
 
@@ -48,12 +52,16 @@ impl Postgres {
     /// Fills the table with the rows, and builds a graph if one is wanted; gives their number.
     ///
     /// All is one transaction: searches see the old table until the new one is whole, and an end in the
-    /// middle leaves the old one. A second push to the table waits for the first. Grants on the old
-    /// table go with it; `ALTER DEFAULT PRIVILEGES` gives them to new ones.
+    /// middle leaves the old one. A second push to the table waits for the first.
+    ///
+    /// Grants and comments on columns stay. The new table takes the name of the old one, unless something depends on that
+    /// (views, keys of other tables, triggers, policies, publications): then the old one stays, and its rows are brought up to
+    /// date by their ids, which takes longer, since a graph takes them one by one and stays as it was made, and leaves the
+    /// space of the old rows to `VACUUM`. What a key of another table does when an id goes is up to that table.
     ///
     /// # Errors
-    /// [`EngineError::Postgres`]; [`EngineError::Foreign`] if a table of that name is not ours; or rows
-    /// that do not fit.
+    /// [`EngineError::Postgres`]; [`EngineError::Foreign`] if a table of that name is not ours;
+    /// [`EngineError::Depended`] if something depends on one of another dimension; or rows that do not fit.
     pub fn push(&mut self, source: &dyn Rows, hnsw: Option<Hnsw>) -> Result<u64, EngineError> {
         rows::check(source)?;
         check_limits(source.dim(), hnsw)?;
@@ -63,8 +71,13 @@ impl Postgres {
         let mut all = self.client.transaction().map_err(failed("beginning"))?;
         let lock = "SELECT pg_advisory_xact_lock(hashtextextended('muscall:' || $1::text, 0))";
         all.execute(lock, &[table]).map_err(failed("waiting for another push"))?;
-        if is_there(&mut all, table)? && described(&mut all, table)?.is_none() {
-            return Err(EngineError::Foreign { place: table.clone() });
+        let mut stays = false;
+        if is_there(&mut all, table)? {
+            let old = described(&mut all, table)?.ok_or_else(|| EngineError::Foreign { place: table.clone() })?;
+            stays = standing::has_dependents(&mut all, table)?;
+            if stays && old.dim != dim {
+                return Err(EngineError::Depended { place: table.clone(), expected: old.dim, found: dim });
+            }
         }
         // A name that the new table has until it is whole.
         if is_there(&mut all, &new)? {
@@ -84,24 +97,17 @@ impl Postgres {
             Some(&SqlState::UNIQUE_VIOLATION) => EngineError::DuplicateId { place: table.clone(), id: None },
             _ => failed("indexing the ids")(error),
         })?;
-        if let Some(Hnsw { m, ef_construction }) = hnsw {
-            let build = format!(
-                "CREATE INDEX \"{new}_hnsw\" ON \"{new}\" USING hnsw (vector vector_ip_ops) \
-                 WITH (m = {m}, ef_construction = {ef_construction})"
-            );
-            all.batch_execute(&build).map_err(failed("building the graph"))?;
-        }
         let pushed = Pushed { fingerprint: source.fingerprint().to_owned(), dim, rows: count };
-        let comment = "SELECT format('COMMENT ON TABLE %I IS %L', $1::text, $2::text)";
-        let comment = all.query_one(comment, &[&new, &comment_of(&pushed)]).map_err(failed("naming the model"))?;
-        let swap = format!(
-            "{}; ANALYZE \"{new}\"; DROP TABLE IF EXISTS \"{table}\"; ALTER TABLE \"{new}\" RENAME TO \"{table}\"; \
-             ALTER INDEX \"{new}_pkey\" RENAME TO \"{table}_pkey\"; \
-             ALTER INDEX IF EXISTS \"{new}_hnsw\" RENAME TO \"{table}_hnsw\"",
-            comment.get::<_, String>(0)
-        );
-        all.batch_execute(&swap).map_err(failed("putting the new table in its place"))?;
+        if stays {
+            put_rows(&mut all, (table, &new), hnsw, &pushed)?;
+        } else {
+            put_table(&mut all, (table, &new), hnsw, &pushed)?;
+        }
         all.commit().map_err(failed("committing"))?;
+        if stays {
+            // Whoever may not do that leaves it to the server.
+            let _ = self.client.batch_execute(&format!("VACUUM \"{table}\""));
+        }
         Ok(count)
     }
 
@@ -155,6 +161,68 @@ impl Postgres {
         all.commit().map_err(failed("committing"))?;
         Ok(hits)
     }
+}
+
+/// Gives the new table the name of the old one, and what others have made of that.
+fn put_table(
+    all: &mut Transaction<'_>,
+    (table, new): (&str, &str),
+    hnsw: Option<Hnsw>,
+    pushed: &Pushed,
+) -> Result<(), EngineError> {
+    if let Some(hnsw) = hnsw {
+        all.batch_execute(&graph(new, hnsw)).map_err(failed("building the graph"))?;
+    }
+    standing::give(all, table, new)?;
+    comment(all, new, pushed)?;
+    let swap = format!(
+        "ANALYZE \"{new}\"; DROP TABLE IF EXISTS \"{table}\"; ALTER TABLE \"{new}\" RENAME TO \"{table}\"; \
+         ALTER INDEX \"{new}_pkey\" RENAME TO \"{table}_pkey\"; \
+         ALTER INDEX IF EXISTS \"{new}_hnsw\" RENAME TO \"{table}_hnsw\""
+    );
+    all.batch_execute(&swap).map_err(failed("putting the new table in its place"))
+}
+
+/// Gives the old table the rows of the new one. Searches see the old ones until the end, when they
+/// wait for a moment, so that none sees the rows of one model and the name of the other.
+fn put_rows(
+    all: &mut Transaction<'_>,
+    (table, new): (&str, &str),
+    hnsw: Option<Hnsw>,
+    pushed: &Pushed,
+) -> Result<(), EngineError> {
+    let rows = format!(
+        "INSERT INTO \"{table}\" (id, path, start_s, vector) SELECT id, path, start_s, vector FROM \"{new}\" ORDER BY id \
+         ON CONFLICT (id) DO UPDATE SET path = EXCLUDED.path, start_s = EXCLUDED.start_s, vector = EXCLUDED.vector; \
+         DELETE FROM \"{table}\" AS old WHERE NOT EXISTS (SELECT FROM \"{new}\" AS new WHERE new.id = old.id); \
+         DROP TABLE \"{new}\""
+    );
+    all.batch_execute(&rows).map_err(failed("replacing the rows"))?;
+    if let Some(hnsw) = hnsw {
+        all.batch_execute(&graph(table, hnsw)).map_err(failed("building the graph"))?;
+    }
+    all.batch_execute(&format!("ANALYZE \"{table}\"; LOCK TABLE \"{table}\""))
+        .map_err(failed("waiting for searches"))?;
+    if hnsw.is_none() {
+        all.batch_execute(&format!("DROP INDEX IF EXISTS \"{table}_hnsw\"")).map_err(failed("removing the graph"))?;
+    }
+    comment(all, table, pushed)
+}
+
+/// Builds a graph over a table, unless it has one.
+fn graph(table: &str, Hnsw { m, ef_construction }: Hnsw) -> String {
+    format!(
+        "CREATE INDEX IF NOT EXISTS \"{table}_hnsw\" ON \"{table}\" USING hnsw (vector vector_ip_ops) \
+         WITH (m = {m}, ef_construction = {ef_construction})"
+    )
+}
+
+/// Says what a table holds.
+fn comment(all: &mut Transaction<'_>, table: &str, pushed: &Pushed) -> Result<(), EngineError> {
+    let comment = "SELECT format('COMMENT ON TABLE %I IS %L', $1::text, $2::text)";
+    let comment = all.query_one(comment, &[&table, &comment_of(pushed)]);
+    let run = comment.and_then(|comment| all.batch_execute(comment.get(0)));
+    run.map_err(failed("naming the model"))
 }
 
 /// Makes sure of pgvector; where two connections make it at once, the second finds it made.
@@ -232,8 +300,4 @@ fn limit(what: &'static str, value: u64, least: u64, most: u64) -> Result<(), En
         return Ok(());
     }
     Err(EngineError::Limit { what, value, engine: "pgvector", least, most })
-}
-
-fn failed(doing: &'static str) -> impl Fn(::postgres::Error) -> EngineError {
-    move |source| EngineError::Postgres { doing, source }
 }

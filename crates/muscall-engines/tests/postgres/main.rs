@@ -116,6 +116,62 @@ fn a_push_replaces_and_a_failure_does_not() {
     assert_eq!(names, ["", "_hnsw", "_pkey"].map(|end| format!("muscall_test_replace{end}")));
 }
 
+/// What reads the table goes on reading it after an update.
+#[test]
+fn grants_comments_and_views_stay() {
+    let Some((mut server, mut client)) = start("muscall_test_grants") else { return };
+    let (one, two, wide) = (Made::new(300, 16, 21), Made::new(200, 16, 22), Made::new(100, 24, 23));
+    server.push(&one, None).unwrap();
+    let make = "DO $$ BEGIN CREATE ROLE muscall_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
+                GRANT SELECT ON muscall_test_grants TO muscall_reader WITH GRANT OPTION;
+                GRANT UPDATE (path) ON muscall_test_grants TO PUBLIC;
+                COMMENT ON COLUMN muscall_test_grants.start_s IS 'it''s in seconds'";
+    client.batch_execute(make).unwrap();
+    let stays = |client: &mut Client| {
+        let says = "SELECT has_table_privilege('muscall_reader', 'muscall_test_grants', 'SELECT WITH GRANT OPTION'),
+                    has_column_privilege('muscall_reader', 'muscall_test_grants', 'path', 'UPDATE'),
+                    has_column_privilege('muscall_reader', 'muscall_test_grants', 'start_s', 'UPDATE'),
+                    col_description('muscall_test_grants'::regclass, 3)";
+        let row = client.query_one(says, &[]).unwrap();
+        assert_eq!((row.get(0), row.get(1), row.get(2)), (true, true, false));
+        assert_eq!(row.get::<_, String>(3), "it's in seconds");
+    };
+    stays(&mut client);
+    for made in [&wide, &one] {
+        server.push(made, Some(Hnsw::default())).unwrap();
+        stays(&mut client);
+    }
+    // With a view the table itself stays, with and without a graph.
+    let view = "CREATE VIEW muscall_test_grants_paths AS SELECT DISTINCT path FROM muscall_test_grants;
+                GRANT SELECT ON muscall_test_grants_paths TO muscall_reader";
+    client.batch_execute(view).unwrap();
+    for (made, hnsw) in [(&two, None), (&one, Some(Hnsw::default())), (&two, Some(Hnsw::default()))] {
+        assert_eq!(server.push(made, hnsw).unwrap(), made.rows.len() as u64);
+        stays(&mut client);
+        let query = &made.queries(1, 24)[0];
+        let expected: Vec<u64> = made.best(query, 5).iter().map(|hit| hit.0).collect();
+        assert_eq!(ids(&server.search(&made.fingerprint, query, 5, Search::Exact).unwrap()), expected);
+        let paths: HashSet<&String> = made.rows.iter().map(|row| &row.1).collect();
+        let counted = client.query_one("SELECT count(*) FROM muscall_test_grants_paths", &[]).unwrap();
+        assert_eq!(counted.get::<_, i64>(0), paths.len() as i64);
+    }
+    let indexes = "SELECT count(*) FROM pg_indexes WHERE indexname = 'muscall_test_grants_hnsw'";
+    assert_eq!(client.query_one(indexes, &[]).unwrap().get::<_, i64>(0), 1);
+    server.push(&two, None).unwrap();
+    assert_eq!(client.query_one(indexes, &[]).unwrap().get::<_, i64>(0), 0);
+    // A key of another table loses nothing that is still there.
+    let notes = "CREATE TABLE muscall_test_notes (segment bigint REFERENCES muscall_test_grants ON DELETE CASCADE);
+                 INSERT INTO muscall_test_notes SELECT id FROM muscall_test_grants";
+    client.batch_execute(notes).unwrap();
+    server.push(&two, None).unwrap();
+    let counted = client.query_one("SELECT count(*) FROM muscall_test_notes", &[]).unwrap();
+    assert_eq!(counted.get::<_, i64>(0), two.rows.len() as i64);
+    let error = server.push(&wide, None).unwrap_err();
+    assert!(matches!(error, EngineError::Depended { expected: 16, found: 24, .. }), "{error}");
+    let away = "DROP VIEW muscall_test_grants_paths; DROP TABLE muscall_test_notes, muscall_test_grants; DROP ROLE muscall_reader";
+    client.batch_execute(away).unwrap();
+}
+
 /// A process that is killed in the middle of a push: its connection breaks and the server rolls back.
 #[test]
 fn a_broken_connection_leaves_the_old_table() {
