@@ -12,6 +12,7 @@ mod error;
 mod library;
 mod request;
 mod response;
+mod tag_query;
 mod term;
 mod words;
 

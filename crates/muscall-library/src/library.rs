@@ -193,7 +193,7 @@ impl Library {
         let lambda = request.diversity.filter(|&diversity| diversity > 0.0).map(|diversity| 1.0 - diversity);
         let fetched = if lambda.is_some() { request.top.saturating_mul(CANDIDATES) } else { request.top };
         let mut search = Search::new(fetched).with_moments(request.moments).with_track_weight(request.track_weight);
-        if filter != Filter::default() {
+        if filter != Filter::default().prepared() {
             search = search.with_filter(&fits);
         }
         let answers = self.tracks(query, &search)?;

@@ -3,6 +3,7 @@
 use muscall_retrieval::TrackRecord;
 use serde::{Deserialize, Serialize};
 
+use crate::tag_query::TagQuery;
 use crate::term::Like;
 use crate::{LibraryError, Term};
 
@@ -68,7 +69,8 @@ pub struct Filter {
     /// Stands somewhere in the path; case does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// All of them are tags of the track; case does not matter.
+    /// The track has a tag for each of them: `genre=jazz` for one whose genre has the word, `genre=jazz|blues` for one of two,
+    /// `jazz` for a word in any tag; case does not matter.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// At least this long.
@@ -130,19 +132,11 @@ impl Request {
 }
 
 impl Filter {
-    /// In lower case, so that [`takes`](Self::takes) need not do it for each track.
-    pub(crate) fn prepared(&self) -> Self {
+    /// What [`takes`](PreparedFilter::takes) need not do for each track.
+    pub(crate) fn prepared(&self) -> PreparedFilter {
         let path = self.path.as_ref().map(|path| path.to_lowercase()).filter(|path| !path.is_empty());
-        Self { path, tags: self.tags.iter().map(|tag| tag.to_lowercase()).collect(), ..self.clone() }
-    }
-
-    /// Whether a track comes into question; the filter must be [prepared](Self::prepared).
-    pub(crate) fn takes(&self, track: &TrackRecord) -> bool {
-        let has = |tag: &String| track.tags.iter().any(|other| other.to_lowercase() == *tag);
-        self.path.as_ref().is_none_or(|path| track.path.to_lowercase().contains(path))
-            && self.tags.iter().all(has)
-            && self.min_duration_s.is_none_or(|min| track.duration_s >= min)
-            && self.max_duration_s.is_none_or(|max| track.duration_s <= max)
+        let tags = self.tags.iter().map(|tag| TagQuery::parse(tag)).collect();
+        PreparedFilter { path, tags, min_duration_s: self.min_duration_s, max_duration_s: self.max_duration_s }
     }
 
     fn validate(&self) -> Result<(), LibraryError> {
@@ -157,6 +151,26 @@ impl Filter {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// A filter that looks at many tracks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PreparedFilter {
+    /// In lower case.
+    path: Option<String>,
+    tags: Vec<TagQuery>,
+    min_duration_s: Option<f64>,
+    max_duration_s: Option<f64>,
+}
+
+impl PreparedFilter {
+    /// Whether a track comes into question.
+    pub(crate) fn takes(&self, track: &TrackRecord) -> bool {
+        self.path.as_ref().is_none_or(|path| track.path.to_lowercase().contains(path))
+            && self.tags.iter().all(|query| track.tags.iter().any(|tag| query.is_met_by(tag)))
+            && self.min_duration_s.is_none_or(|min| track.duration_s >= min)
+            && self.max_duration_s.is_none_or(|max| track.duration_s <= max)
     }
 }
 
@@ -229,7 +243,9 @@ mod tests {
         };
         assert!(takes(|_| ()));
         assert!(takes(|f| f.path = Some("live/BLUES".to_owned())) && !takes(|f| f.path = Some("studio".to_owned())));
-        assert!(takes(|f| f.tags = vec!["Genre=blues".to_owned()]) && !takes(|f| f.tags = vec!["blues".to_owned()]));
+        assert!(takes(|f| f.tags = vec!["Genre=blues".to_owned()]) && !takes(|f| f.tags = vec!["blue".to_owned()]));
+        assert!(takes(|f| f.tags = vec!["jazz|blues".to_owned(), "year=1999".to_owned()]));
+        assert!(!takes(|f| f.tags = vec!["blues".to_owned(), "year=1998".to_owned()]));
         assert!(takes(|f| f.min_duration_s = Some(90.0)) && !takes(|f| f.max_duration_s = Some(89.9)));
     }
 }
