@@ -7,7 +7,7 @@ mod wav;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::ClipConfig;
+use muscall_audio::{ClipConfig, Repair};
 use muscall_train::StepReport;
 use muscall_train::doctor::{ClipFault, Diagnosis, Tower, TrainingDoctor, check_clips, leakage, mean_pairwise_cosine};
 use muscall_train::manifest::{Manifest, Row};
@@ -142,7 +142,28 @@ fn each_fault_of_a_clip_is_named() {
     assert_eq!(check("good.wav"), []);
     let broken = manifest(dir.path(), "m", &[("absent.wav", "a"), ("good.wav", "b")]);
     let found = check_clips(&broken, &config, |_| {});
-    assert!(found.diagnoses.is_empty() && found.unreadable[0].to_string().contains("absent.wav"));
+    assert!(found.diagnoses.is_empty() && found.unreadable[0].1.to_string().contains("absent.wav"));
+}
+
+#[test]
+fn half_a_download_is_damaged_wherever_the_clip_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../muscall-audio/tests/fixtures");
+    let sound =
+        ["sound.flac", "sound.mp3", "sound.ogg", "sound.opus", "sound.wav", "sound.m4a", "alac.m4a", "sound.aiff"];
+    for name in sound {
+        fs::copy(fixtures.join(name), dir.path().join(name)).unwrap();
+    }
+    write_wav(&dir.path().join("long.wav"), tone(0.5, 20.0));
+    let long = fs::read(dir.path().join("long.wav")).unwrap();
+    fs::write(dir.path().join("half.wav"), &long[..long.len() * 3 / 4]).unwrap();
+    let rows: Vec<(&str, &str)> = sound.into_iter().chain(["long.wav", "half.wav"]).map(|name| (name, "a")).collect();
+    // The clip in the middle is whole.
+    let found = check_clips(&manifest(dir.path(), "m", &rows), &ClipConfig::new(RATE as u32, 2 * RATE), |_| {});
+    assert!(found.unreadable.is_empty());
+    let [(9, path, repairs)] = &found.repaired[..] else { panic!("{:?}", found.repaired) };
+    assert!(path.ends_with("half.wav"));
+    assert!(matches!(repairs[..], [Repair::ShorterThanDeclared { .. }]), "{repairs:?}");
 }
 
 #[test]

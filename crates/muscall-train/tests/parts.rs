@@ -167,7 +167,7 @@ fn check_names_what_lies_beyond_its_file_and_what_is_cut_off() {
     let clip = ClipConfig::new(16_000, 16_000);
     let rows = "mix.wav,0,2,x\nmix.wav,15,18,x\nmix.wav,2000,4000,x\nmix.wav,32000,64000,x\ncut/1.wav,30,32,x\n";
     let found = check_clips(&read(&format!("audio,start,end,caption\n{rows}")), &clip, |_| {});
-    let messages: Vec<String> = found.unreadable.iter().map(ToString::to_string).collect();
+    let messages: Vec<String> = found.unreadable.iter().map(|(_, error)| error.to_string()).collect();
     let expected = ["correct the times", "milliseconds", "samples", "already cut out"];
     assert_eq!(messages.len(), expected.len(), "{messages:?}");
     for (message, part) in messages.iter().zip(expected) {

@@ -90,6 +90,35 @@ pub enum Diagnosis {
         /// What the manifest says.
         expected_s: f64,
     },
+    /// Captions are in another language than those of most text encoders.
+    OtherLanguage {
+        /// Its name in English.
+        language: &'static str,
+        /// Texts of at least twenty words in it: captions, or several together.
+        count: usize,
+        /// Texts in all.
+        texts: usize,
+        /// A caption of the first of them.
+        example: String,
+    },
+    /// All labels are one.
+    OneClass {
+        /// The label.
+        label: String,
+        /// Rows that have it.
+        rows: usize,
+    },
+    /// Files begin with silence.
+    SilentStart {
+        /// How many.
+        count: usize,
+        /// Of how many.
+        files: usize,
+        /// The first of them.
+        example: PathBuf,
+        /// Its silence, in seconds, as far as was looked.
+        silence_s: f64,
+    },
     /// Some clips are much louder than others.
     Loudness {
         /// Between the 5th and the 95th of 100 clips.
@@ -112,6 +141,41 @@ pub enum Diagnosis {
         /// The first of them.
         example: PathBuf,
     },
+}
+
+impl Diagnosis {
+    /// Whether a training learns something wrong from it, or a score means something else: the others are hints.
+    pub fn harms(&self) -> bool {
+        match self {
+            Self::SharedCaptions { .. } | Self::SharedAudio { .. } | Self::OtherLength { .. } => true,
+            Self::Clips { fault, .. } => matches!(fault, ClipFault::Silent | ClipFault::NotFinite),
+            _ => false,
+        }
+    }
+
+    /// A word for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::LossAtChance { .. } => "loss_at_chance",
+            Self::Collapsed { .. } => "collapsed",
+            Self::ScaleAtClamp { .. } => "scale_at_clamp",
+            Self::RateZero { .. } => "rate_zero",
+            Self::SharedCaptions { .. } => "shared_captions",
+            Self::SharedAudio { .. } => "shared_audio",
+            Self::OtherLength { .. } => "other_length",
+            Self::OtherLanguage { .. } => "other_language",
+            Self::OneClass { .. } => "one_class",
+            Self::SilentStart { .. } => "silent_start",
+            Self::Loudness { .. } => "loudness",
+            Self::Clips { fault, .. } => match fault {
+                ClipFault::Silent => "silent",
+                ClipFault::Clipped => "clipped",
+                ClipFault::TooShort => "too_short",
+                ClipFault::NotFinite => "not_finite",
+                _ => "clip",
+            },
+        }
+    }
 }
 
 impl Display for Diagnosis {
@@ -152,6 +216,21 @@ impl Display for Diagnosis {
                 f,
                 "{count} of {files} files are not as long as `duration` says (such as {}: {found_s:.1} s, not \
                  {expected_s:.1} s); copy them again if they were cut off, otherwise correct the column",
+                example.display()
+            ),
+            Self::OtherLanguage { language, count, texts, example } => write!(
+                f,
+                "{count} of {texts} texts seem to be in {language} (such as {example:?}): a text encoder that was pretrained on English \
+                 makes little of them; translate them, or train one that starts from nothing"
+            ),
+            Self::OneClass { label, rows } => write!(
+                f,
+                "all {rows} labels are {label:?}: reports by class have nothing to compare; correct the column, or remove it"
+            ),
+            Self::SilentStart { count, files, example, silence_s } => write!(
+                f,
+                "{count} of {files} files begin with silence (such as {}: {silence_s:.1} s); cut it off, since random crops \
+                 hold nothing but that now and then",
                 example.display()
             ),
             Self::Loudness { spread_db, clips, quiet, loud } => write!(

@@ -16,7 +16,8 @@ pub fn leakage(first: &Manifest, second: &Manifest) -> Vec<Diagnosis> {
     [shared_captions(first, second), shared_audio(first, second)].into_iter().flatten().collect()
 }
 
-fn shared_captions(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
+/// Captions of `second` that are in `first` too, as in [`leakage`].
+pub fn shared_captions(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     let captions = |manifest: &Manifest| -> Vec<String> {
         manifest.rows.iter().flat_map(|row| &row.captions).map(|caption| normalised(caption)).collect()
     };
@@ -27,7 +28,7 @@ fn shared_captions(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     Some(Diagnosis::SharedCaptions { count: shared.len(), captions: all.len(), example })
 }
 
-fn normalised(caption: &str) -> String {
+pub(super) fn normalised(caption: &str) -> String {
     caption.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
@@ -55,6 +56,6 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     Some(Diagnosis::SharedAudio { count: shared.len(), tracks: second.rows.len(), first, second: example })
 }
 
-fn hash(path: &Path) -> Option<u128> {
+pub(super) fn hash(path: &Path) -> Option<u128> {
     Some(Digest::of(File::open(path).ok()?).ok()?.hash_128())
 }

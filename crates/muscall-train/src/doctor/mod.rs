@@ -1,24 +1,31 @@
 //! The training doctor: looks at the data and at the numbers of a run, and says what looks wrong
 //! and what to do about it.
 
+mod damage;
 mod diagnosis;
 mod leakage;
 mod length;
 mod loudness;
+mod rows;
+mod silence;
 mod training;
+mod words;
 
 pub use diagnosis::{Diagnosis, Tower};
-pub use leakage::leakage;
+pub use leakage::{leakage, shared_captions};
 pub use muscall_data::ClipFault;
+pub use rows::{RowFault, RowFinding, check_rows};
 pub use training::{TrainingDoctor, mean_pairwise_cosine};
+pub use words::check_words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use length::{Lengths, length_s};
 use loudness::Levels;
-use muscall_audio::{AudioError, ClipConfig, CropPosition, load_clip};
+use muscall_audio::{AudioError, ClipConfig, CropPosition, Repair, load_clip};
 use rayon::prelude::*;
+use silence::{Silences, silence_s};
 
 use crate::TrainError;
 use crate::manifest::{Manifest, Row};
@@ -55,33 +62,40 @@ impl FaultCounts {
 pub struct ClipCheck {
     /// Faults of clips that can be decoded.
     pub diagnoses: Vec<Diagnosis>,
-    /// Files that cannot.
-    pub unreadable: Vec<TrainError>,
+    /// Rows from 0 whose files are damaged, and how that was mended. They are decoded at the clip and at the ends alone.
+    pub repaired: Vec<(usize, PathBuf, Vec<Repair>)>,
+    /// Rows from 0 whose files cannot be decoded.
+    pub unreadable: Vec<(usize, TrainError)>,
 }
 
 /// Decodes the central clip of every row, compares lengths with those that the manifest gives, and levels with each other,
 /// calling `progress` with the number of those that are done.
 pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl FnMut(usize)) -> ClipCheck {
     let mut counts = FaultCounts::default();
-    let mut unreadable = Vec::new();
+    let (mut repaired, mut unreadable) = (Vec::new(), Vec::new());
     let mut done = 0;
-    let (mut lengths, mut levels) = (Lengths::default(), Levels::default());
+    let (mut lengths, mut levels, mut silences) = (Lengths::default(), Levels::default(), Silences::default());
     for rows in manifest.rows.chunks(CHUNK) {
-        let check = |row: &Row| -> Result<(Vec<ClipFault>, f64, Option<f64>), AudioError> {
+        let check = |row: &Row| -> Result<_, AudioError> {
             let clip = load_clip(row.source(), CropPosition::Central, config)?;
             let level_db = Levels::of(&clip.samples[..clip.valid.min(clip.samples.len())]);
             let length_s = row.length.map(|_| length_s(&row.audio)).transpose()?;
-            Ok((ClipFault::find(&clip), level_db, length_s))
+            let repairs = damage::repairs(row, &clip)?;
+            Ok((ClipFault::find(&clip), level_db, length_s, repairs, silence_s(row, config)?))
         };
         let found: Vec<_> = rows.par_iter().map(check).collect();
-        for (row, found) in rows.iter().zip(found) {
+        for (number, (row, found)) in (done..).zip(rows.iter().zip(found)) {
             match found {
-                Ok((faults, level_db, length_s)) => {
+                Ok((faults, level_db, length_s, repairs, silence_s)) => {
+                    if !repairs.is_empty() {
+                        repaired.push((number, row.audio.clone(), repairs));
+                    }
                     counts.add(&row.audio, &faults);
                     levels.add(&row.audio, level_db);
                     lengths.add(row, length_s);
+                    silences.add(&row.audio, silence_s, faults.contains(&ClipFault::Silent));
                 }
-                Err(error) => unreadable.push(error.into()),
+                Err(error) => unreadable.push((number, error.into())),
             }
         }
         done += rows.len();
@@ -90,5 +104,6 @@ pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl 
     let mut diagnoses = counts.diagnoses(manifest.rows.len());
     diagnoses.extend(lengths.diagnosis());
     diagnoses.extend(levels.diagnosis());
-    ClipCheck { diagnoses, unreadable }
+    diagnoses.extend(silences.diagnosis());
+    ClipCheck { diagnoses, repaired, unreadable }
 }

@@ -1,0 +1,31 @@
+//! Files that broke off on the way, or lost something in the middle.
+
+use muscall_audio::{AudioError, Clip, DecodeOptions, Repair, count_frames, decode, probe};
+
+use crate::manifest::Row;
+
+/// The end of a file that is looked at, in seconds.
+const END_S: f64 = 1.0;
+
+/// What had to be mended in the clip of a row, and at the end of its file, where half a download shows. What lies between
+/// is not decoded.
+pub(super) fn repairs(row: &Row, clip: &Clip) -> Result<Vec<Repair>, AudioError> {
+    let repairs = lost(&clip.repairs);
+    if !repairs.is_empty() || row.part.is_some() {
+        return Ok(repairs);
+    }
+    let options = DecodeOptions::default();
+    let info = probe(&row.audio, &options)?;
+    let frames = match info.declared_frames {
+        Some(frames) => frames,
+        // The header says nothing, or more than there is.
+        None => count_frames(&row.audio, &options)?,
+    };
+    let start = frames.saturating_sub((END_S * f64::from(info.sample_rate)) as u64);
+    Ok(lost(&decode(&row.audio, &options.with_span(start, u64::MAX))?.repairs))
+}
+
+/// Repairs but for samples that are no numbers, which are a fault of the clip.
+fn lost(repairs: &[Repair]) -> Vec<Repair> {
+    repairs.iter().filter(|repair| !matches!(repair, Repair::SamplesScrubbed { .. })).cloned().collect()
+}
