@@ -6,11 +6,12 @@
 //! - [`main`] is the program; each of its commands is a file in [`commands`].
 //! - [`console`] is for any program on a terminal: the model and the device as arguments, progress, tables.
 //! - [`serve`] is the page and its API.
-//! - [`Source`] is where music comes from.
+//! - [`Source`] is where music comes from, [`Beside`] what else is there.
 
 // A program speaks on its terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod beside;
 pub mod commands;
 pub mod console;
 mod home;
@@ -22,6 +23,7 @@ mod source;
 
 use std::error::Error;
 
+pub use beside::Beside;
 pub use commands::{command, main};
 pub use open_index::open_index;
 pub use source::Source;

@@ -22,9 +22,9 @@ impl Names {
             let found = record.tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
             found.map(str::to_owned)
         };
-        // A part of a file is not what the file's own tags are about.
+        // A part of a file is not what the file's own title is about; that of a track of an album comes with its number.
         let (path, part) = Part::split_name(&record.path);
-        let title = tag("title").filter(|_| part.is_none());
+        let title = tag("title").filter(|_| part.is_none() || tag("track").is_some());
         Self { title: title.unwrap_or_else(|| stem(path)), artist: tag("artist"), album: tag("album") }
     }
 
@@ -58,6 +58,8 @@ mod tests {
         assert_eq!(line("/m/x.ogg", &tags), "So What — Miles Davis · Kind of Blue");
         assert_eq!(line("/m/City__Blues.ogg", &[]), "City Blues");
         assert_eq!(line("/m/a.ogg", &["album=Songs"]), "a — Songs");
+        assert_eq!(line("/m/a.flac#t=10,20", &["title=Two", "track=2"]), "Two");
+        assert_eq!(line("/m/a.flac#t=10,20", &["title=Whole"]), "a");
         assert_eq!(line("/m/___.ogg", &[]), "/m/___.ogg");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use muscall::indexing::{Item, Scope, Unreadable};
 use muscall::{DataError, Manifest};
 
-use crate::Failed;
+use crate::{Beside, Failed};
 
 const AWAY: &str =
     "check that its disk is mounted; the index stays as it is, and `index --forget` removes what is gone for good";
@@ -18,6 +18,8 @@ pub struct Source {
     pub scope: Scope,
     /// Files that could not be looked at.
     pub unreadable: Vec<Unreadable>,
+    /// What a folder holds beside music.
+    pub beside: Beside,
 }
 
 impl Source {
@@ -32,8 +34,13 @@ impl Source {
         if matches!(music.try_exists(), Ok(false)) {
             return Err(format!("{}: nothing is there; {AWAY}", music.display()).into());
         }
+        // A folder is its music, with or without captions beside it, unless it is a data set in the released layout.
+        let is_data_set =
+            || ["train", "val", "test"].iter().any(|split| music.join(format!("dataset_{split}.json")).exists());
+        if music.is_dir() && !is_data_set() {
+            return Self::folder(music);
+        }
         let splits = match Manifest::read_splits(music) {
-            Err(DataError::UnknownManifest { .. }) if music.is_dir() => return Self::folder(music),
             Err(DataError::UnknownManifest { path }) => {
                 let expected = "a folder of music, or a manifest: a .jsonl, .json, .csv or .tsv file";
                 return Err(format!("{}: expected {expected}", path.display()).into());
@@ -44,7 +51,8 @@ impl Source {
         let mut files: Vec<_> = rows.map(|row| (row.audio, row.part)).collect();
         files.sort();
         files.dedup();
-        let mut source = Self { items: Vec::new(), scope: Scope::Items, unreadable: Vec::new() };
+        let (items, unreadable, beside) = (Vec::new(), Vec::new(), Beside::default());
+        let mut source = Self { items, scope: Scope::Items, unreadable, beside };
         for (file, part) in files {
             match Item::file(&file) {
                 Ok(item) => source.items.push(part.into_iter().fold(item, Item::with_part)),
@@ -55,12 +63,13 @@ impl Source {
     }
 
     fn folder(music: &Path) -> Result<Self, Failed> {
-        let (items, unreadable) = Item::folder(music)?;
-        if items.is_empty() && unreadable.is_empty() {
+        let found = Item::folder(music)?;
+        let beside = Beside::of(&found);
+        if found.items.is_empty() && found.unreadable.is_empty() {
             return Err(format!("{}: no audio files in this folder; {AWAY}", music.display()).into());
         }
-        let scope = Scope::folder(music).but(&unreadable);
-        Ok(Self { items, unreadable, scope })
+        let scope = Scope::folder(music).but(&found.unreadable);
+        Ok(Self { items: found.items, unreadable: found.unreadable, scope, beside })
     }
 
     #[cfg(feature = "s3")]
@@ -70,7 +79,7 @@ impl Source {
         if items.is_empty() {
             return Err(format!("{address}: no audio files below this prefix").into());
         }
-        Ok(Self { items, scope: bucket.scope(&prefix), unreadable: Vec::new() })
+        Ok(Self { items, scope: bucket.scope(&prefix), unreadable: Vec::new(), beside: Beside::default() })
     }
 
     #[cfg(not(feature = "s3"))]

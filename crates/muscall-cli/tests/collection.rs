@@ -189,3 +189,60 @@ fn a_table_without_splits_is_trained_on_with_some_of_it_held_out() {
     assert!(told.contains("nothing is held out") && told.contains("10 training clips"), "{told}");
     assert!(!out.join("held_out.jsonl").exists(), "these rows are trained on now");
 }
+
+/// An album in one file, music that is not read, a link, a folder that is passed over, and a picture.
+#[test]
+fn everything_in_a_folder_is_told() {
+    let user = User::new();
+    let at = |name: &str| user.music().join(name);
+    record(&at("album.wav"), 220.0, 0.3);
+    let sheet = "REM GENRE \"Acid Jazz\"\nPERFORMER Band\nTITLE Album\nFILE album.wav WAVE\nTRACK 01 AUDIO\nTITLE One\n\
+                 INDEX 01 00:00:00\nTRACK 02 AUDIO\nTITLE Two\nINDEX 01 00:06:00\n";
+    fs::write(at("album.cue"), sheet).unwrap();
+    fs::write(at("old.wma"), "x").unwrap();
+    fs::write(at("old.2.wma"), "x").unwrap();
+    fs::write(at("cover.jpg"), "x").unwrap();
+    fs::create_dir(at("quiet")).unwrap();
+    fs::write(at("quiet/.nomedia"), "").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("album.wav", at("same.wav")).unwrap();
+    let output = user.output(&["index", user.music().to_str().unwrap()]);
+    let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("2 tracks"), "{told}");
+    assert!(told.contains("also there: 1 file that is no music") && told.contains("1 folder passed over"), "{told}");
+    #[cfg(unix)]
+    assert!(told.contains("1 link to a track"), "{told}");
+    assert!(errors.contains("2 files: Windows Media Audio is not supported"), "{errors}");
+    // What is known is not told again.
+    let again = user.output(&["search", "jazz", "--tag", "genre=jazz"]);
+    assert!(!String::from_utf8_lossy(&again.stderr).contains("Windows Media"));
+    let tags = user.says(&["tags", "genre"]);
+    assert_eq!(tags, "genre:\n       2  Acid Jazz\n");
+    assert_eq!(json(&user.says(&["tags", "--json"]))["title"].as_array().unwrap().len(), 2);
+    assert_eq!(user.output(&["tags", "mood"]).status.code(), Some(1));
+    let titles = |tag: &str| {
+        let found = user.output(&["search", "music", "--tag", tag, "--json"]);
+        let found = json(&String::from_utf8_lossy(&found.stdout));
+        let mut titles: Vec<String> =
+            found["answers"].as_array().unwrap().iter().map(|one| one["title"].as_str().unwrap().to_owned()).collect();
+        titles.sort();
+        titles
+    };
+    assert_eq!(titles("genre=rock|jazz"), ["One", "Two"]);
+    assert_eq!(titles("title=two"), ["Two"]);
+    assert_eq!(titles("one"), ["One"]);
+}
+
+/// A download that broke off is indexed, and told.
+#[test]
+fn damaged_files_are_told_once() {
+    let user = User::new();
+    record(&user.music().join("half.wav"), 220.0, 0.3);
+    let whole = fs::read(user.music().join("half.wav")).unwrap();
+    fs::write(user.music().join("half.wav"), &whole[..whole.len() * 2 / 3]).unwrap();
+    let output = user.output(&["index", user.music().to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("damaged, the rest is indexed") && told.contains("half.wav: ends after"), "{told}");
+    let output = user.output(&["index"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("damaged"));
+}

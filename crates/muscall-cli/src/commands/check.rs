@@ -1,19 +1,29 @@
-//! Looks at a data set before training: files that cannot be read, silent or clipped clips, what
-//! two splits have in common.
+//! Looks at a data set before training: rows that cannot be used, captions that say nothing, files that cannot be read or
+//! are damaged, silent or clipped clips, what two splits have in common.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use muscall::Manifest;
 use muscall::audio::ClipConfig;
-use muscall::train::doctor::{check_clips, leakage};
+use muscall::model::ClipTokenizer;
+use muscall::train::doctor::{Diagnosis, RowFinding, check_clips, check_rows, check_words, leakage, shared_captions};
+use muscall::{DataError, Manifest};
+use serde_json::{Value, json};
 
 use crate::Failed;
 
+/// Lines of one kind that are printed; `--json` has all.
+const LINES: usize = 20;
+
 /// The part of the training doctor that looks at data, on a manifest alone.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: muscall check --data demo/manifest.jsonl")]
+#[command(
+    after_help = "Example: muscall check --data demo/manifest.jsonl\n\nThe exit code is 1 if something would harm a training, with --strict also for hints."
+)]
 pub struct Arguments {
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
@@ -24,43 +34,167 @@ pub struct Arguments {
     /// Sample rate in Hz, as in the recipe.
     #[arg(long, default_value_t = 16_000)]
     sample_rate: u32,
+    /// Look at the table alone, not at the audio.
+    #[arg(long)]
+    no_audio: bool,
+    /// Take hints for faults: the exit code is 1 if there is anything to say.
+    #[arg(long)]
+    strict: bool,
+    /// Print one JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
 }
 
-/// Runs it.
+/// Runs it; the exit code is 1 if the data set does not pass.
 ///
 /// # Errors
 /// In words for whoever typed it.
-pub fn run(arguments: &Arguments) -> Result<(), Failed> {
+pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     if !(arguments.clip_s > 0.0 && arguments.clip_s <= 3600.0) {
         return Err(format!("--clip-s is {}; it must be above 0 and at most 3600", arguments.clip_s).into());
     }
     let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
     let config = ClipConfig::new(arguments.sample_rate, samples);
-    let splits = Manifest::read_splits(&arguments.data)?;
-    let mut found = 0;
-    let mut say = |split: &str, what: &dyn std::fmt::Display| {
-        found += 1;
-        println!("{split}: {what}");
-    };
-    for (split, manifest) in &splits {
-        let name = split.name();
+    let examined = Manifest::examine(&arguments.data)?;
+    let tokenizer = ClipTokenizer::new()?;
+    let mut findings = Findings { says: !arguments.json, ..Findings::default() };
+    for error in &examined.errors {
+        // The error names its row itself.
+        findings.add("", "row", json!({ "row": row_of(error) }), true, &error.to_string());
+    }
+    findings.rest("");
+    let mut splits = Vec::new();
+    for examined in &examined.splits {
+        let (name, manifest) = (examined.split.name(), &examined.manifest);
+        let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
+        splits.push(json!({ "split": name, "tracks": manifest.rows.len(), "captions": captions }));
+        if !arguments.json {
+            println!("{name}: {} tracks, {captions} captions", manifest.rows.len());
+        }
+        for RowFinding { row, audio, fault, .. } in check_rows(examined, &tokenizer, !arguments.no_audio) {
+            findings.row(name, fault.kind(), (row, &audio), fault.harms(), &fault);
+        }
+        check_words(manifest).iter().for_each(|diagnosis| findings.diagnosis(name, diagnosis));
+        if arguments.no_audio {
+            findings.rest(name);
+            continue;
+        }
         let bar = ProgressBar::new(manifest.rows.len() as u64).with_style(ProgressStyle::with_template(
             "{msg} {bar:30.cyan/dim} {pos}/{len} clips · {elapsed} · {eta} left",
         )?);
         bar.set_message(name);
         let checked = check_clips(manifest, &config, |done| bar.set_position(done as u64));
         bar.finish_and_clear();
-        let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
-        println!("{name}: {} tracks, {captions} captions", manifest.rows.len());
-        checked.unreadable.iter().for_each(|error| say(name, error));
-        checked.diagnoses.iter().for_each(|diagnosis| say(name, diagnosis));
+        let place = |row: &usize| {
+            let number = examined.numbers.get(*row).and_then(|numbers| numbers.first());
+            (number.copied().unwrap_or(0), manifest.rows[*row].audio.as_path())
+        };
+        for (row, _, repairs) in &checked.repaired {
+            let repairs: Vec<String> = repairs.iter().map(|repair| repair.to_string()).collect();
+            let said = format!("damaged: {}; get the file again, or remove its rows", repairs.join("; "));
+            findings.row(name, "damaged", place(row), true, &said);
+        }
+        for (row, error) in &checked.unreadable {
+            findings.row(name, "unreadable", place(row), true, error);
+        }
+        checked.diagnoses.iter().for_each(|diagnosis| findings.diagnosis(name, diagnosis));
+        findings.rest(name);
     }
-    for (i, (first_split, first)) in splits.iter().enumerate() {
-        for (second_split, second) in &splits[i + 1..] {
-            let both = format!("{}, {}", first_split.name(), second_split.name());
-            leakage(first, second).iter().for_each(|diagnosis| say(&both, diagnosis));
+    for (i, first) in examined.splits.iter().enumerate() {
+        for second in &examined.splits[i + 1..] {
+            let both = format!("{}, {}", first.split.name(), second.split.name());
+            let found = match arguments.no_audio {
+                true => shared_captions(&first.manifest, &second.manifest).into_iter().collect(),
+                false => leakage(&first.manifest, &second.manifest),
+            };
+            found.iter().for_each(|found| findings.diagnosis(&both, found));
         }
     }
-    println!("{}", if found == 0 { "No problems found.".to_owned() } else { format!("{found} findings.") });
-    Ok(())
+    let Findings { all, harmful, .. } = findings;
+    let is_sound = harmful == 0 && (all.is_empty() || !arguments.strict);
+    if arguments.json {
+        println!("{}", json!({ "splits": splits, "findings": all, "is_sound": is_sound }));
+    } else {
+        println!(
+            "{}",
+            match (all.len(), harmful) {
+                (0, _) => "No problems found.".to_owned(),
+                (all, 0) => format!("{all} findings, none of which would harm a training."),
+                (all, harmful) => format!("{all} findings, {harmful} of which would harm a training."),
+            }
+        );
+    }
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found, and told.
+#[derive(Default)]
+struct Findings {
+    all: Vec<Value>,
+    harmful: usize,
+    says: bool,
+    /// How many of each kind there are in the split at hand.
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl Findings {
+    /// About a split as a whole.
+    fn diagnosis(&mut self, split: &str, diagnosis: &Diagnosis) {
+        self.add(split, diagnosis.kind(), json!({}), diagnosis.harms(), &diagnosis.to_string());
+    }
+
+    /// About a row, by its number and the audio that it names.
+    fn row(
+        &mut self,
+        split: &str,
+        kind: &'static str,
+        (number, audio): (usize, &Path),
+        harms: bool,
+        what: &dyn Display,
+    ) {
+        let name = audio.file_name().unwrap_or_default().to_string_lossy();
+        let place = json!({ "row": number, "audio": audio.display().to_string() });
+        self.add(split, kind, place, harms, &format!("row {number} ({name}): {what}"));
+    }
+
+    fn add(&mut self, split: &str, kind: &'static str, mut finding: Value, harms: bool, message: &str) {
+        self.harmful += usize::from(harms);
+        for (key, value) in
+            [("split", json!(split)), ("kind", json!(kind)), ("harms", json!(harms)), ("message", json!(message))]
+        {
+            finding[key] = value;
+        }
+        self.all.push(finding);
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if self.says && *count <= LINES {
+            let place = if split.is_empty() { String::new() } else { format!("{split}: ") };
+            println!("{place}{message}");
+        }
+    }
+
+    /// How many of each kind were not told, of a split that is done.
+    fn rest(&mut self, split: &str) {
+        for (kind, count) in std::mem::take(&mut self.counts) {
+            if self.says && count > LINES {
+                let place = if split.is_empty() { String::new() } else { format!("{split}: ") };
+                println!("{place}{} more of this kind ({}); --json has all", count - LINES, kind.replace('_', " "));
+            }
+        }
+    }
+}
+
+/// The row that an error of a manifest names.
+fn row_of(error: &DataError) -> Option<usize> {
+    match error {
+        DataError::MissingKey { row, .. }
+        | DataError::BrokenRow { row, .. }
+        | DataError::WrongType { row, .. }
+        | DataError::Times { row, .. }
+        | DataError::EmptyCaption { row, .. }
+        | DataError::Split { row, .. }
+        | DataError::DuplicateId { row, .. } => Some(*row),
+        DataError::NotUtf8 { line, .. } => Some(*line),
+        _ => None,
+    }
 }

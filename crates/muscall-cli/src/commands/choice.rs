@@ -82,16 +82,23 @@ impl LibraryArgument {
 /// Analyses what is new. What can't be read now keeps its place.
 fn renew(mut held: Held, model: &Muscall, name: &Model) -> Result<(), Failed> {
     let mut console = IndexConsole::new()?.with_bar_alone();
-    let Updated { newly_unreadable, stopped, .. } = held.update((model, name), &mut console)?;
+    let Updated { newly_unreadable, news, stopped, .. } = held.update((model, name), &mut console)?;
     if stopped {
         return Err("stopped; what was analysed is kept".into());
     }
-    tell_unreadable(&held.kept, newly_unreadable);
+    tell_unreadable(&held.kept, newly_unreadable, &news);
     Ok(())
 }
 
-/// A line about files that were left out, if there are any.
-pub(super) fn tell_unreadable(kept: &Kept, files: usize) {
+/// Lines about files that were left out, if there are any: what they are, as far as that is `news`, and how many.
+pub(super) fn tell_unreadable(kept: &Kept, files: usize, news: &[(String, usize)]) {
+    const REASONS: usize = 18;
+    for (reason, files) in news.iter().take(REASONS) {
+        eprintln!("{}: {reason}", if *files == 1 { "1 file".to_owned() } else { format!("{files} files") });
+    }
+    if news.len() > REASONS {
+        eprintln!("and {} other reasons", news.len() - REASONS);
+    }
     if files > 0 {
         let could = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
         eprintln!("{could} could not be read; the reasons are in {}", kept.left_out().display());

@@ -85,8 +85,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
         return Err("stopped; progress is kept: run the same command to continue".into());
     }
     held.remove_others();
-    tell_unreadable(&held.kept, updated.unreadable.len());
+    tell_unreadable(&held.kept, updated.unreadable.len(), &updated.news);
     let all = tell(&held.kept, &updated, started)?;
+    updated.beside.line().into_iter().for_each(say);
     let Some(watch) = &mut watch else {
         return if all == 0 { Err("no audio files that can be read".into()) } else { Ok(()) };
     };
@@ -110,7 +111,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
             }
         };
         if updated.embedded + updated.removed + updated.newly_unreadable > 0 {
-            tell_unreadable(&held.kept, updated.newly_unreadable);
+            tell_unreadable(&held.kept, updated.newly_unreadable, &updated.news);
             tell(&held.kept, &updated, started)?;
         }
     }

@@ -31,9 +31,10 @@ mod search;
 mod serve;
 mod similar;
 mod status;
+mod tags;
 pub mod train;
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
@@ -48,7 +49,7 @@ const NOTHING: u8 = 1;
 #[command(
     name = "muscall",
     version,
-    after_help = "Once:   muscall index ~/Music\nThen:   muscall search calm solo piano\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits, 2 an error."
+    after_help = "Once:   muscall index ~/Music\nThen:   muscall search calm solo piano\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits (or check found what would harm a training), 2 an error."
 )]
 struct Program {
     #[command(subcommand)]
@@ -63,6 +64,7 @@ enum Action {
     Playlist(playlist::Arguments),
     Duplicates(duplicates::Arguments),
     Classify(classify::Arguments),
+    Tags(tags::Arguments),
     Serve(serve::Arguments),
     Status(status::Arguments),
     Models(models::Arguments),
@@ -97,6 +99,7 @@ pub fn main() -> ExitCode {
         Action::Serve(arguments) => done(serve::run(&arguments)),
         Action::Duplicates(arguments) => duplicates::run(&arguments),
         Action::Classify(arguments) => done(classify::run(&arguments)),
+        Action::Tags(arguments) => tags::run(&arguments),
         Action::Status(arguments) => done(status::run(&arguments)),
         Action::Models(arguments) => done(models::run(&arguments)),
         Action::Devices(arguments) => done(devices::run(&arguments)),
@@ -104,7 +107,7 @@ pub fn main() -> ExitCode {
         Action::Export(arguments) => done(export::run(&arguments)),
         Action::Embed(arguments) => done(embed::run(&arguments)),
         Action::Inspect(arguments) => done(inspect::run(&arguments)),
-        Action::Check(arguments) => done(check::run(&arguments)),
+        Action::Check(arguments) => return check::run(&arguments).unwrap_or_else(|error| console::exit(Err(error))),
         Action::Train(arguments) => done(train::run(&arguments)),
         Action::Evaluate(arguments) => done(evaluate::run(&arguments)),
         Action::Compare(arguments) => done(compare::run(&arguments)),
@@ -126,10 +129,10 @@ pub fn main() -> ExitCode {
 }
 
 /// One command as a program of its own, with the arguments of this process.
-pub fn as_program<A: Args>(name: &'static str, run: impl FnOnce(&A) -> Result<(), Failed>) -> ExitCode {
+pub fn as_program<A: Args, T: Termination>(name: &'static str, run: impl FnOnce(&A) -> Result<T, Failed>) -> ExitCode {
     let command = A::augment_args(Command::new(name).version(env!("CARGO_PKG_VERSION")));
     let arguments = A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
-    console::exit(run(&arguments))
+    run(&arguments).map_or_else(|error| console::exit(Err(error)), Termination::report)
 }
 
 /// The program's arguments, for completions, pages of a manual, and tests.

@@ -29,8 +29,9 @@ pub(super) struct Arguments {
     /// How many tracks to show.
     #[arg(long, short = 'n', default_value_t = 5)]
     top: usize,
-    /// Show only tracks with this tag, such as genre=jazz; may be given several times.
-    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    /// Show only tracks with these words in a tag: genre=jazz, genre=jazz|blues for either, or jazz in any tag; may be given
+    /// several times. `muscall tags` lists what there is.
+    #[arg(long = "tag", value_name = "KEY=WORDS")]
     tags: Vec<String>,
     /// Show only tracks with this text in their path.
     #[arg(long = "in", value_name = "TEXT")]
@@ -61,9 +62,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     let words = arguments.words.join(" ");
     let format = arguments.playlist.as_deref().map(PlaylistFormat::from_path).transpose()?;
     let mut request = Request::parse_words(&words)?.with_top(arguments.top);
-    if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
-        return Err(format!("the tag `{tag}` is not KEY=VALUE, such as genre=jazz").into());
-    }
     request.diversity = arguments.diversity;
     request.track_weight = arguments.track_weight;
     request.filter.tags.clone_from(&arguments.tags);

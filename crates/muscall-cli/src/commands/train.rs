@@ -1,12 +1,14 @@
 //! Trains a model as a recipe says, on your own music and captions.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use muscall::files::{FileError, replace_bytes};
+use muscall::model::ClipTokenizer;
+use muscall::train::doctor::{RowFinding, check_rows, check_words};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
@@ -14,6 +16,8 @@ use super::recipes::read_recipe;
 use crate::console::say;
 use crate::{Failed, console};
 
+/// Longer tables are left to `check`, since nobody waits for that before a training.
+const TOLD_ROWS: usize = 100_000;
 /// Tracks of the validation that say what scores mean.
 const CALIBRATED_TRACKS: usize = 1000;
 
@@ -127,6 +131,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     }
     // From here on a process that fails ends the others.
     let world = distributed::world()?;
+    if world.rank() == 0 && !arguments.resume && train.rows.len() <= TOLD_ROWS {
+        tell_of_captions(data)?;
+    }
     let known = validation.clone();
     let mut unwritten = None;
     let listener = &mut |event: Event<'_>| {
@@ -213,6 +220,28 @@ impl Arguments {
             }
         }
     }
+}
+
+/// Says once what is wrong with captions and labels, an example of each fault; `check` names all rows.
+fn tell_of_captions(data: &Path) -> Result<(), Failed> {
+    let tokenizer = ClipTokenizer::new()?;
+    for split in &Manifest::examine(data)?.splits {
+        let name = split.split.name();
+        let mut findings: BTreeMap<&str, Vec<RowFinding>> = BTreeMap::new();
+        for finding in check_rows(split, &tokenizer, false) {
+            findings.entry(finding.fault.kind()).or_default().push(finding);
+        }
+        for findings in findings.values() {
+            let RowFinding { row, fault, .. } = &findings[0];
+            let more = match findings.len() {
+                1 => String::new(),
+                all => format!("; so {} rows in all (muscall check --data {})", all, data.display()),
+            };
+            eprintln!("{name}: row {row}: {fault}{more}");
+        }
+        check_words(&split.manifest).iter().for_each(|diagnosis| eprintln!("{name}: {diagnosis}"));
+    }
+    Ok(())
 }
 
 /// Writes the rows that a run holds out, or removes those of a run that was here before.

@@ -1,6 +1,6 @@
 //! A library on the disk: its folders, its model, its index.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::record::{Model, Record, Searched, lock};
 use super::refusals::Refusals;
 use crate::console::IndexConsole;
-use crate::{Failed, Source, open_index};
+use crate::{Beside, Failed, Source, open_index};
 
 /// Why files were left out, in the folder of a library.
 const LEFT_OUT: &str = "unreadable.tsv";
@@ -53,6 +53,10 @@ pub(crate) struct Updated {
     pub(crate) unreadable: Vec<Unreadable>,
     /// How many of these nobody has been told of before.
     pub(crate) newly_unreadable: usize,
+    /// Why files were left out without a look at what they hold, and how many each time, if that is news.
+    pub(crate) news: Vec<(String, usize)>,
+    /// What the folders hold beside music.
+    pub(crate) beside: Beside,
     /// Somebody stopped it; what was done so far is kept.
     pub(crate) stopped: bool,
 }
@@ -194,9 +198,10 @@ impl Held {
         }
         // The folders are known from now on, should it be stopped.
         self.write()?;
-        let (items, scope, mut unreadable) = self.sources()?;
+        let Source { items, scope, mut unreadable, beside } = self.sources()?;
         let refusals = Refusals::read(&self.kept.folder, model)?;
         let (items, mut refused) = refusals.split(items, |path| writer.find(path).is_ok_and(|track| track.is_some()));
+        let news = by_reason(unreadable.iter().filter(|file| refusals.is_new(file)));
         let started = Instant::now();
         let mut report = Indexer::default().run(model, &mut writer, items, &scope, |event| console.listen(&event))?;
         console.finish();
@@ -204,7 +209,7 @@ impl Held {
         unreadable.append(&mut report.unreadable);
         let newly_unreadable = unreadable.iter().filter(|file| refusals.is_new(file)).count();
         let (embedded, removed, stopped) = (report.embedded, report.removed, report.stopped);
-        let updated = Updated { embedded, removed, unreadable, newly_unreadable, stopped };
+        let updated = Updated { embedded, removed, unreadable, newly_unreadable, news, beside, stopped };
         if stopped {
             return Ok(updated);
         }
@@ -222,13 +227,14 @@ impl Held {
     }
 
     /// All items of the library, and what these speak for. A folder that can't be read now keeps its tracks.
-    fn sources(&self) -> Result<(Vec<muscall::indexing::Item>, Scope, Vec<Unreadable>), Failed> {
-        let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    fn sources(&self) -> Result<Source, Failed> {
+        let (mut items, mut unreadable, mut beside) = (Vec::new(), Vec::new(), Beside::default());
         for music in self.kept.music() {
             match Source::read(music) {
                 Ok(source) => {
                     items.extend(source.items);
                     unreadable.extend(source.unreadable);
+                    beside.add(source.beside);
                 }
                 // Nobody knows which tracks were a manifest's, and that of a bucket nothing is left can't be seen.
                 Err(error) if is_manifest(music) || is_bucket(music) => {
@@ -239,7 +245,7 @@ impl Held {
         }
         let folders = self.kept.music().iter().map(PathBuf::as_path).filter(|music| !is_manifest(music));
         let scope = Scope::folders(folders).but(&unreadable);
-        Ok((items, scope, unreadable))
+        Ok(Source { items, scope, unreadable, beside })
     }
 
     /// Searches another index from now on, unless the old one knows tracks that nobody can look at now.
@@ -283,6 +289,10 @@ impl Held {
         let Some(own) = self.kept.index_file() else { return };
         for file in fs::read_dir(&self.kept.folder).into_iter().flatten().flatten() {
             let path = file.path();
+            // What a run of another model has begun.
+            if path.extension().is_some_and(|extension| extension == "unfinished") && path.with_extension("") != own {
+                let _ = fs::remove_dir_all(&path);
+            }
             let is_index = path.extension().is_some_and(|extension| extension == "index");
             if is_index && path != own {
                 let _ = fs::remove_file(path.with_extension("index.lock"));
@@ -297,6 +307,15 @@ impl Held {
         }
         self.kept.record.write(&self.kept.folder)
     }
+}
+
+/// How many files each reason has, most first.
+fn by_reason<'a>(files: impl Iterator<Item = &'a Unreadable>) -> Vec<(String, usize)> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    files.for_each(|file| *counts.entry(&file.reason).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().map(|(reason, files)| (reason.to_owned(), files)).collect();
+    counts.sort_by_key(|(_, files)| std::cmp::Reverse(*files));
+    counts
 }
 
 pub(super) fn is_bucket(music: &Path) -> bool {
