@@ -61,9 +61,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     if arguments.query.starts_with("--") {
         return Err(format!("unknown option `{}` (a query may begin with one hyphen)", arguments.query).into());
     }
-    if let Some(tag) = arguments.tags.iter().find(|tag| !tag.contains('=')) {
-        return Err(format!("the tag `{tag}` is not KEY=VALUE, such as genre=jazz").into());
-    }
     request.diversity = arguments.diversity;
     request.filter.tags.clone_from(&arguments.tags);
     request.validate()?;

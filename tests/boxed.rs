@@ -81,7 +81,7 @@ fn indexed(dir: &Path) -> Library {
     let path = dir.join("demo.index");
     let model = boxed();
     let mut writer = IndexWriter::create(&path, &index_config(&model).unwrap()).unwrap();
-    let (items, _) = Item::folder(&root().join("demo/audio")).unwrap();
+    let items = Item::folder(&root().join("demo/audio")).unwrap().items;
     Indexer::default().run(&model, &mut writer, items, &Scope::Items, |_| ControlFlow::Continue(())).unwrap();
     Library::new(model, &path).unwrap()
 }

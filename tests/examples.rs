@@ -317,9 +317,13 @@ fn import_pytorch_gives_a_bundle_that_trains_on_and_is_exported_again() {
 fn check_finds_what_is_wrong_with_a_manifest() {
     let output = example("check").args(["--data", "demo/manifest.jsonl", "--clip-s", "6"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Two of the demo's masters are very loud indeed, and others rather quiet; nothing else is wrong.
+    // Two of the demo's masters are very loud indeed, others rather quiet, and two captions are equal; nothing else is odd.
     let found = text(&output);
-    assert!(found.contains("3 findings") && found.matches("are clipped").count() == 2, "{found}");
+    assert!(
+        found.contains("4 findings, none of which would harm") && found.matches("are clipped").count() == 2,
+        "{found}"
+    );
+    assert!(found.contains("row 21 (020_singularity_Nebula.ogg)"), "{found}");
     assert!(found.contains("the levels of 46 clips span 18 dB"), "{found}");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mine.jsonl");

@@ -89,7 +89,7 @@ fn a_file_that_goes_away_meanwhile_keeps_its_track() {
     let all = library.contents();
     library.put("a.wav", 3);
     set_time(&library.path("a.wav"), 1_700_000_001);
-    let items = Item::folder(&library.root).unwrap().0;
+    let items = Item::folder(&library.root).unwrap().items;
     fs::remove_file(library.path("a.wav")).unwrap();
     let report = library.run_items(items, &Scope::folder(&library.root));
     assert_eq!(counts(&report), [0, 0, 0, 1, 0, 1]);

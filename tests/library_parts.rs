@@ -95,3 +95,30 @@ fn what_lies_beyond_the_file_is_named() {
     let [refused] = &report.unreadable[..] else { panic!("{report:?}") };
     assert!(refused.path.ends_with("mix.wav#t=2500,5000") && refused.reason.contains("milliseconds"), "{refused:?}");
 }
+
+#[test]
+fn an_album_with_a_cue_sheet_is_its_tracks() {
+    let library = Library::new();
+    unpack(&library.path("Album.wav"), &mix([3, 5, 8]));
+    let sheet = "PERFORMER \"The Band\"\nTITLE \"Album\"\nFILE \"album.flac\" WAVE\n\
+                 TRACK 01 AUDIO\nTITLE \"One\"\nINDEX 01 00:00:00\n\
+                 TRACK 02 AUDIO\nTITLE \"Two\"\nINDEX 00 00:02:00\nINDEX 01 00:02:30\n";
+    fs::write(library.path("rip.cue"), sheet).unwrap();
+    let report = library.run();
+    assert_eq!((report.embedded, report.unreadable.len()), (2, 0));
+    assert_eq!(library.names(), ["Album.wav#t=0,2.4", "Album.wav#t=2.4"]);
+    let record = library.record("Album.wav#t=2.4");
+    assert_eq!(record.tags, ["title=Two", "artist=The Band", "album=Album", "track=2"]);
+    assert_eq!(record.duration_s, 7.5);
+    assert_eq!(library.run().unchanged, 2);
+    // A sheet that is corrected changes what is said, and what is heard only where times changed.
+    fs::write(library.path("rip.cue"), sheet.replace("Two", "Too")).unwrap();
+    let report = library.run();
+    assert_eq!((report.embedded, report.unchanged), (0, 2));
+    assert_eq!(library.record("Album.wav#t=2.4").tags[0], "title=Too");
+    // Without it the file is a track again.
+    fs::remove_file(library.path("rip.cue")).unwrap();
+    let report = library.run();
+    assert_eq!((report.embedded, report.removed), (1, 2));
+    assert_eq!(library.names(), ["Album.wav"]);
+}

@@ -8,11 +8,14 @@ use muscall::indexing::Report;
 
 /// What became of the files; those that could not be read are in `list`.
 pub(crate) fn print_report(report: &Report, wall_s: f64, list: &Path) {
-    let Report { embedded, audio_s, moved, copied, unchanged, removed, kept, unreadable, .. } = report;
+    let Report { embedded, audio_s, moved, copied, unchanged, removed, kept, unreadable, repaired, .. } = report;
     println!(
         "{embedded} files embedded ({:.1} h of audio in {wall_s:.0} s), {moved} moved, {copied} copied, {unchanged} unchanged, {removed} removed, {kept} kept unseen",
         audio_s / 3600.0
     );
+    if !repaired.is_empty() {
+        println!("{} of these files are damaged: what is left of them is in the index", repaired.len());
+    }
     for file in unreadable.iter().take(20) {
         eprintln!("left out: {}: {}", file.path, file.reason);
     }

@@ -40,7 +40,9 @@ pub fn wav(kind: u32, samples: u32) -> Vec<u8> {
     bytes.extend(32_000_u32.to_le_bytes());
     bytes.extend(b"\x02\0\x10\0data");
     bytes.extend((2 * samples).to_le_bytes());
-    bytes.extend((0..samples).flat_map(|t| (((t * (211 + 37 * kind)) % 16_001) as i16 - 8000).to_le_bytes()));
+    bytes.extend(
+        (0..u64::from(samples)).flat_map(|t| (((t * u64::from(211 + 37 * kind)) % 16_001) as i16 - 8000).to_le_bytes()),
+    );
     bytes
 }
 
@@ -111,9 +113,9 @@ impl Library {
     }
 
     pub fn run_with(&self, indexer: &Indexer, folder: &Path) -> Report {
-        let (items, unreadable) = Item::folder(folder).unwrap();
-        let scope = Scope::folder(folder).but(&unreadable);
-        run(&self.model, indexer, &self.index, items, &scope)
+        let found = Item::folder(folder).unwrap();
+        let scope = Scope::folder(folder).but(&found.unreadable);
+        run(&self.model, indexer, &self.index, found.items, &scope)
     }
 
     pub fn run_items(&self, items: Vec<Item>, scope: &Scope) -> Report {
@@ -124,7 +126,7 @@ impl Library {
     pub fn anew(&self) -> BTreeMap<String, Track> {
         let index = self.dir.join("anew.index");
         let _ = fs::remove_file(&index);
-        run(&self.model, &Indexer::default(), &index, Item::folder(&self.root).unwrap().0, &Scope::Items);
+        run(&self.model, &Indexer::default(), &index, Item::folder(&self.root).unwrap().items, &Scope::Items);
         contents(&index)
     }
 
