@@ -100,6 +100,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut report = indexer.run(&model, &mut writer, source.items, &source.scope, |event| console.listen(&event))?;
     console.finish();
     report.unreadable.extend(source.unreadable);
+    source.beside.line().into_iter().for_each(|line| println!("{line}"));
     let list = sibling(&index, ".unreadable.tsv");
     write_unreadable(&list, &report.unreadable)?;
     print_report(&report, started.elapsed().as_secs_f64(), &list);

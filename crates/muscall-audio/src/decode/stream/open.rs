@@ -24,11 +24,21 @@ use super::super::{aac, flac, opus};
 use super::Stream;
 use crate::AudioError;
 
+/// Of a file in which no reader finds anything.
+const NO_FORMAT: &str = "it begins like none that is known";
+
 impl Stream {
     pub(in crate::decode) fn open(opened: Opened<'_>, readers: Readers) -> Result<Self, AudioError> {
         let path = opened.path;
         let io = FileError::reading(path);
-        let unknown = |error: Error| AudioError::UnknownFormat { path: path.to_owned(), reason: error.to_string() };
+        let unknown = |error: Error| {
+            let reason = match error {
+                // By symphonia's probe, in words about itself.
+                Error::Unsupported(what) if what.contains("(probe)") => NO_FORMAT.to_owned(),
+                error => error.to_string(),
+            };
+            AudioError::UnknownFormat { path: path.to_owned(), reason }
+        };
         let mut opened = opened;
         let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
         let outline = outline(&mut opened.file, opened.bytes).map_err(io)?;
