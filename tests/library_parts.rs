@@ -116,6 +116,12 @@ fn an_album_with_a_cue_sheet_is_its_tracks() {
     let report = library.run();
     assert_eq!((report.embedded, report.unchanged), (0, 2));
     assert_eq!(library.record("Album.wav#t=2.4").tags[0], "title=Too");
+    // One of a longer album tells nothing.
+    fs::write(library.path("rip.cue"), sheet.replace("00:02:30", "09:02:30")).unwrap();
+    let report = library.run();
+    assert_eq!((report.embedded, report.removed, report.unreadable.len()), (1, 2, 0));
+    fs::write(library.path("rip.cue"), sheet).unwrap();
+    assert_eq!(library.run().embedded, 2);
     // Without it the file is a track again.
     fs::remove_file(library.path("rip.cue")).unwrap();
     let report = library.run();

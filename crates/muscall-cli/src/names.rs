@@ -35,6 +35,12 @@ impl Names {
     }
 }
 
+/// How long a track is that ends at a time of its file: of a part, the time before it does not count.
+pub(crate) fn length_s(path: &str, end_s: f64) -> f64 {
+    let (_, part) = Part::split_name(path);
+    (end_s - part.map_or(0.0, |part| part.start_s())).max(0.0)
+}
+
 /// The name of a file, as people would write it.
 fn stem(path: &str) -> String {
     let stem = Path::new(path).file_stem().unwrap_or_default().to_string_lossy();
@@ -60,6 +66,7 @@ mod tests {
         assert_eq!(line("/m/a.ogg", &["album=Songs"]), "a — Songs");
         assert_eq!(line("/m/a.flac#t=10,20", &["title=Two", "track=2"]), "Two");
         assert_eq!(line("/m/a.flac#t=10,20", &["title=Whole"]), "a");
+        assert_eq!([length_s("/m/a.flac#t=10,20", 20.0), length_s("/m/a.flac", 20.0)], [10.0, 20.0]);
         assert_eq!(line("/m/___.ogg", &[]), "/m/___.ogg");
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use muscall::audio::Part;
 use muscall::retrieval::{Answer, PlaylistEntry, TrackRecord};
 
-use crate::names::Names;
+use crate::names::{Names, length_s};
 
 /// The whole track, or its best moment.
 pub(crate) fn playlist_entry(record: &TrackRecord, answer: &Answer, whole: bool) -> PlaylistEntry {
@@ -19,7 +19,7 @@ pub(crate) fn playlist_entry(record: &TrackRecord, answer: &Answer, whole: bool)
         album,
         start_s: moment.map(|moment| moment.start_s).or(part.map(|part| part.start_s())),
         end_s: moment.map(|moment| moment.end_s).or(part.and_then(|part| part.end_s())),
-        duration_s: Some(answer.duration_s),
+        duration_s: Some(length_s(&answer.path, answer.duration_s)),
         score: answer.score,
     }
 }

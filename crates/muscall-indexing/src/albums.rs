@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::{CueFile, CueSheet, CueTrack};
+use muscall_audio::{CueFile, CueSheet, CueTrack, DecodeOptions, probe};
 
 use crate::{Item, Origin, Unreadable};
 
@@ -23,6 +23,13 @@ pub(crate) fn split_albums(items: Vec<Item>, sheets: &[PathBuf], unreadable: &mu
         let read = match CueSheet::read(sheet) {
             // Not a sheet: the file is a track, as if there were none.
             Err(error) if error.kind() == ErrorKind::InvalidData => CueSheet::default(),
+            // So it is where nobody may read it, which will not pass by itself.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                let reason =
+                    format!("{error}; the album is one track until the sheet can be read: check its permissions");
+                unreadable.push(Unreadable::new(sheet.display().to_string(), reason));
+                CueSheet::default()
+            }
             Err(error) => {
                 let reason = format!("{}: {error}; what the index has of this folder is kept", sheet.display());
                 unreadable.push(Unreadable::new(folder.display().to_string(), reason));
@@ -42,7 +49,8 @@ pub(crate) fn split_albums(items: Vec<Item>, sheets: &[PathBuf], unreadable: &mu
         if file_of(&item).and_then(Path::parent).is_some_and(|folder| away.contains(folder)) {
             continue;
         }
-        let tracks = file_of(&item).and_then(|file| albums.remove(file).or_else(|| embedded(file)));
+        let tracks = file_of(&item)
+            .and_then(|file| albums.remove(file).or_else(|| embedded(file)).filter(|tracks| fit(file, tracks)));
         match tracks {
             Some(tracks) => split.extend(tracks.into_iter().map(|CueTrack { part, tags, .. }| {
                 let track = item.clone().with_part(part);
@@ -69,6 +77,13 @@ fn is_album(file: &CueFile) -> bool {
 fn embedded(file: &Path) -> Option<Vec<CueTrack>> {
     let mut albums = CueSheet::embedded(file)?.files.into_iter().filter(is_album);
     albums.next().map(|album| album.tracks)
+}
+
+/// Whether all tracks begin within a file: a sheet of another edition of the album tells nothing.
+fn fit(file: &Path, tracks: &[CueTrack]) -> bool {
+    let info = probe(file, &DecodeOptions::default()).ok();
+    let length_s = info.and_then(|info| Some(info.declared_frames? as f64 / f64::from(info.sample_rate)));
+    length_s.is_none_or(|length_s| tracks.iter().all(|track| track.part.start_s() < length_s))
 }
 
 /// The file that a sheet means, among those of its folder: by the name that it has; by that without the extension, since

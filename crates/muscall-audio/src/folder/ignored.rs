@@ -1,6 +1,7 @@
 //! What the owner of a folder wants to be left out.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
@@ -10,6 +11,9 @@ const NO_MEDIA: &str = ".nomedia";
 /// Files with patterns as git has them, or without a line for the whole folder: of Navidrome, of Jellyfin and several tools
 /// for searching, and of Plex.
 const PATTERNS: [&str; 3] = [".ndignore", ".ignore", ".plexignore"];
+
+/// Longest file of patterns that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The patterns of a folder and of those around it.
 #[derive(Debug, Default)]
@@ -22,12 +26,12 @@ impl Ignored {
     /// Goes to a folder at some depth of the walk; gives whether it is to be left out as a whole.
     pub(super) fn enter(&mut self, folder: &Path, depth: usize) -> bool {
         self.rules.retain(|(other, _)| *other < depth);
-        if depth > 0 && folder.join(NO_MEDIA).exists() {
+        if depth > 0 && folder.join(NO_MEDIA).is_file() {
             return true;
         }
         let files = PATTERNS.map(|name| folder.join(name));
         let texts: Vec<(PathBuf, String)> =
-            files.into_iter().filter_map(|file| Some((file.clone(), fs::read_to_string(file).ok()?))).collect();
+            files.into_iter().filter_map(|file| Some((file.clone(), patterns(&file)?))).collect();
         let is_for_all = |text: &str| text.lines().all(|line| line.trim().is_empty() || line.starts_with('#'));
         // Whoever names such a folder means it.
         if depth > 0 && texts.iter().any(|(_, text)| is_for_all(text)) {
@@ -52,4 +56,14 @@ impl Ignored {
         let decided = around.map(|(_, rules)| rules.matched(path, is_folder)).find(|decision| !decision.is_none());
         decided.is_some_and(|decision| decision.is_ignore())
     }
+}
+
+/// The text of a file of patterns, without the mark that some editors put before it; nothing of what is no file, or far too
+/// long for one of patterns.
+fn patterns(file: &Path) -> Option<String> {
+    let metadata = file.metadata().ok().filter(|metadata| metadata.is_file() && metadata.len() <= MAX_BYTES)?;
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(file).ok()?.take(MAX_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
 }

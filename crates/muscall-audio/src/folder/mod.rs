@@ -212,7 +212,7 @@ mod tests {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         };
-        write(".ndignore", "# not these\n*.wav\ndemos/\n!keep.wav\n");
+        write(".ndignore", "\u{feff}# not these\n*.wav\ndemos/\n!keep.wav\n");
         for name in [
             "a.mp3",
             "b.wav",

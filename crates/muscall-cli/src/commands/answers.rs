@@ -7,7 +7,7 @@ use muscall::retrieval::{Answer, Moment, PlaylistEntry, TrackRecord};
 use serde::Serialize;
 
 use crate::console::clock;
-use crate::names::Names;
+use crate::names::{Names, length_s};
 use crate::playlist_entry::playlist_entry;
 
 /// A track that fits, with what its tags say.
@@ -49,6 +49,7 @@ pub(super) fn json(hits: &[Hit], verdict: Option<Verdict>) -> Result<String, ser
 impl Hit {
     fn new(record: &TrackRecord, answer: Answer) -> Self {
         let Answer { duration_s, score, moments, path, .. } = answer;
+        let duration_s = length_s(&path, duration_s);
         Self { names: Names::of(record), duration_s, score, moments, path }
     }
 

@@ -14,7 +14,9 @@ use muscall::train::doctor::{Diagnosis, RowFinding, check_clips, check_rows, che
 use muscall::{DataError, Manifest};
 use serde_json::{Value, json};
 
+use super::answers::printable;
 use crate::Failed;
+use crate::console::say;
 
 /// Lines of one kind that are printed; `--json` has all.
 const LINES: usize = 20;
@@ -69,7 +71,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
         splits.push(json!({ "split": name, "tracks": manifest.rows.len(), "captions": captions }));
         if !arguments.json {
-            println!("{name}: {} tracks, {captions} captions", manifest.rows.len());
+            say(format!("{name}: {} tracks, {captions} captions", manifest.rows.len()));
         }
         for RowFinding { row, audio, fault, .. } in check_rows(examined, &tokenizer, !arguments.no_audio) {
             findings.row(name, fault.kind(), (row, &audio), fault.harms(), &fault);
@@ -113,16 +115,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let Findings { all, harmful, .. } = findings;
     let is_sound = harmful == 0 && (all.is_empty() || !arguments.strict);
     if arguments.json {
-        println!("{}", json!({ "splits": splits, "findings": all, "is_sound": is_sound }));
+        say(json!({ "splits": splits, "findings": all, "is_sound": is_sound }));
     } else {
-        println!(
-            "{}",
-            match (all.len(), harmful) {
-                (0, _) => "No problems found.".to_owned(),
-                (all, 0) => format!("{all} findings, none of which would harm a training."),
-                (all, harmful) => format!("{all} findings, {harmful} of which would harm a training."),
-            }
-        );
+        say(match (all.len(), harmful) {
+            (0, _) => "No problems found.".to_owned(),
+            (all, 0) => format!("{all} findings, none of which would harm a training."),
+            (all, harmful) => format!("{all} findings, {harmful} of which would harm a training."),
+        });
     }
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -169,7 +168,7 @@ impl Findings {
         *count += 1;
         if self.says && *count <= LINES {
             let place = if split.is_empty() { String::new() } else { format!("{split}: ") };
-            println!("{place}{message}");
+            say(format!("{place}{}", printable(message)));
         }
     }
 
@@ -178,7 +177,7 @@ impl Findings {
         for (kind, count) in std::mem::take(&mut self.counts) {
             if self.says && count > LINES {
                 let place = if split.is_empty() { String::new() } else { format!("{split}: ") };
-                println!("{place}{} more of this kind ({}); --json has all", count - LINES, kind.replace('_', " "));
+                say(format!("{place}{} more of this kind ({}); --json has all", count - LINES, kind.replace('_', " ")));
             }
         }
     }

@@ -9,7 +9,7 @@ use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
 use crate::console::{clock, say};
-use crate::names::Names;
+use crate::names::{Names, length_s};
 
 /// Find recordings that your library has more than once, whatever their names, formats and tags.
 ///
@@ -47,7 +47,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     for group in &found {
         let copy = |&track: &usize| {
             let record = index.track(track)?;
-            Ok::<_, Failed>(Copy { names: Names::of(&record), duration_s: record.duration_s, path: record.path })
+            Ok::<_, Failed>(Copy {
+                names: Names::of(&record),
+                duration_s: length_s(&record.path, record.duration_s),
+                path: record.path,
+            })
         };
         groups.push(group.iter().map(copy).collect::<Result<Vec<_>, _>>()?);
     }

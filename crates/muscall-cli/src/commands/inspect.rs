@@ -9,7 +9,9 @@ use muscall::files;
 
 use serde_json::{Value, json};
 
+use super::answers::printable;
 use crate::Failed;
+use crate::console::say;
 
 /// Says for each file whether it is ok, was repaired or is refused, and why.
 ///
@@ -53,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     for (position, path) in arguments.paths.iter().enumerate() {
         let decoded = read(path, arguments);
         let line = if arguments.json { report(path, &decoded).to_string() } else { text(path, &decoded) };
-        println!("{line}");
+        say(if arguments.json { line } else { printable(&line) });
         let Ok(decoded) = decoded else { continue };
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         if let Some(folder) = &arguments.wave {

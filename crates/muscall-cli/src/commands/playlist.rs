@@ -12,6 +12,7 @@ use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
 use crate::console::{clock, say, write_playlist};
+use crate::names::length_s;
 
 /// Write a playlist of whole tracks that fit your words, as long as you like.
 #[derive(Debug, Args)]
@@ -56,8 +57,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     let mut left_s = 60.0 * arguments.minutes;
     let mut fitting = answers;
     fitting.retain(|answer| {
-        let fits = answer.duration_s <= left_s;
-        left_s -= if fits { answer.duration_s } else { 0.0 };
+        let length_s = length_s(&answer.path, answer.duration_s);
+        let fits = length_s <= left_s;
+        left_s -= if fits { length_s } else { 0.0 };
         fits
     });
     let entries = entries(&library, &fitting, true)?;

@@ -39,12 +39,13 @@ impl Progress {
         progress
     }
 
-    /// A line above the bar, or in the log.
+    /// A line above the bar, or in the log. What a terminal would obey, as in the name of a file, is shown as a sign.
     pub fn line(&self, line: &str) {
+        let line: String = line.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
         if self.bar.is_hidden() {
             eprintln!("{line}");
         } else {
-            self.bar.println(line);
+            self.bar.println(&line);
         }
     }
 

@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::record::{Model, Record, Searched, lock};
 use super::refusals::Refusals;
 use crate::console::IndexConsole;
+use crate::names::length_s;
 use crate::{Beside, Failed, Source, open_index};
 
 /// Why files were left out, in the folder of a library.
@@ -111,7 +112,8 @@ impl Kept {
         let Some(index) = self.index()? else { return Ok((0, None)) };
         let mut audio_s = 0.0;
         for track in index.tracks() {
-            audio_s += index.track(track)?.duration_s;
+            let track = index.track(track)?;
+            audio_s += length_s(&track.path, track.duration_s);
         }
         Ok((index.len(), self.record.rate.map(|rate| audio_s / rate)))
     }
