@@ -85,6 +85,6 @@ mod tests {
         let tagged = hit("/m/x.ogg", &["artist=Miles Davis", "title=So What"]);
         assert_eq!(tagged.text(1), " 1. So What — Miles Davis  (1:03:12, best at 1:07–1:31)\n    /m/x.ogg");
         let part = hit("/m/City_Blues.ogg#t=10,200", &["title=The album"]);
-        assert_eq!(part.text(10), "10. City Blues  (1:03:12, best at 1:07–1:31)\n    /m/City_Blues.ogg");
+        assert_eq!(part.text(10), "10. City Blues  (1:03:02, best at 1:07–1:31)\n    /m/City_Blues.ogg");
     }
 }
