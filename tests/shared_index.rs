@@ -12,16 +12,11 @@ use muscall::audio::{Part, load_whole};
 use muscall::indexing::{Indexer, Item, Report, Scope, index_config};
 use muscall::model::Segments;
 use muscall::retrieval::{IndexWriter, RetrievalError};
-use muscall::{Device, Index, Muscall, MuscallConfig};
+use muscall::{Index, Muscall, MuscallConfig};
 
 /// The library's small model, in windows of three seconds.
 fn model(segments: Segments) -> Muscall {
-    let config = MuscallConfig { clip_s: 3.0, segments, ..library::model().config().clone() };
-    Device::default().seed(1);
-    let network = config.init(&Device::default()).unwrap();
-    let _ = muscall::model::weights::state_of(&network);
-    let tokenizer = muscall::model::ClipTokenizer::new().unwrap();
-    Muscall::new(config, &network, tokenizer, &Device::default()).unwrap()
+    library::model_with(|config| MuscallConfig { clip_s: 3.0, segments, ..config })
 }
 
 fn index(model: &Muscall, items: Vec<Item>, path: &Path, threads: usize) -> Report {

@@ -14,7 +14,7 @@ pub(crate) fn print_report(report: &Report, wall_s: f64, list: &Path) {
         audio_s / 3600.0
     );
     if !repaired.is_empty() {
-        println!("{} of these files are damaged: what is left of them is in the index", repaired.len());
+        println!("damaged files among them, of which the rest is in the index: {}", repaired.len());
     }
     for file in unreadable.iter().take(20) {
         eprintln!("left out: {}: {}", file.path, file.reason);

@@ -18,10 +18,14 @@ pub type Track = (u128, u64, Vec<u32>, Vec<u32>);
 
 /// A model with random weights that embeds a second at a time.
 pub fn model() -> Muscall {
+    model_with(|config| config)
+}
+
+/// The same with another configuration.
+pub fn model_with(change: impl FnOnce(MuscallConfig) -> MuscallConfig) -> Muscall {
     // The random state is the process's, and tests share it.
     static DRAWS: Mutex<()> = Mutex::new(());
-    let mut config = MuscallConfig::tiny();
-    config.clip_s = 1.0;
+    let config = change(MuscallConfig { clip_s: 1.0, ..MuscallConfig::tiny() });
     let _draws = DRAWS.lock().unwrap();
     Device::default().seed(1);
     let model = config.init(&Device::default()).unwrap();

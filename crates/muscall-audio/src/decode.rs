@@ -7,6 +7,7 @@ mod decoded;
 mod flac;
 mod foreign;
 mod heard;
+mod id3;
 mod length;
 mod named;
 mod npy;

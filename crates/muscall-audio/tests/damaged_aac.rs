@@ -56,6 +56,8 @@ fn sound_files_are_whole_and_need_no_repair() {
     let sound = stream(&packets);
     let tag = [&b"ID3\x04\0\0\0\0\x01\x00"[..], &[0; 128]].concat();
     let end = [&b"APETAGEX"[..], &[7; 40]].concat();
+    let ape = [&b"APETAGEX"[..], &2000_u32.to_le_bytes(), &100_u32.to_le_bytes(), &[0; 16], &[9; 100]].concat();
+    let middle: usize = packets[..5].iter().map(|packet| packet.len() + 7).sum();
     let checked: Vec<u8> = packets
         .iter()
         .flat_map(|packet| {
@@ -70,6 +72,12 @@ fn sound_files_are_whole_and_need_no_repair() {
         [&tag[..], &sound].concat(),
         [&sound[..], &end].concat(),
         [&sound[..], &[0; 99]].concat(),
+        // Two tags, tags between joined pieces, and a line's end that an editor or a script has left.
+        [&tag[..], &tag, &sound].concat(),
+        [&sound[..middle], &tag, &sound[middle..]].concat(),
+        [&sound[..middle], &ape, &sound[middle..]].concat(),
+        [&sound[..], b"\n"].concat(),
+        [&sound[..], b"\r\n"].concat(),
         checked,
     ] {
         assert_eq!(made("a.aac", &file).holds(&whole, "sound").repairs, []);
@@ -92,9 +100,7 @@ fn a_damaged_header_costs_its_own_packet() {
         }
     }
     // One is gone.
-    let mut file = packets.clone();
-    file[10..11].iter_mut().for_each(|packet| *packet = vec![0x21; packet.len()]);
-    let bytes: Vec<u8> = file
+    let bytes: Vec<u8> = packets
         .iter()
         .enumerate()
         .flat_map(|(i, packet)| if i == 10 { vec![0; packet.len() + 7] } else { framed(packet) })
@@ -103,6 +109,19 @@ fn a_damaged_header_costs_its_own_packet() {
     // One is cut off.
     let sound = stream(&packets);
     lacks("a.aac", &sound[..sound.len() - 20], &whole, packets.len() - 1..packets.len(), "cut");
+}
+
+#[test]
+fn the_first_header_alone_does_not_say_what_a_stream_is() {
+    let packets = packets();
+    let whole = made("a.aac", &stream(&packets)).decode().unwrap().waveform.into_samples();
+    // As if it had a checksum.
+    let mut file = stream(&packets);
+    file[1] ^= 1;
+    lacks("a.aac", &file, &whole, 0..1, "checksum");
+    // One that was recorded from its middle on begins with the first whole packet.
+    let decoded = made("a.aac", &stream(&packets)[20..]).decode().unwrap();
+    assert_eq!((decoded.waveform.len(), decoded.repairs), (whole.len() - BLOCK, Vec::new()));
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn everything_in_a_folder_is_told() {
     let output = user.output(&["index", user.music().to_str().unwrap()]);
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(told.contains("2 tracks"), "{told}");
-    assert!(told.contains("also there: 1 file that is no music") && told.contains("1 folder passed over"), "{told}");
+    assert!(told.contains("also there: 1 file that is not music") && told.contains("1 folder passed over"), "{told}");
     #[cfg(unix)]
     assert!(told.contains("1 link to a track"), "{told}");
     assert!(errors.contains("2 files: Windows Media Audio is not supported"), "{errors}");

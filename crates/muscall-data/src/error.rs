@@ -273,6 +273,21 @@ impl DataError {
         }
     }
 
+    /// The row of a manifest that it is about, from 1; in files with a header, the line.
+    pub fn row(&self) -> Option<usize> {
+        match self {
+            Self::MissingKey { row, .. }
+            | Self::BrokenRow { row, .. }
+            | Self::WrongType { row, .. }
+            | Self::Times { row, .. }
+            | Self::EmptyCaption { row, .. }
+            | Self::Split { row, .. }
+            | Self::DuplicateId { row, .. } => Some(*row),
+            Self::NotUtf8 { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
     /// Whether a number that steers a loader is at least 1.
     pub(crate) fn check_positive(found: usize, field: &'static str) -> Result<(), Self> {
         match found {

@@ -20,6 +20,7 @@ pub(crate) use names::AUDIO as AUDIO_KEYS;
 use raw::RawManifest;
 pub use row::Row;
 pub use split::Split;
+use split::each_split;
 
 /// Tracks with captions, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,25 +57,7 @@ impl Manifest {
     /// # Errors
     /// As [`read`](Self::read), and if there is no split at all.
     pub fn read_splits(path: &Path) -> Result<Vec<(Split, Self)>, DataError> {
-        let (mut splits, mut absent) = (Vec::new(), None);
-        for split in [Split::Train, Split::Val, Split::Test] {
-            match Self::read_one(path, split) {
-                Ok((manifest, has_splits)) => {
-                    splits.push((split, manifest));
-                    if !has_splits {
-                        break;
-                    }
-                }
-                Err(error @ (DataError::EmptySplit { .. } | DataError::UnknownManifest { .. })) => {
-                    absent.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match absent {
-            Some(error) if splits.is_empty() => Err(error),
-            _ => Ok(splits),
-        }
+        each_split(|split| Self::read_one(path, split))
     }
 
     /// The rows of one split, and whether there are others.

@@ -171,3 +171,16 @@ fn paths_of_windows() {
     let audio: Vec<_> = manifest.rows.iter().map(|row| row.audio.strip_prefix(dir.path()).unwrap()).collect();
     assert_eq!(audio, ["sub/c0.wav", "a\\b.wav", "sub\\none.wav"].map(Path::new));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let error = Manifest::read(Path::new("/dev/zero"), Split::Train).unwrap_err().to_string();
+    assert!(error.contains("/dev/zero: not a manifest"), "{error}");
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody writes to it.
+    let error = Manifest::examine(&pipe).unwrap_err().to_string();
+    assert!(error.contains("pipe.csv: not a manifest"), "{error}");
+}

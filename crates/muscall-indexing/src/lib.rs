@@ -35,6 +35,7 @@ mod shard;
 mod underway;
 mod unfinished;
 mod unreadable;
+mod waiting;
 
 pub use away::away_place;
 #[cfg(feature = "s3")]

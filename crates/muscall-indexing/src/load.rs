@@ -96,6 +96,10 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
     let start_s = item.part.map_or(0.0, |part| part.start_s());
     // A file without readable tags has none; its title and number are not those of a part.
     let tags = || {
+        if !item.tags.is_empty() {
+            // Those that the caller gives are taken.
+            return Vec::new();
+        }
         let mut tags = file_tags(local.path()).unwrap_or_default();
         tags.retain(|tag| item.part.is_none() || !tag.starts_with("title=") && !tag.starts_with("track="));
         tags

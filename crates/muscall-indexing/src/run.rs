@@ -1,11 +1,9 @@
 //! One run of an [`Indexer`]: files as they come from the threads, one after the other.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Instant;
 
-use muscall_audio::{Clip, FileState, Repair};
+use muscall_audio::FileState;
 use muscall_model::Muscall;
 use muscall_retrieval::{Index, IndexWriter, TrackRecord};
 
@@ -17,19 +15,8 @@ use crate::plan::{Plan, is_news};
 use crate::settle::{Settler, Source};
 use crate::underway::Underway;
 use crate::unfinished::Unfinished;
+use crate::waiting::{Open, Waiting};
 use crate::{Event, Indexer, IndexingError, Item, Outcome, Report, Scope, Unreadable, index_config};
-
-/// A file, as long as it has windows that wait, and where one of them starts.
-type Window = (Arc<Clip>, usize);
-
-/// A track, and as many of its windows as are embedded.
-struct Open {
-    item: Item,
-    record: TrackRecord,
-    starts_s: Vec<f32>,
-    rows: Vec<f32>,
-    repairs: Vec<Repair>,
-}
 
 /// What there is to do, and what threads find out about it.
 #[derive(Clone, Copy)]
@@ -50,9 +37,7 @@ struct Run<'a, L> {
     writer: &'a mut IndexWriter,
     listen: L,
     report: Report,
-    /// Tracks in the order of their windows, of which `windows` are waiting.
-    open: VecDeque<Open>,
-    windows: VecDeque<Window>,
+    waiting: Waiting,
     settler: Settler,
     /// Files with the content of a new one before them.
     twins: Vec<(usize, Identity)>,
@@ -69,9 +54,9 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
         listen: L,
     ) -> Self {
         let report = Report { unchanged: planned.plan.unchanged, ..Report::default() };
-        let (open, windows, twins) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        let (settler, embedded, committed) = (Settler::default(), Vec::new(), Instant::now());
-        Self { model, settings, planned, writer, listen, report, open, windows, settler, twins, embedded, committed }
+        let (waiting, settler) = (Waiting::default(), Settler::default());
+        let (twins, embedded, committed) = (Vec::new(), Vec::new(), Instant::now());
+        Self { model, settings, planned, writer, listen, report, waiting, settler, twins, embedded, committed }
     }
 
     /// Tells what there is to do.
@@ -111,9 +96,8 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
                 let starts_s = self.starts_s(&starts, whole.start_s);
                 let record = record(item, identity, self.end_s(whole.start_s, whole.samples.len()), tags);
                 let repairs = std::mem::take(&mut whole.repairs);
-                let whole = Arc::new(whole);
-                self.windows.extend(starts.into_iter().map(|start| (whole.clone(), start)));
-                self.open.push_back(Open { item: item.clone(), record, starts_s, rows: Vec::new(), repairs });
+                let track = Open { item: item.clone(), record, starts_s, rows: Vec::new(), repairs };
+                self.waiting.push(track, whole, starts);
                 self.encode(false)?
             }
             Loaded::Unreadable { reason, is_unknown } => self.unreadable(item, reason, is_unknown)?,
@@ -125,7 +109,7 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
     }
 
     /// Tells how far the first file is that is not done.
-    fn wait(&mut self) -> ControlFlow<()> {
+    fn tell_underway(&mut self) -> ControlFlow<()> {
         let Planned { plan, underway, .. } = self.planned;
         let first = underway.first();
         let path = first.and_then(|(number, _)| Some(plan.work.get(number)?.item.path.as_str()));
@@ -249,22 +233,9 @@ impl<'a, L: FnMut(Event<'_>) -> ControlFlow<()>> Run<'a, L> {
 
     /// Puts windows through the encoder, as long as there are whole batches or until there is none.
     fn encode(&mut self, all: bool) -> Result<ControlFlow<()>, IndexingError> {
-        let batch = self.settings.batch.max(1);
         let mut flow = ControlFlow::Continue(());
-        while self.windows.len() >= if all { 1 } else { batch } {
-            let windows: Vec<Window> = self.windows.drain(..batch.min(self.windows.len())).collect();
-            let windows: Vec<_> = windows.iter().map(|(whole, start)| (&**whole, *start)).collect();
-            let embeddings = self.model.embed_segments(&windows)?;
-            let mut rows = embeddings.values();
-            let dim = embeddings.dim();
-            for track in &mut self.open {
-                let missing = track.starts_s.len() * dim - track.rows.len();
-                let (own, rest) = rows.split_at(missing.min(rows.len()));
-                track.rows.extend_from_slice(own);
-                rows = rest;
-            }
-            while self.open.front().is_some_and(|track| track.rows.len() == track.starts_s.len() * dim) {
-                let Some(track) = self.open.pop_front() else { break };
+        while let Some(whole) = self.waiting.encode(self.model, self.settings.batch, all)? {
+            for track in whole {
                 let told = self.add(track)?;
                 if told.is_break() {
                     flow = told;
@@ -379,7 +350,7 @@ impl Indexer {
                 |loaded| {
                     let taken = match loaded {
                         Some((number, loaded)) => run.take(number, loaded),
-                        None => Ok(run.wait()),
+                        None => Ok(run.tell_underway()),
                     };
                     // Whatever ends the run, threads do not go on with what nobody takes.
                     if !matches!(taken, Ok(ControlFlow::Continue(()))) {

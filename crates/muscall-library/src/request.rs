@@ -167,10 +167,10 @@ pub(crate) struct PreparedFilter {
 impl PreparedFilter {
     /// Whether a track comes into question.
     pub(crate) fn takes(&self, track: &TrackRecord) -> bool {
-        self.path.as_ref().is_none_or(|path| track.path.to_lowercase().contains(path))
-            && self.tags.iter().all(|query| track.tags.iter().any(|tag| query.is_met_by(tag)))
-            && self.min_duration_s.is_none_or(|min| track.duration_s >= min)
+        self.min_duration_s.is_none_or(|min| track.duration_s >= min)
             && self.max_duration_s.is_none_or(|max| track.duration_s <= max)
+            && self.path.as_ref().is_none_or(|path| track.path.to_lowercase().contains(path))
+            && self.tags.iter().all(|query| track.tags.iter().any(|tag| query.is_met_by(tag)))
     }
 }
 

@@ -28,7 +28,7 @@ impl TagQuery {
         };
         let texts = value.split('|').map(str::trim).filter(|text| !text.is_empty());
         let alternative = |text: &str| {
-            let words: Vec<String> = words_of(text).collect();
+            let words = words_of(text);
             if words.is_empty() { Alternative::Signs(text.to_owned()) } else { Alternative::Words(words) }
         };
         Self { key, alternatives: texts.map(alternative).collect() }
@@ -40,21 +40,28 @@ impl TagQuery {
         if self.key.as_ref().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(key)) {
             return false;
         }
-        let own: Vec<String> = words_of(value).collect();
+        // Most values have no accents, and their words are compared where they stand.
+        let own = if value.is_ascii() { Vec::new() } else { words_of(value) };
+        let has = |word: &String| match value.is_ascii() {
+            true => words(value).any(|own| own.eq_ignore_ascii_case(word)),
+            false => own.contains(word),
+        };
         let is_met = |alternative: &Alternative| match alternative {
-            Alternative::Words(words) => words.iter().all(|word| own.contains(word)),
+            Alternative::Words(words) => words.iter().all(has),
             Alternative::Signs(signs) => value.trim() == signs,
         };
         self.alternatives.is_empty() || self.alternatives.iter().any(is_met)
     }
 }
 
-/// Words of letters and digits, in one form of Unicode.
-fn words_of(text: &str) -> impl Iterator<Item = String> {
+/// Words of letters and digits, in lower case and in one form of Unicode.
+fn words_of(text: &str) -> Vec<String> {
     let text: String = text.nfc().flat_map(char::to_lowercase).collect();
-    let words: Vec<String> =
-        text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
-    words.into_iter()
+    words(&text).map(str::to_owned).collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

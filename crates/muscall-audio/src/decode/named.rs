@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::id3::id3_bytes;
+
 /// Where the letters of formats of music and films stand, and what these are called.
 const MUSIC: [(usize, &[u8], &str); 28] = [
     (0, b"wvpk", "WavPack"),
@@ -57,10 +59,10 @@ pub(crate) fn named_music(file: &mut File) -> io::Result<Option<&'static str>> {
 
 /// The first bytes behind tags of ID3v2.
 fn behind_id3(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut start = read(file, 0)?;
-    if let [b'I', b'D', b'3', _, _, flags, a, b, c, d, ..] = start[..] {
-        let size = [a, b, c, d].iter().fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
-        start = read(file, 10 + size + if flags & 0x10 != 0 { 10 } else { 0 })?;
+    let (mut at, mut start) = (0, read(file, 0)?);
+    while let Some(bytes) = id3_bytes(&start) {
+        at += bytes;
+        start = read(file, at)?;
     }
     file.rewind()?;
     Ok(start)

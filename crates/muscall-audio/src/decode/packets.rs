@@ -2,7 +2,7 @@
 
 mod gaps;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use muscall_files::FileError;
@@ -140,8 +140,10 @@ impl Packets {
             return Ok(false);
         }
         self.peek(LOOKED_AT - 1)?;
-        let packets = self.ahead.iter().flatten().flatten().map(|packet| has_sbr(&packet.packet.data));
-        let (all, with) = packets.fold((0, 0), |(all, with), has_sbr| (all + 1, with + usize::from(has_sbr)));
+        // Silence is the same packet again and again, which would look like it by chance as a whole.
+        let packets: BTreeSet<&[u8]> =
+            self.ahead.iter().flatten().flatten().map(|packet| &*packet.packet.data).collect();
+        let (all, with) = (packets.len(), packets.iter().filter(|packet| has_sbr(packet)).count());
         Ok(all > 1 && 2 * with > all)
     }
 

@@ -290,7 +290,7 @@ impl Stream {
             parameters.codec == self.packets.codec && parameters.sample_rate == Some(self.info.sample_rate)
         });
         let Some((track, parameters)) = next else {
-            self.end_early(at, "another stream of another kind follows".to_owned());
+            self.end_early(at, "a stream of a different kind follows".to_owned());
             return Ok(false);
         };
         let Ok(decoder) = self.packets.demuxer.decoder(&parameters)? else {

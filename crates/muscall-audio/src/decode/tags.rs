@@ -65,7 +65,7 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     Ok(tags)
 }
 
-/// What `lofty` reads, which knows all kinds of tags, and several values of one, where symphonia 0.6.1 loses a frame of ID3;
+/// What `lofty` reads, which knows all kinds of tags, and several values of one, where symphonia 0.6.1 has no standard tag for a frame of ID3;
 /// nothing of a file that it can't read.
 fn listed(path: &Path) -> Vec<String> {
     let options = ParseOptions::new().read_properties(false).read_cover_art(false);

@@ -8,15 +8,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use muscall::Manifest;
 use muscall::audio::ClipConfig;
 use muscall::model::ClipTokenizer;
 use muscall::train::doctor::{Diagnosis, RowFinding, check_clips, check_rows, check_words, leakage, shared_captions};
-use muscall::{DataError, Manifest};
 use serde_json::{Value, json};
 
 use super::answers::printable;
 use crate::Failed;
-use crate::console::say;
+use crate::console::{count, say};
 
 /// Lines of one kind that are printed; `--json` has all.
 const LINES: usize = 20;
@@ -24,7 +24,7 @@ const LINES: usize = 20;
 /// The part of the training doctor that looks at data, on a manifest alone.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: muscall check --data demo/manifest.jsonl\n\nThe exit code is 1 if something would harm a training, with --strict also for hints."
+    after_help = "Example: muscall check --data demo/manifest.jsonl\n\nThe exit code is 1 if something would harm training, with --strict also for hints."
 )]
 pub struct Arguments {
     /// A manifest or a folder, as for `train`.
@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let mut findings = Findings { says: !arguments.json, ..Findings::default() };
     for error in &examined.errors {
         // The error names its row itself.
-        findings.add("", "row", json!({ "row": row_of(error) }), true, &error.to_string());
+        findings.add("", "row", json!({ "row": error.row() }), true, &error.to_string());
     }
     findings.rest("");
     let mut splits = Vec::new();
@@ -71,9 +71,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         let captions: usize = manifest.rows.iter().map(|row| row.captions.len()).sum();
         splits.push(json!({ "split": name, "tracks": manifest.rows.len(), "captions": captions }));
         if !arguments.json {
-            say(format!("{name}: {} tracks, {captions} captions", manifest.rows.len()));
+            let counts = [count(manifest.rows.len(), "track"), count(captions, "caption")];
+            say(format!("{name}: {}", counts.join(", ")));
         }
-        for RowFinding { row, audio, fault, .. } in check_rows(examined, &tokenizer, !arguments.no_audio) {
+        for RowFinding { row, audio, fault, .. } in check_rows(examined, Some(&tokenizer), !arguments.no_audio) {
             findings.row(name, fault.kind(), (row, &audio), fault.harms(), &fault);
         }
         check_words(manifest).iter().for_each(|diagnosis| findings.diagnosis(name, diagnosis));
@@ -119,8 +120,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     } else {
         say(match (all.len(), harmful) {
             (0, _) => "No problems found.".to_owned(),
-            (all, 0) => format!("{all} findings, none of which would harm a training."),
-            (all, harmful) => format!("{all} findings, {harmful} of which would harm a training."),
+            (all, 0) => format!("{}, none of which would harm training.", count(all, "finding")),
+            (all, harmful) => format!("{}, {harmful} of which would harm training.", count(all, "finding")),
         });
     }
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -180,20 +181,5 @@ impl Findings {
                 say(format!("{place}{} more of this kind ({}); --json has all", count - LINES, kind.replace('_', " ")));
             }
         }
-    }
-}
-
-/// The row that an error of a manifest names.
-fn row_of(error: &DataError) -> Option<usize> {
-    match error {
-        DataError::MissingKey { row, .. }
-        | DataError::BrokenRow { row, .. }
-        | DataError::WrongType { row, .. }
-        | DataError::Times { row, .. }
-        | DataError::EmptyCaption { row, .. }
-        | DataError::Split { row, .. }
-        | DataError::DuplicateId { row, .. } => Some(*row),
-        DataError::NotUtf8 { line, .. } => Some(*line),
-        _ => None,
     }
 }

@@ -4,7 +4,7 @@ use muscall::library::Library;
 use muscall::{Device, Muscall};
 
 use crate::Failed;
-use crate::console::{self, DeviceArgument, IndexConsole};
+use crate::console::{self, DeviceArgument, IndexConsole, count};
 use crate::home::{DEFAULT, Held, Home, IndexState, Kept, Model, Updated};
 
 /// Which library, flattened into a command's arguments.
@@ -94,13 +94,12 @@ fn renew(mut held: Held, model: &Muscall, name: &Model) -> Result<(), Failed> {
 pub(super) fn tell_unreadable(kept: &Kept, files: usize, news: &[(String, usize)]) {
     const REASONS: usize = 18;
     for (reason, files) in news.iter().take(REASONS) {
-        eprintln!("{}: {reason}", if *files == 1 { "1 file".to_owned() } else { format!("{files} files") });
+        eprintln!("{}: {reason}", count(*files, "file"));
     }
     if news.len() > REASONS {
-        eprintln!("and {} other reasons", news.len() - REASONS);
+        eprintln!("and {}", count(news.len() - REASONS, "other reason"));
     }
     if files > 0 {
-        let could = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        eprintln!("{could} could not be read; the reasons are in {}", kept.left_out().display());
+        eprintln!("{} could not be read; the reasons are in {}", count(files, "file"), kept.left_out().display());
     }
 }

@@ -8,7 +8,7 @@ use super::answers::printable;
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
-use crate::console::{clock, say};
+use crate::console::{clock, count, say};
 use crate::names::{Names, length_s};
 
 /// Find recordings that your library has more than once, whatever their names, formats and tags.
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
             1 => "1 recording occurs more than once".to_owned(),
             count => format!("{count} recordings occur more than once"),
         };
-        say(format!("{} tracks: {found}", index.len()));
+        say(format!("{}: {found}", count(index.len(), "track")));
     }
     Ok(if groups.is_empty() { Found::Nothing } else { Found::Something })
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use super::choice::{LibraryArgument, tell_unreadable};
 use super::folder_watch::FolderWatch;
 use crate::Failed;
-use crate::console::{IndexConsole, say, with_causes};
+use crate::console::{IndexConsole, count, say, with_causes};
 use crate::home::{Held, Home, IndexState, Kept, Model, Updated};
 
 /// Between two looks at whether another process still changes the library.
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let mut held = arguments.library.hold()?;
     if let Some(folder) = &arguments.forget {
         let forgotten = held.forget(folder)?;
-        say(format!("{}: forgotten, with {}", folder.display(), tracks(forgotten)));
+        say(format!("{}: forgotten, with {}", folder.display(), count(forgotten, "track")));
         return Ok(());
     }
     held.add_music(&arguments.folders)?;
@@ -70,11 +70,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     if held.kept.index_state(&model.fingerprint()?) != IndexState::OfAnother {
         held.keep_model();
     } else {
-        let (count, seconds) = held.kept.to_analyse()?;
+        let (left, seconds) = held.kept.to_analyse()?;
         let time = seconds.map(|seconds| format!(", in about {}", duration(seconds))).unwrap_or_default();
         eprintln!(
             "a different model: {} to be indexed again{time}; until then searches use the old index",
-            tracks(count)
+            count(left, "track")
         );
     }
     let (started, mut console) = (Instant::now(), IndexConsole::new()?);
@@ -134,13 +134,9 @@ fn tell(kept: &Kept, updated: &Updated, started: Instant) -> Result<usize, Faile
     let (all, moments) = kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
     let (Updated { embedded, removed, .. }, took) = (updated, duration(started.elapsed().as_secs_f64()));
     if all > 0 {
-        say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", tracks(all)));
+        say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", count(all, "track")));
     }
     Ok(all)
-}
-
-fn tracks(count: usize) -> String {
-    if count == 1 { "1 track".to_owned() } else { format!("{count} tracks") }
 }
 
 fn duration(seconds: f64) -> String {

@@ -49,7 +49,7 @@ const NOTHING: u8 = 1;
 #[command(
     name = "muscall",
     version,
-    after_help = "Once:   muscall index ~/Music\nThen:   muscall search calm solo piano\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits (or check found what would harm a training), 2 an error."
+    after_help = "Once:   muscall index ~/Music\nThen:   muscall search calm solo piano\n        muscall serve\n\nExit codes: 0 done, 1 nothing fits (or check found what would harm training), 2 an error."
 )]
 struct Program {
     #[command(subcommand)]

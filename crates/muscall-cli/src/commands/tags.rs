@@ -9,7 +9,7 @@ use super::answers::printable;
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
-use crate::console::say;
+use crate::console::{count, say};
 
 /// List the tags of your music, and how many tracks have each.
 ///
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
         say(serde_json::to_string_pretty(&all)?);
     } else if counts.is_empty() {
         let what = arguments.key.as_ref().map_or("tags".to_owned(), |key| format!("tag `{key}`"));
-        say(format!("none of the {} tracks has {what}", index.len()));
+        say(format!("{}, none of which has {what}", count(index.len(), "track")));
     }
     Ok(if counts.is_empty() { Found::Nothing } else { Found::Something })
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use muscall::files::{FileError, replace_bytes};
 use muscall::model::ClipTokenizer;
+use muscall::model::text::TransformerConfig;
 use muscall::train::doctor::{RowFinding, check_rows, check_words};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
@@ -104,6 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         return Err("give --recipe, --data and --out".into());
     };
     let recipe = read_recipe(recipe, &arguments.settings())?;
+    let reads_clip_tokens = recipe.model.text.downcast_ref::<TransformerConfig>().is_some();
     let (train, validation) = arguments.rows(data, out, recipe.seed)?;
     // What there is to evaluate on.
     let rows = match &validation {
@@ -132,7 +134,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     // From here on a process that fails ends the others.
     let world = distributed::world()?;
     if world.rank() == 0 && !arguments.resume && train.rows.len() <= TOLD_ROWS {
-        tell_of_captions(data)?;
+        tell_of_captions(data, reads_clip_tokens)?;
     }
     let known = validation.clone();
     let mut unwritten = None;
@@ -222,20 +224,21 @@ impl Arguments {
     }
 }
 
-/// Says once what is wrong with captions and labels, an example of each fault; `check` names all rows.
-fn tell_of_captions(data: &Path) -> Result<(), Failed> {
-    let tokenizer = ClipTokenizer::new()?;
+/// Says once what is wrong with captions and labels, an example of each fault; `check` names all rows. Captions are too long
+/// for the paper's text encoder alone.
+fn tell_of_captions(data: &Path, reads_clip_tokens: bool) -> Result<(), Failed> {
+    let tokenizer = reads_clip_tokens.then(ClipTokenizer::new).transpose()?;
     for split in &Manifest::examine(data)?.splits {
         let name = split.split.name();
         let mut findings: BTreeMap<&str, Vec<RowFinding>> = BTreeMap::new();
-        for finding in check_rows(split, &tokenizer, false) {
+        for finding in check_rows(split, tokenizer.as_ref(), false) {
             findings.entry(finding.fault.kind()).or_default().push(finding);
         }
         for findings in findings.values() {
             let RowFinding { row, fault, .. } = &findings[0];
             let more = match findings.len() {
                 1 => String::new(),
-                all => format!("; so {} rows in all (muscall check --data {})", all, data.display()),
+                all => format!("; this is so in {all} rows (muscall check --data {} lists them)", data.display()),
             };
             eprintln!("{name}: row {row}: {fault}{more}");
         }

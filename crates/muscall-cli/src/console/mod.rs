@@ -2,6 +2,7 @@
 
 mod answer;
 mod bundle;
+mod count;
 mod device;
 mod evaluation;
 mod exit;
@@ -16,6 +17,7 @@ mod training;
 
 pub use answer::{clock, warning};
 pub use bundle::{BundleArgument, load};
+pub use count::count;
 pub use device::DeviceArgument;
 pub use evaluation::{evaluate, read_split, scale_words};
 pub use exit::{exit, with_causes};

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::Manifest;
 use super::raw::RawManifest;
-use super::{Manifest, Split};
+use super::split::{Split, each_split};
 use crate::DataError;
 
 /// Every row of a manifest: those that can be used, by split, and what is wrong with the others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Examined {
     /// Splits with a row.
@@ -36,37 +37,28 @@ impl Manifest {
     /// # Errors
     /// [`DataError`] for a file that cannot be read as a whole, or without a row that can be used.
     pub fn examine(path: &Path) -> Result<Examined, DataError> {
-        let (mut examined, mut absent) = (Examined::default(), None);
-        let mut told = HashSet::new();
-        for split in [Split::Train, Split::Val, Split::Test] {
-            let read = RawManifest::read(path, split).and_then(|raw| {
-                let has_splits = raw.has_splits();
-                let rows = raw.collect(split, &mut |error| {
-                    // A row of no split is one of each.
-                    if told.insert(error.to_string()) {
-                        examined.errors.push(error);
-                    }
-                    Ok(())
-                });
-                Ok((has_splits, rows?))
+        let (mut errors, mut told) = (Vec::new(), HashSet::new());
+        let splits = each_split(|split| {
+            let raw = RawManifest::read(path, split)?;
+            let has_splits = raw.has_splits();
+            let rows = raw.collect(split, &mut |error| {
+                // A row of no split is one of each.
+                if told.insert(error.to_string()) {
+                    errors.push(error);
+                }
+                Ok(())
             });
-            match read {
-                Ok((has_splits, (rows, numbers))) => {
-                    let manifest = Self { rows, source: path.to_owned() };
-                    examined.splits.push(ExaminedSplit { split, manifest, numbers });
-                    if !has_splits {
-                        break;
-                    }
-                }
-                Err(error @ (DataError::EmptySplit { .. } | DataError::UnknownManifest { .. })) => {
-                    absent.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match absent {
-            Some(error) if examined.splits.is_empty() => Err(examined.errors.into_iter().next().unwrap_or(error)),
-            _ => Ok(examined),
-        }
+            Ok((rows?, has_splits))
+        });
+        let splits = match splits {
+            // Without a row that can be used, what is wrong with the first one says more.
+            Err(error @ DataError::EmptySplit { .. }) => return Err(errors.into_iter().next().unwrap_or(error)),
+            splits => splits?,
+        };
+        let split = |(split, (rows, numbers))| {
+            let manifest = Self { rows, source: path.to_owned() };
+            ExaminedSplit { split, manifest, numbers }
+        };
+        Ok(Examined { splits: splits.into_iter().map(split).collect(), errors })
     }
 }

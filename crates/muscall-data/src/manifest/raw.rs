@@ -32,7 +32,12 @@ impl RawManifest {
     /// If the file as a whole cannot be read.
     pub(super) fn read(path: &Path, split: Split) -> Result<Self, DataError> {
         let io = FileError::reading(path);
-        let (file, is_of_split) = match fs::metadata(path).map_err(io)?.is_dir().then(|| Layout::of(path, split)) {
+        let metadata = fs::metadata(path).map_err(io)?;
+        // Opening a pipe could wait for ever.
+        if !metadata.is_dir() && !metadata.is_file() {
+            return Err(DataError::UnknownManifest { path: path.to_owned() });
+        }
+        let (file, is_of_split) = match metadata.is_dir().then(|| Layout::of(path, split)) {
             None => (path.to_owned(), false),
             Some(None) => return Err(DataError::UnknownManifest { path: path.to_owned() }),
             Some(Some(Layout::OfSplit(file))) => (file, true),
@@ -50,7 +55,7 @@ impl RawManifest {
             Some("tsv" | "tab") => table::read(&file, b'\t')?,
             _ => return Err(DataError::UnknownManifest { path: file }),
         };
-        if path.is_dir() && !is_of_split {
+        if metadata.is_dir() && !is_of_split {
             split_by_folder(&mut rows);
         }
         let folder = audio_folder(&file);

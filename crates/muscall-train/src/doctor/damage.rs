@@ -8,7 +8,7 @@ use crate::manifest::Row;
 const END_S: f64 = 1.0;
 
 /// What had to be mended in the clip of a row, and at the end of its file, where half a download shows. What lies between
-/// is not decoded.
+/// is decoded only where a format has to be read from its beginning.
 pub(super) fn repairs(row: &Row, clip: &Clip) -> Result<Vec<Repair>, AudioError> {
     let repairs = lost(&clip.repairs);
     if !repairs.is_empty() || row.part.is_some() {

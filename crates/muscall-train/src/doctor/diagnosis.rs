@@ -221,7 +221,7 @@ impl Display for Diagnosis {
             Self::OtherLanguage { language, count, texts, example } => write!(
                 f,
                 "{count} of {texts} texts seem to be in {language} (such as {example:?}): a text encoder that was pretrained on English \
-                 makes little of them; translate them, or train one that starts from nothing"
+                 does poorly on them; translate them, or train one from scratch"
             ),
             Self::OneClass { label, rows } => write!(
                 f,

@@ -36,7 +36,7 @@ const PLACEHOLDERS: [&str; 16] = [
 /// Parts of one audio that a part is compared with: tables name them in order.
 const NEIGHBOURS: usize = 64;
 
-/// Something about a row that harms a training, or may. Displayed, it is one line that ends with the remedy.
+/// Something about a row that harms training, or may. Displayed, it is one line that ends with the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RowFault {
@@ -62,7 +62,7 @@ pub enum RowFault {
         /// The row that has it first.
         first: usize,
     },
-    /// A caption is longer than the text encoder reads.
+    /// A caption is longer than the paper's text encoder reads.
     Cut {
         /// That are read, with those that mark its start and end.
         tokens: usize,
@@ -97,13 +97,16 @@ impl Display for RowFault {
                 write!(f, "the caption {caption:?} is the name of a file; write what is heard, or remove the row")
             }
             Self::SameCaption { caption, first } => {
-                write!(f, "the caption {caption:?} is that of row {first}, too; say what tells the two apart")
+                write!(f, "row {first} has the same caption {caption:?}; say what tells the two apart")
             }
             Self::SameAudio { first } => {
-                write!(f, "the audio is that of row {first}, too; remove one, or give both the same id")
+                write!(f, "row {first} has the same audio; remove one, or give both the same id")
             }
             Self::Cut { tokens } => {
-                write!(f, "the caption has more than {tokens} tokens, and what follows is not read; shorten it")
+                write!(
+                    f,
+                    "the caption exceeds the {tokens} tokens of the paper's text encoder, and the rest is ignored; shorten it"
+                )
             }
         }
     }
@@ -124,8 +127,9 @@ pub struct RowFinding {
 /// A row of a split, and the numbers of its captions' rows in the file.
 type Numbered<'a> = (&'a Row, &'a [usize]);
 
-/// Faults of rows, in the order of the file. With `looks_at_audio`, files of equal size are compared by their bytes.
-pub fn check_rows(split: &ExaminedSplit, tokenizer: &ClipTokenizer, looks_at_audio: bool) -> Vec<RowFinding> {
+/// Faults of rows, in the order of the file. With the tokenizer of the paper's text encoder, captions that are too long for
+/// that are told; others read more. With `looks_at_audio`, files of equal size are compared by their bytes.
+pub fn check_rows(split: &ExaminedSplit, tokenizer: Option<&ClipTokenizer>, looks_at_audio: bool) -> Vec<RowFinding> {
     let numbers = split.numbers.iter().map(Vec::as_slice);
     let rows: Vec<Numbered<'_>> = split.manifest.rows.iter().zip(numbers).collect();
     let mut findings: Vec<RowFinding> = rows.par_iter().flat_map_iter(|&row| of_row(row, tokenizer)).collect();
@@ -146,14 +150,17 @@ fn first_of(numbers: &[usize]) -> usize {
     numbers.first().copied().unwrap_or(0)
 }
 
-fn of_row<'a>((row, numbers): Numbered<'a>, tokenizer: &'a ClipTokenizer) -> impl Iterator<Item = RowFinding> + 'a {
+fn of_row<'a>(
+    (row, numbers): Numbered<'a>,
+    tokenizer: Option<&'a ClipTokenizer>,
+) -> impl Iterator<Item = RowFinding> + 'a {
     row.captions.iter().zip(numbers).filter_map(move |(caption, &number)| {
         let fault = if PLACEHOLDERS.contains(&caption.to_lowercase().as_str()) {
             RowFault::Placeholder { caption: caption.clone() }
         } else if is_file_name(caption, row) {
             RowFault::FileName { caption: caption.clone() }
         // A token has a character at least.
-        } else if caption.len() > ClipTokenizer::CONTEXT - 2 && tokenizer.is_cut(caption) {
+        } else if caption.len() > ClipTokenizer::CONTEXT - 2 && tokenizer.is_some_and(|own| own.is_cut(caption)) {
             RowFault::Cut { tokens: ClipTokenizer::CONTEXT }
         } else {
             return None;

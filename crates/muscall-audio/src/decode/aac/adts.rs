@@ -8,6 +8,7 @@ use symphonia::core::packet::Packet;
 use symphonia::core::units::{Duration, Timestamp};
 
 use super::super::bytes::Bytes;
+use super::super::id3::{APE_HEAD, ape_bytes, id3_bytes};
 use super::{BLOCK, RATES, foreign};
 
 /// Bytes of a header without checksum.
@@ -76,15 +77,38 @@ pub(in crate::decode) struct Frames {
 impl Frames {
     /// None if it does not begin with packets. `end` is where the file ends for its reader.
     pub(in crate::decode) fn open(file: File, end: u64) -> io::Result<Option<Self>> {
-        let mut bytes = Bytes::new(file, end);
-        let mut start = 0;
-        if let &[b'I', b'D', b'3', _, _, flags, a, b, c, d] = bytes.get(0, 10)? {
-            let size = [a, b, c, d].iter().fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
-            start = 10 + size + if flags & 0x10 != 0 { 10 } else { 0 };
+        let mut frames = Self { bytes: Bytes::new(file, end), start: 0, stream: [0; 3], at: 0, position: 0, usual: 0 };
+        while let Some(bytes) = frames.tag(frames.start)? {
+            frames.start += bytes;
         }
-        let Some(first) = Header::parse(bytes.get(start, HEADER)?) else { return Ok(None) };
-        let frames = Self { bytes, start, stream: first.stream, at: start, position: 0, usual: 0 };
+        let first = Header::parse(frames.bytes.get(frames.start, HEADER)?);
+        let Some((at, header)) = frames.first_in_a_row()?.or(first.map(|first| (frames.start, first))) else {
+            return Ok(None);
+        };
+        frames.stream = header.stream;
+        // What begins like a packet is one, if a damaged one; what doesn't is a rest of one before the file.
+        if first.is_none() {
+            frames.start = at;
+        }
+        frames.at = frames.start;
         Ok(Some(frames))
+    }
+
+    /// The first packets that agree with each other on what they are: the very first one may be damaged, or cut.
+    fn first_in_a_row(&mut self) -> io::Result<Option<(u64, Header)>> {
+        for at in self.start..self.start + STEP as u64 {
+            let Some(header) = Header::parse(self.bytes.get(at, HEADER)?) else { continue };
+            if let Some(header) = self.in_a_row(at, IN_A_ROW, header.stream)? {
+                return Ok(Some((at, header)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How long a tag is that begins at a place: between packets where files were joined, or in streams over the web.
+    fn tag(&mut self, at: u64) -> io::Result<Option<u64>> {
+        let head = self.bytes.get(at, APE_HEAD)?;
+        Ok(id3_bytes(head).or_else(|| ape_bytes(head)))
     }
 
     /// The name of what it is, if that is not decoded.
@@ -94,9 +118,12 @@ impl Frames {
 
     /// The next packet, of track 0.
     pub(in crate::decode) fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
+        while let Some(bytes) = self.tag(self.at)? {
+            self.at += bytes;
+        }
         let from = self.at;
         if self.is_other(from)? {
-            return Err(Error::Unsupported("another stream of another kind follows"));
+            return Err(Error::Unsupported("a stream of a different kind follows"));
         }
         let Some(Found { at, header, lost }) = self.find()? else { return Ok(self.lost_end(from)?) };
         self.position += lost * u64::from(BLOCK);
@@ -199,7 +226,10 @@ impl Frames {
     /// Whether nothing more is to come.
     fn is_end(&mut self, at: u64) -> io::Result<bool> {
         let rest = self.bytes.get(at, ZEROS)?;
-        Ok(rest.iter().all(|&byte| byte == 0) || MARKERS.iter().any(|marker| rest.starts_with(marker)))
+        // A line's end or the like is shorter than any header.
+        Ok(rest.len() < HEADER
+            || rest.iter().all(|&byte| byte == 0)
+            || MARKERS.iter().any(|marker| rest.starts_with(marker)))
     }
 
     /// How many packets so many bytes were, by those before.
@@ -217,7 +247,13 @@ impl Frames {
         if left == 0 || self.is_end(from)? {
             return Ok(None);
         }
-        let said = if let &[_, _, _, d, e, f, ..] = self.bytes.get(from, HEADER)? { length(d, e, f) as u64 } else { 0 };
+        let head = self.bytes.get(from, HEADER)?;
+        let is_headed = Header::parse(head).is_some_and(|header| header.stream == self.stream);
+        // What is much shorter than a packet was none.
+        if !is_headed && 2 * left < self.usual {
+            return Ok(None);
+        }
+        let said = if let &[_, _, _, d, e, f, ..] = head { length(d, e, f) as u64 } else { 0 };
         let lost = if is_off_by_a_bit(said, left) { 1 } else { self.lost(left) };
         Ok(Some(self.packet(Box::default(), lost)))
     }

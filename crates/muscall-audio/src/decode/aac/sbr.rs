@@ -1,4 +1,4 @@
-//! Whether a packet holds what makes the upper half of the spectrum, although nobody said so.
+//! Whether a packet holds data of spectral band replication that its container did not announce.
 
 use super::Bits;
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use super::super::id3::{HEAD, id3_bytes};
 use super::header::{Format, Header, MOST_BYTES};
 
 /// Most tags before the marker, and most metadata blocks, that are looked at.
@@ -36,12 +37,8 @@ impl Layout {
             if [a, b, c, d] == *b"fLaC" {
                 return Self::blocks(file, at + 4);
             }
-            if [a, b, c] != *b"ID3" {
-                break;
-            }
-            let [_, flags, size @ ..] = read::<6>(file, at + 4)?;
-            let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-            at += 10 + footer + size.iter().fold(0, |size, &byte| size << 7 | u64::from(byte & 0x7f));
+            let Some(bytes) = id3_bytes(&read::<{ HEAD }>(file, at)?).filter(|_| [a, b, c] == *b"ID3") else { break };
+            at += bytes;
         }
         Ok(None)
     }

@@ -76,7 +76,7 @@ impl Frames {
             None => self.finder.next()?,
         };
         let Some(Frame { header, data, after_damage, .. }) = frame else {
-            let other_kind = Error::Unsupported("another stream of another kind follows");
+            let other_kind = Error::Unsupported("a stream of a different kind follows");
             return if self.finder.at_other_kind { Err(other_kind) } else { Ok(None) };
         };
         if !self.numbering.is_next(&header, after_damage) {

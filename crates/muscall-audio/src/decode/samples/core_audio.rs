@@ -30,8 +30,8 @@ pub(super) fn core_audio(file: &mut File, bytes: u64) -> io::Result<Option<Sampl
 fn parse(description: &[u8; 32]) -> Option<Samples> {
     let (rate, rest) = description.split_first_chunk::<8>()?;
     let (fields, _) = rest.as_chunks::<4>();
-    let &[name, flags, _, _, channels, bits] = fields else { return None };
-    let [flags, channels, bits] = [flags, channels, bits].map(u32::from_be_bytes);
+    let &[name, flags, packet, frames, channels, bits] = fields else { return None };
+    let [flags, packet, frames, channels, bits] = [flags, packet, frames, channels, bits].map(u32::from_be_bytes);
     let rate = f64::from_be_bytes(*rate).round();
     let kind = match &name {
         b"lpcm" if flags & 1 == 1 => Kind::Float,
@@ -45,6 +45,10 @@ fn parse(description: &[u8; 32]) -> Option<Samples> {
         (Kind::Float, 32 | 64) | (Kind::Signed, 8 | 16 | 24 | 32) => u64::from(bits / 8),
         _ => return None,
     };
+    // Samples with room around them are not plain.
+    if frames != 1 || u64::from(packet) != bytes * u64::from(channels) {
+        return None;
+    }
     // Signed bytes have no order, and WAV has none of them.
     let is_big_endian = flags & 2 == 0 || bytes == 1;
     let channels = u16::try_from(channels).ok()?;

@@ -6,7 +6,7 @@ use std::io;
 use super::chunks::{self, behind, content, read};
 use super::plain::{Kind, Samples};
 
-/// Sizes of who wrote to a pipe and could not come back: 0, or close to 2 or 4 GiB.
+/// Placeholder sizes, left by writers to a pipe who could not come back: 0, or close to 2 or 4 GiB.
 const UNKNOWN: [std::ops::RangeInclusive<u64>; 3] = [0..=0, 0x7fff_f000..=0x7fff_ffff, 0xffff_f000..=0xffff_ffff];
 /// The rest of a format's number where it has 16 bytes.
 const NUMBERED: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
@@ -87,5 +87,9 @@ fn parse(format: &[u8]) -> Option<Samples> {
         _ => return None,
     };
     let bytes = u64::from(bits.div_ceil(8));
+    // Samples with room around them are left to their own reader.
+    if two(12)? != 0 && u64::from(two(12)?) != bytes * u64::from(channels) {
+        return None;
+    }
     Some(Samples { kind, bytes, is_big_endian: false, channels, rate, at: 0, length: 0, declared: 0 })
 }

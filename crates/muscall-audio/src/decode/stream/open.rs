@@ -25,7 +25,7 @@ use super::Stream;
 use crate::AudioError;
 
 /// Of a file in which no reader finds anything.
-const NO_FORMAT: &str = "it begins like none that is known";
+const NO_FORMAT: &str = "its first bytes match no known format";
 
 impl Stream {
     pub(in crate::decode) fn open(opened: Opened<'_>, readers: Readers) -> Result<Self, AudioError> {
@@ -65,7 +65,7 @@ impl Stream {
             return Err(unsupported(foreign));
         }
         let sample_rate = match config {
-            // The entry of an MP4 has no room for rates above 65,535 Hz, nor for all of them that are there.
+            // The entry of an MP4 cannot hold rates above 65,535 Hz, and may hold none.
             Some(config) => config.rate,
             // Matroska tells the rate of what was encoded.
             None if codec == CODEC_ID_OPUS => opus::RATE_HZ,
@@ -95,7 +95,7 @@ impl Stream {
         if let Some(foreign) = own.as_ref().and_then(Own::foreign) {
             return Err(unsupported(foreign.to_owned()));
         }
-        // Those of a chained file are not counted by who looks for holes.
+        // The search for holes does not handle chained files.
         let pages = (demuxer.container == FORMAT_ID_OGG && !outline.is_chained).then_some(pages);
         let mut packets = Packets::new(demuxer, own, pages, &track, &parameters, sample_rate);
         let declared = match declared {

@@ -110,7 +110,11 @@ mod tests {
         assert_eq!(read(&whole), expected.map(|(name, text)| (name, text.to_owned())));
         assert_eq!(read(&movie), []);
         for length in 0..whole.len() {
-            assert!(read(&whole[..length]).len() <= 3, "{length}");
+            let found = read(&whole[..length]);
+            assert!(
+                found.iter().zip(expected).all(|(found, (name, text))| found.0 == name && found.1 == text),
+                "{length}"
+            );
         }
         for at in 0..whole.len() {
             for byte in [0, 1, 0xff] {
