@@ -236,7 +236,7 @@ fn equal_size_and_time_hide_no_other_file() {
     let anew = dir.path().join("anew.index");
     said(&mut index_command(&bundle, &anew, &folder));
     assert!(contents(&index) == contents(&anew), "{told}");
-    assert!(told.starts_with("1 files embedded") && told.contains("1 copied, 0 unchanged, 0 removed"), "{told}");
+    assert!(told.starts_with("1 file embedded") && told.contains("1 copied, 0 unchanged, 0 removed"), "{told}");
     // Whatever sizes and times say, all is read on demand.
     let told = said(index_command(&bundle, &index, &folder).arg("--rehash")).0;
     assert!(told.starts_with("0 files embedded") && told.contains("2 unchanged"), "{told}");
@@ -263,7 +263,7 @@ fn an_empty_folder_keeps_its_tracks_until_they_are_forgotten() {
     };
     let forgotten = forget(&folder.join("../music/disk"));
     let told = String::from_utf8(forgotten.stdout).unwrap();
-    assert!(forgotten.status.success() && told.contains("1 tracks forgotten; 1 tracks"), "{told}");
+    assert!(forgotten.status.success() && told.contains("1 track forgotten; 1 track,"), "{told}");
     assert_eq!(contents(&index).len(), 1);
     let again = forget(&folder.join("disk"));
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("no track at or below"));
@@ -301,14 +301,14 @@ fn music_is_a_folder_or_any_splits_of_a_manifest() {
         list(&name, "");
         assert!(index_command(&bundle, &index, &released).status().unwrap().success(), "{split}");
         assert_eq!(contents(&index).len(), 1, "{split}");
-        assert!(check(&released).starts_with(&format!("{split}: 1 tracks")));
+        assert!(check(&released).starts_with(&format!("{split}: 1 track, 1 caption\n")));
         fs::remove_file(released.join(name)).unwrap();
     }
     let manifest = released.join("audio/mine.jsonl");
     for split in ["train", "val", "test"] {
         list("audio/mine.jsonl", &format!(", \"split\": \"{split}\""));
         assert!(index_command(&bundle, &index, &manifest).status().unwrap().success(), "{split}");
-        assert!(check(&manifest).starts_with(&format!("{split}: 1 tracks")));
+        assert!(check(&manifest).starts_with(&format!("{split}: 1 track, 1 caption\n")));
     }
     let refused = |music: &Path| {
         let output = index_command(&bundle, &index, music).stderr(Stdio::piped()).output().unwrap();

@@ -6,6 +6,7 @@ use std::path::Path;
 use muscall::Index;
 use muscall::indexing::forget;
 use muscall::retrieval::IndexWriter;
+use muscall_cli::console::count;
 
 use crate::report::finish;
 
@@ -20,5 +21,5 @@ pub(crate) fn forget_place(index: &Path, place: &str) -> Result<(), Box<dyn Erro
         );
     }
     writer.compact_where_it_pays()?;
-    finish(index, &format!("{forgotten} tracks forgotten"))
+    finish(index, &format!("{} forgotten", count(forgotten, "track")))
 }

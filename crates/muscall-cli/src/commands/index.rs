@@ -134,7 +134,8 @@ fn tell(kept: &Kept, updated: &Updated, started: Instant) -> Result<usize, Faile
     let (all, moments) = kept.index()?.map_or((0, 0), |index| (index.len(), index.segments_len()));
     let (Updated { embedded, removed, .. }, took) = (updated, duration(started.elapsed().as_secs_f64()));
     if all > 0 {
-        say(format!("{}, {moments} moments; {embedded} analysed and {removed} removed in {took}", count(all, "track")));
+        let counts = [count(all, "track"), count(moments, "moment")].join(", ");
+        say(format!("{counts}; {embedded} analysed and {removed} removed in {took}"));
     }
     Ok(all)
 }

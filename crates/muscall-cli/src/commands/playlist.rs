@@ -11,7 +11,7 @@ use super::answers::entries;
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
-use crate::console::{clock, say, write_playlist};
+use crate::console::{clock, count, say, write_playlist};
 use crate::names::length_s;
 
 /// Write a playlist of whole tracks that fit your words, as long as you like.
@@ -69,6 +69,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     }
     let (tracks, length) = (entries.len(), clock(60.0 * arguments.minutes - left_s));
     write_playlist(&arguments.out, Playlist { title, entries }, format, arguments.relative)?;
-    say(format!("{}: {tracks} tracks, {length}", arguments.out.display()));
+    say(format!("{}: {}, {length}", arguments.out.display(), count(tracks, "track")));
     Ok(Found::Something)
 }

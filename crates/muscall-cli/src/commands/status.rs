@@ -4,7 +4,7 @@ use clap::Args;
 use muscall::device::device_name;
 
 use crate::Failed;
-use crate::console::{DeviceArgument, say};
+use crate::console::{DeviceArgument, count, say};
 use crate::home::{DEFAULT, Home, Kept, Model};
 
 /// Say what is here: the version, the device, the settings, the libraries.
@@ -45,7 +45,7 @@ fn describe(kept: &Kept) {
         say(format!("  being indexed with: {} (`muscall index` continues)", named(model)));
     }
     match kept.index() {
-        Ok(Some(index)) => say(format!("  {} tracks, {} moments", index.len(), index.segments_len())),
+        Ok(Some(index)) => say(format!("  {}, {}", count(index.len(), "track"), count(index.segments_len(), "moment"))),
         Ok(None) => say("  nothing indexed yet"),
         Err(error) => say(format!("  {error}; `muscall index` makes it anew")),
     }

@@ -70,7 +70,7 @@ impl Address {
 /// If the address is taken, or this computer has none like it.
 pub fn serve(library: Library, address: &Address) -> Result<(), Box<dyn Error>> {
     let index = library.index();
-    println!("{} tracks, {} moments", index.len(), index.segments_len());
+    println!("{}, {}", console::count(index.len(), "track"), console::count(index.segments_len(), "moment"));
     let host = address.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     if !host.is_loopback() {
         eprintln!("warning: on {host}, everybody in the network can search and hear these tracks");
