@@ -55,6 +55,7 @@ fn data(cache: Option<&AudioCache>, augment: AugmentConfig) -> DataConfig {
         augment,
         random_crop: true,
         captions_per_track: 1,
+        shuffle_buffer: 4096,
         sources: Default::default(),
         views: None,
         seed: 1,

@@ -80,15 +80,16 @@ impl AudioCache {
         if is_npy {
             return load_clip(source, position, config);
         }
-        let io = FileError::reading(source.path);
+        let on_disk = source.file();
+        let io = FileError::reading(on_disk);
         let place = self.dir.join(key(source, config).map_err(io)?);
-        let now = FileState::stamps(source.path).map_err(io)?;
-        if let Some(clip) = find(&place, source.path, &now).and_then(|found| read(found, position, config).ok()) {
+        let now = FileState::stamps(on_disk).map_err(io)?;
+        if let Some(clip) = find(&place, on_disk, &now).and_then(|found| read(found, position, config).ok()) {
             return Ok(clip);
         }
         // Of what has no probe, such as a directory or a file that changes just now, nothing is kept; decoding says what
         // is wrong with it.
-        let file = FileState::with_probe(source.path);
+        let file = FileState::with_probe(on_disk);
         let whole = ClipSource::read(source, config)?;
         if let (Ok(file), None) = (file, self.failure.get())
             && let Err(error) = Self::add(source.path, file, &whole, &place)
@@ -115,9 +116,12 @@ impl AudioCache {
 /// What the samples depend on besides the content of the file: its place, the part of it, the rate, and how it is
 /// decoded and resampled.
 fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
-    let path = fs::canonicalize(source.path)?;
+    let path = fs::canonicalize(source.file())?;
     let mut hash = Xxh3::new();
     hash.update(path.as_os_str().as_encoded_bytes());
+    if let Some(member) = source.member {
+        hash.update(format!("#bytes={}+{}", member.at, member.bytes).as_bytes());
+    }
     if let Some(part) = source.part {
         hash.update(part.to_string().as_bytes());
     }

@@ -6,9 +6,10 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::decode::{Opened, open};
 use crate::{
     AudioError, AudioSource, DecodeOptions, Padding, Repair, Resampler, Resampling, Waveform, central_start,
-    count_frames, decode, decode_blocks, probe, random_start,
+    decode_blocks, probe, random_start,
 };
 
 /// Where in a file a clip starts.
@@ -82,30 +83,31 @@ pub fn load_clip<'a>(
     config: &ClipConfig,
 ) -> Result<Clip, AudioError> {
     let (source, options) = (source.into(), options(config));
-    let (sample_rate, total) = declared(source.path, &options)?;
+    let file = open(source)?;
+    let (sample_rate, total) = file.rate_and_frames(&options)?;
     let resampler = config.resampler(sample_rate)?;
     // A part beyond the declared end is there if the header is wrong.
     if let Ok(frames) = source.frames(sample_rate, total) {
         let expected = output_samples(frames.end - frames.start, &resampler);
-        let (samples, start, repairs) = cut(source, frames, position, config, &resampler, &options)?;
+        let (samples, start, repairs) = cut((&file, source), frames, position, config, &resampler, &options)?;
         let wanted = config.samples.min(expected.saturating_sub(start));
         if samples.len() >= wanted {
             return Ok(Clip::padded(samples, start, repairs, config));
         }
     }
     // The file has another length than it says: the true one decides where the clip lies.
-    let (samples, repairs) = decode_source(source, &options, &resampler)?;
+    let (samples, repairs) = decode_source((&file, source), &options, &resampler)?;
     let (start, range) = cut_from(position, config, &resampler, samples.len(), samples.len());
     Ok(Clip::padded(samples[range].to_vec(), start, repairs, config))
 }
 
 /// All samples of a source at the rate of clips, whatever the file declares.
 fn decode_source(
-    source: AudioSource<'_>,
+    (file, source): (&Opened<'_>, AudioSource<'_>),
     options: &DecodeOptions,
     resampler: &Resampler,
 ) -> Result<(Vec<f32>, Vec<Repair>), AudioError> {
-    let whole = decode(source.path, options)?;
+    let whole = file.decode(options)?;
     let samples = whole.waveform.samples();
     let frames = source.frames(whole.waveform.sample_rate(), samples.len() as u64)?;
     Ok((resampler.resample(&samples[frames.start as usize..frames.end as usize]), whole.repairs))
@@ -144,16 +146,16 @@ pub(crate) struct ClipSource {
 
 impl ClipSource {
     pub(crate) fn read(source: AudioSource<'_>, config: &ClipConfig) -> Result<Self, AudioError> {
-        let options = options(config);
-        let (sample_rate, total) = declared(source.path, &options)?;
+        let (file, options) = (open(source)?, options(config));
+        let (sample_rate, total) = file.rate_and_frames(&options)?;
         let resampler = config.resampler(sample_rate)?;
         let frames = source.frames(sample_rate, total);
         let (samples, repairs) = match (&frames, source.part) {
             (Ok(frames), Some(_)) => {
                 let end = if source.has_end() { frames.end } else { u64::MAX };
-                decode_frames(source.path, frames.start..end, &options, &resampler)?
+                decode_frames(&file, frames.start..end, &options, &resampler)?
             }
-            _ => decode_source(source, &options, &resampler)?,
+            _ => decode_source((&file, source), &options, &resampler)?,
         };
         let declared = frames.map_or(samples.len(), |frames| output_samples(frames.end - frames.start, &resampler));
         Ok(Self { samples, sample_rate, declared, repairs })
@@ -189,16 +191,6 @@ fn options(config: &ClipConfig) -> DecodeOptions {
     DecodeOptions::default().with_strict(config.strict).with_npy_sample_rate(config.sample_rate)
 }
 
-/// Rate and length, in frames of the file.
-fn declared(path: &Path, options: &DecodeOptions) -> Result<(u32, u64), AudioError> {
-    let info = probe(path, options)?;
-    let total = match info.declared_frames {
-        Some(frames) => frames,
-        None => count_frames(path, options)?,
-    };
-    Ok((info.sample_rate, total))
-}
-
 /// Loads all of a file, or of a [part](AudioSource) of one, at the rate of a model; `config.samples` is not looked at.
 ///
 /// # Errors
@@ -209,7 +201,7 @@ pub fn load_whole<'a>(source: impl Into<AudioSource<'a>>, config: &ClipConfig) -
         let source = ClipSource::read(source, config)?;
         (source.samples, source.repairs)
     } else {
-        let whole = decode(source.path, &options)?;
+        let whole = open(source)?.decode(&options)?;
         let resampler = config.resampler(whole.waveform.sample_rate())?;
         (resampler.resample(whole.waveform.into_samples()), whole.repairs)
     };
@@ -246,20 +238,20 @@ pub fn stream_whole(
 
 /// These frames of a file and no others, at the rate of clips.
 fn decode_frames(
-    path: &Path,
+    file: &Opened<'_>,
     frames: Range<u64>,
     options: &DecodeOptions,
     resampler: &Resampler,
 ) -> Result<(Vec<f32>, Vec<Repair>), AudioError> {
     let options = options.clone().with_span(frames.start, frames.end - frames.start);
-    let decoded = decode(path, &options)?;
+    let decoded = file.decode(&options)?;
     Ok((resampler.resample(decoded.waveform.into_samples()), decoded.repairs))
 }
 
 /// The samples of a clip of these frames before they are padded, where they start at the clip's rate, and what was
 /// mended.
 fn cut(
-    source: AudioSource<'_>,
+    (file, source): (&Opened<'_>, AudioSource<'_>),
     frames: Range<u64>,
     position: CropPosition,
     config: &ClipConfig,
@@ -279,7 +271,7 @@ fn cut(
     let end = first_frame.saturating_add(count as u64);
     // A file may be longer than it declares; a part with an end goes no farther.
     let end = if source.has_end() { end.min(frames.end) } else { end };
-    let (resampled, repairs) = decode_frames(source.path, first_frame..end, options, resampler)?;
+    let (resampled, repairs) = decode_frames(file, first_frame..end, options, resampler)?;
     let skip = (period - first) * to;
     let end = (skip + config.samples).min(resampled.len());
     Ok((resampled[skip.min(end)..end].to_vec(), period * to, repairs))

@@ -37,9 +37,10 @@ pub use options::{DecodeOptions, Span};
 pub use tags::file_tags;
 
 use self::foreign::Readers;
-use self::opened::{Opened, is_npy, open, spooled};
+pub(crate) use self::opened::{Opened, open};
+use self::opened::{is_npy, spooled};
 use self::scrub::Scrubber;
-use crate::{AudioError, Repair, Waveform};
+use crate::{AudioError, AudioSource, Repair, Waveform};
 
 /// Decodes a file, or a part of it, to the mean of its channels.
 ///
@@ -164,8 +165,11 @@ pub fn probe(path: &Path, options: &DecodeOptions) -> Result<AudioInfo, AudioErr
 }
 
 fn probe_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<AudioInfo, AudioError> {
-    let file = open(path)?;
-    if is_npy(&file)? { npy::probe(path, file.file, options) } else { stream::probe(file, readers) }
+    probe_opened(open(path)?, options, readers)
+}
+
+fn probe_opened(file: Opened<'_>, options: &DecodeOptions, readers: Readers) -> Result<AudioInfo, AudioError> {
+    if is_npy(&file)? { npy::probe(file.path, file.file, options) } else { stream::probe(file, readers) }
 }
 
 /// The number of frames: declared where that can be relied on, else by going through the packets
@@ -178,8 +182,49 @@ pub fn count_frames(path: &Path, options: &DecodeOptions) -> Result<u64, AudioEr
 }
 
 fn count_with(path: &Path, options: &DecodeOptions, readers: Readers) -> Result<u64, AudioError> {
-    match probe_with(path, options, readers)?.declared_frames {
+    count_opened(&open(path)?, options, readers)
+}
+
+fn count_opened(file: &Opened<'_>, options: &DecodeOptions, readers: Readers) -> Result<u64, AudioError> {
+    match probe_opened(file.clone(), options, readers)?.declared_frames {
         Some(frames) => Ok(frames),
-        None => stream::count(open(path)?, readers),
+        None => stream::count(file.clone(), readers),
+    }
+}
+
+/// What a data set asks of a file, whatever the part that is meant.
+impl AudioSource<'_> {
+    /// As [`decode`], of a file or a member of an archive.
+    ///
+    /// # Errors
+    /// As [`decode`].
+    pub fn decode(&self, options: &DecodeOptions) -> Result<Decoded, AudioError> {
+        open(*self)?.decode(options)
+    }
+
+    /// The rate in Hz, and the number of frames as [`count_frames`] has it.
+    ///
+    /// # Errors
+    /// As [`probe`].
+    pub fn rate_and_frames(&self, options: &DecodeOptions) -> Result<(u32, u64), AudioError> {
+        open(*self)?.rate_and_frames(options)
+    }
+}
+
+/// What is done with a file that is open.
+impl Opened<'_> {
+    /// As [`decode`].
+    pub(crate) fn decode(&self, options: &DecodeOptions) -> Result<Decoded, AudioError> {
+        decode_opened(self.clone(), options, Readers::SYMPHONIA)
+    }
+
+    /// Rate and length, in frames of the file: as [`probe`], and where that tells no length as [`count_frames`].
+    pub(crate) fn rate_and_frames(&self, options: &DecodeOptions) -> Result<(u32, u64), AudioError> {
+        let info = probe_opened(self.clone(), options, Readers::SYMPHONIA)?;
+        let frames = match info.declared_frames {
+            Some(frames) => frames,
+            None => stream::count(self.clone(), Readers::SYMPHONIA)?,
+        };
+        Ok((info.sample_rate, frames))
     }
 }

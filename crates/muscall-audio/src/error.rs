@@ -27,6 +27,22 @@ pub enum AudioError {
         /// The audio file.
         path: PathBuf,
     },
+    /// A member of an archive ends behind the end of the archive.
+    #[error(
+        "{path}: {archive} has {length} bytes, and this member was {bytes} bytes at {at}; the archive was changed or cut since its list was read: copy it again, and start anew"
+    )]
+    BeyondArchive {
+        /// The member.
+        path: PathBuf,
+        /// The archive.
+        archive: PathBuf,
+        /// Where it begins.
+        at: u64,
+        /// How long it is.
+        bytes: u64,
+        /// How long the archive is.
+        length: u64,
+    },
     /// A file is of no format that is known here.
     #[error(
         "{path}: the audio format is not supported ({reason}); convert the file to mp3, FLAC, Ogg Vorbis, Opus, WAV, AIFF, m4a/AAC, WebM or .npy"

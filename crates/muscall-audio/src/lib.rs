@@ -23,6 +23,7 @@ mod part;
 mod repair;
 mod resample;
 mod setting;
+mod stretch;
 mod waveform;
 
 pub use augment::*;
@@ -40,7 +41,7 @@ pub use folder::{AudioFolder, audio_files, has_audio_extension};
 pub use frontend::*;
 pub use guard::guarded;
 pub use open_kind::OpenKind;
-pub use part::{AudioSource, NoPart, Part};
+pub use part::{AudioSource, Member, NoPart, Part};
 pub use repair::Repair;
 pub use resample::*;
 pub use waveform::Waveform;

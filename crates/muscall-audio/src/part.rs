@@ -142,8 +142,10 @@ impl FromStr for Part {
 /// An audio file, or a part of one; what takes it takes a path as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioSource<'a> {
-    /// The file that holds it.
+    /// The file that holds it. A member of an archive is called like this, and lies elsewhere.
     pub path: &'a Path,
+    /// Where it lies, if it is no file but a member of an archive.
+    pub member: Option<Member<'a>>,
     /// The part that is meant, or all of the file. It is heard like a file that was cut out: nothing before or after
     /// it has any influence.
     pub part: Option<Part>,
@@ -151,8 +153,19 @@ pub struct AudioSource<'a> {
 
 impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for AudioSource<'a> {
     fn from(path: &'a P) -> Self {
-        Self { path: path.as_ref(), part: None }
+        Self { path: path.as_ref(), member: None, part: None }
     }
+}
+
+/// A file in a file: a stretch of an archive that doesn't compress, such as tar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// The archive.
+    pub archive: &'a Path,
+    /// The first byte of the member.
+    pub at: u64,
+    /// How many it has.
+    pub bytes: u64,
 }
 
 impl AudioSource<'_> {
@@ -165,6 +178,11 @@ impl AudioSource<'_> {
             Some(part) => part.frames(self.path, sample_rate, total),
             None => Ok(0..total),
         }
+    }
+
+    /// The file on the disk that it is read from.
+    pub(crate) fn file(&self) -> &Path {
+        self.member.map_or(self.path, |member| member.archive)
     }
 
     /// Whether it ends before its file may.

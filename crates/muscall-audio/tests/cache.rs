@@ -128,7 +128,7 @@ fn parts_of_a_file_share_no_entry() {
     let path = fixture("sound.flac");
     let parts = [None, Part::new(0.0, Some(0.5)).ok(), Part::new(0.0, Some(0.6)).ok(), Part::new(0.5, None).ok()];
     for part in parts {
-        let source = AudioSource { path: &path, part };
+        let source = AudioSource { path: &path, member: None, part };
         for position in POSITIONS {
             let expected = load_clip(source, position, &CONFIG).unwrap();
             // Decoded, and then read.

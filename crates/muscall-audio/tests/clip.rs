@@ -99,7 +99,7 @@ fn a_part_is_heard_like_a_file_that_was_cut_out() {
             let cut = dir.path().join("cut.wav");
             write_wav(&cut, rate, &whole.waveform.samples()[frames]);
             let part = Some(Part::new(start_s, end_s).unwrap());
-            let source = AudioSource { path: &path, part };
+            let source = AudioSource { path: &path, member: None, part };
             for samples in [1600, 4000, 32_000] {
                 let config = ClipConfig::new(16_000, samples);
                 for position in POSITIONS {
@@ -117,7 +117,7 @@ fn a_part_is_heard_like_a_file_that_was_cut_out() {
         }
         let config = ClipConfig::new(16_000, 1600);
         let beyond = Some(Part::new(length_s + 0.01, None).unwrap());
-        let source = AudioSource { path: &path, part: beyond };
+        let source = AudioSource { path: &path, member: None, part: beyond };
         for error in
             [load_clip(source, CropPosition::Central, &config).unwrap_err(), load_whole(source, &config).unwrap_err()]
         {

@@ -23,6 +23,8 @@ pub struct DataConfig {
     pub random_crop: bool,
     /// Captions per item, of those that its track has.
     pub captions_per_track: usize,
+    /// Rows of shards that the next one is drawn from.
+    pub shuffle_buffer: usize,
     /// How much of each source an epoch has.
     pub sources: Sources,
     /// What makes the two views of self-supervision, if there are any.
@@ -63,6 +65,7 @@ impl Dataset {
             return Err(DataError::EmptyManifest { path: manifest.source });
         }
         config.augment.validate()?;
+        DataError::check_positive(config.shuffle_buffer, "data.shuffle_buffer")?;
         sources::check(&config.sources, &manifest)?;
         Ok(Self { manifest, config })
     }
@@ -84,7 +87,8 @@ impl Dataset {
 
     /// The rows of an epoch, in the order in which they come.
     pub(crate) fn order(&self, epoch: u64) -> Vec<usize> {
-        sources::order(&self.manifest, &self.config.sources, self.config.seed, epoch)
+        let DataConfig { sources, shuffle_buffer, seed, .. } = &self.config;
+        sources::order(&self.manifest, sources, *shuffle_buffer, *seed, epoch)
     }
 
     /// Row `index` as seen in `epoch`: crop, augmentation and caption are drawn from the item's seed.

@@ -107,6 +107,34 @@ pub enum DataError {
         /// The manifest.
         path: PathBuf,
     },
+    /// A pattern of shards that is none.
+    #[error(
+        "{path}: found {found}; expected tar files such as music-{{000..127}}.tar, or several patterns with `::` between them"
+    )]
+    Shards {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        found: String,
+    },
+    /// A shard is damaged.
+    #[error("{path}: {reason}; samples before that are sound: make or copy the shard again")]
+    Shard {
+        /// The tar file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A member of a shard is none that can be used.
+    #[error("{path}: member {member}: {reason}; make the shard without it, or mend it")]
+    Member {
+        /// The tar file.
+        path: PathBuf,
+        /// Its name there.
+        member: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A row of a manifest lacks something.
     #[error("{path}: row {row}: no `{key}`; found {found}; add it, or rename the column that has it")]
     MissingKey {
@@ -115,7 +143,7 @@ pub enum DataError {
         /// From 1; in files with a header, the line.
         row: usize,
         /// What the row should have.
-        key: &'static str,
+        key: String,
         /// The keys that are there.
         found: String,
     },

@@ -23,12 +23,13 @@ mod presence;
 mod read_text;
 mod seed;
 pub mod sentences;
+mod shards;
 mod sources;
 
 pub use clip_fault::ClipFault;
 pub use error::DataError;
 pub use manifest::examined::{Examined, ExaminedSplit};
-pub use manifest::{Manifest, Row, Split};
+pub use manifest::{Columns, Manifest, Row, Split, Stored};
 pub use presence::{AbsentRows, Presence, Unread};
 pub use read_text::read_text;
 pub use sources::{Sources, rows_per_epoch};

@@ -1,5 +1,6 @@
 //! Which audio goes with which words.
 
+mod columns;
 pub(crate) mod examined;
 mod folder;
 mod held_out;
@@ -16,9 +17,11 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::DataError;
+pub use columns::Columns;
 pub(crate) use names::AUDIO as AUDIO_KEYS;
 use raw::RawManifest;
-pub use row::Row;
+pub use row::{Row, Stored};
+pub(crate) use rows::{RawRow, row};
 pub use split::Split;
 use split::each_split;
 
@@ -34,7 +37,7 @@ pub struct Manifest {
 impl Manifest {
     /// Reads the rows of one split.
     ///
-    /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, or a folder: in the released layout
+    /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, one or more shards (`music-{000..127}.tar`), or a folder: of shards, in the released layout
     /// (`dataset_{train,val,test}.json` and `audio/`), with a table `metadata.csv` or `.jsonl` for all or in a folder of each
     /// split, or with a `.txt` or `.json` beside each audio file. A row has `audio` (or `audio_path`, `file`,
     /// `file_name`, `path`, `filepath` …), `caption` or `captions` (in tables also `caption_1`, `caption_2` …; else `text`,
@@ -48,7 +51,15 @@ impl Manifest {
     /// # Errors
     /// [`DataError`] with the file, the row, what was found and what to do.
     pub fn read(path: &Path, split: Split) -> Result<Self, DataError> {
-        Ok(Self::read_one(path, split)?.0)
+        Self::read_with(path, split, &Columns::default())
+    }
+
+    /// The same where columns are called otherwise.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_with(path: &Path, split: Split, columns: &Columns) -> Result<Self, DataError> {
+        Ok(Self::read_one(path, split, columns)?.0)
     }
 
     /// Reads every split that there is: those without a row, or without a file in a folder, are left out. A manifest
@@ -57,12 +68,20 @@ impl Manifest {
     /// # Errors
     /// As [`read`](Self::read), and if there is no split at all.
     pub fn read_splits(path: &Path) -> Result<Vec<(Split, Self)>, DataError> {
-        each_split(|split| Self::read_one(path, split))
+        Self::read_splits_with(path, &Columns::default())
+    }
+
+    /// The same where columns are called otherwise.
+    ///
+    /// # Errors
+    /// As [`read_splits`](Self::read_splits).
+    pub fn read_splits_with(path: &Path, columns: &Columns) -> Result<Vec<(Split, Self)>, DataError> {
+        each_split(|split| Self::read_one(path, split, columns))
     }
 
     /// The rows of one split, and whether there are others.
-    fn read_one(path: &Path, split: Split) -> Result<(Self, bool), DataError> {
-        let raw = RawManifest::read(path, split)?;
+    fn read_one(path: &Path, split: Split, columns: &Columns) -> Result<(Self, bool), DataError> {
+        let raw = RawManifest::read(path, split, columns)?;
         let has_splits = raw.has_splits();
         let (rows, _) = raw.collect(split, &mut Err)?;
         Ok((Self { rows, source: path.to_owned() }, has_splits))

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Row};
 
 /// Before the second try; each later pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -71,7 +71,7 @@ impl Unread {
 impl Presence {
     /// Of a manifest whose `absent` rows are known. A file that is away is waited for as long as `patience`.
     pub fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
-        let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.audio.clone()).collect();
+        let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.file().to_owned()).collect();
         let mut by_path: Vec<usize> = (0..files.len()).collect();
         by_path.sort_by(|&a, &b| files[a].cmp(&files[b]));
         Self { files, by_path, absent: Mutex::new(absent), patience }
@@ -79,7 +79,12 @@ impl Presence {
 
     /// The rows of a manifest that cannot be opened now.
     pub fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
-        manifest.rows.par_iter().enumerate().filter(|(_, row)| open(&row.audio).is_err()).map(|(row, _)| row).collect()
+        // Rows of one shard stand side by side, and so often do parts of one file.
+        let same = |(_, a): &(usize, &Row), (_, b): &(usize, &Row)| a.file() == b.file();
+        let rows: Vec<(usize, &Row)> = manifest.rows.iter().enumerate().collect();
+        let files: Vec<&[(usize, &Row)]> = rows.chunk_by(same).collect();
+        let absent = files.par_iter().filter(|rows| open(rows[0].1.file()).is_err());
+        absent.flat_map_iter(|rows| rows.iter().map(|(row, _)| *row)).collect()
     }
 
     /// Rows that are left out when they cannot be read.
@@ -205,7 +210,6 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::manifest::Row;
 
     /// Files of four folders, ten in each, and the last one named twice.
     fn manifest() -> (TempDir, Manifest) {

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use rand::SeedableRng;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::DataError;
 use crate::manifest::Manifest;
 use crate::seed::item_seed;
+use crate::{DataError, shards};
 
 /// The part of a source's rows that an epoch has, above 0 and at most 1, by the names that rows give under `source`.
 /// Sources that are not named, and rows that name none, take part with all rows.
@@ -44,17 +43,15 @@ pub fn rows_per_epoch(manifest: &Manifest, sources: &Sources) -> usize {
     by_source(manifest).iter().map(|(name, rows)| part_of(sources, *name, rows.len())).sum()
 }
 
-/// The rows of an epoch.
-pub(crate) fn order(manifest: &Manifest, sources: &Sources, seed: u64, epoch: u64) -> Vec<usize> {
+/// The rows of an epoch. Those of shards go through a buffer of so many rows, see [`shards::shuffle`].
+pub(crate) fn order(manifest: &Manifest, sources: &Sources, buffer: usize, seed: u64, epoch: u64) -> Vec<usize> {
     let mut rng = ChaCha8Rng::seed_from_u64(item_seed(seed, epoch, u64::MAX));
     if sources.is_empty() {
-        let mut order: Vec<usize> = (0..manifest.rows.len()).collect();
-        order.shuffle(&mut rng);
-        return order;
+        return shards::shuffle(&manifest.rows, (0..manifest.rows.len()).collect(), buffer, &mut rng);
     }
     let mut placed = Vec::new();
-    for (number, (name, mut rows)) in by_source(manifest).into_iter().enumerate() {
-        rows.shuffle(&mut rng);
+    for (number, (name, rows)) in by_source(manifest).into_iter().enumerate() {
+        let mut rows = shards::shuffle(&manifest.rows, rows, buffer, &mut rng);
         rows.truncate(part_of(sources, name, rows.len()));
         let count = rows.len() as f64;
         placed.extend(rows.into_iter().enumerate().map(|(i, row)| ((i as f64 + 0.5) / count, number, row)));
@@ -100,7 +97,7 @@ mod tests {
         let (manifest, sources) = (manifest(), sources(&[("b", 0.5)]));
         assert_eq!(rows_per_epoch(&manifest, &sources), 10 + 15 + 20);
         for epoch in 0..5 {
-            let order = order(&manifest, &sources, 7, epoch);
+            let order = order(&manifest, &sources, 1, 7, epoch);
             assert_eq!(order.len(), 45);
             assert_eq!(order.iter().collect::<HashSet<_>>().len(), 45);
             for batch in order.chunks_exact(9) {
@@ -114,10 +111,10 @@ mod tests {
     #[test]
     fn every_row_comes_in_its_time_and_epochs_differ() {
         let (manifest, sources) = (manifest(), sources(&[("a", 0.5), ("b", 0.2)]));
-        let epochs: Vec<Vec<usize>> = (0..30).map(|epoch| order(&manifest, &sources, 7, epoch)).collect();
+        let epochs: Vec<Vec<usize>> = (0..30).map(|epoch| order(&manifest, &sources, 1, 7, epoch)).collect();
         assert_eq!(epochs.iter().flatten().collect::<HashSet<_>>().len(), 60);
         assert_ne!(epochs[0], epochs[1]);
-        assert_eq!(epochs[3], order(&manifest, &sources, 7, 3));
+        assert_eq!(epochs[3], order(&manifest, &sources, 1, 7, 3));
     }
 
     #[test]

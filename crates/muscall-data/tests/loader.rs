@@ -55,7 +55,17 @@ fn dataset_in(
     let clip = ClipConfig::new(16_000, SAMPLES);
     let augment = AugmentConfig::muscall();
     let sources = Sources::new();
-    let config = DataConfig { clip, cache, augment, random_crop: true, captions_per_track, sources, views, seed: 5 };
+    let config = DataConfig {
+        clip,
+        cache,
+        augment,
+        random_crop: true,
+        captions_per_track,
+        shuffle_buffer: 100,
+        sources,
+        views,
+        seed: 5,
+    };
     Arc::new(Dataset::new(manifest, config).unwrap())
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn load(loader: Loader<'_>, number: usize) -> Loaded {
     if decoded.before(number, content).is_some() {
         return Loaded::Twin(identity);
     }
-    let source = AudioSource { path: local.path(), part: item.part };
+    let source = AudioSource { path: local.path(), member: None, part: item.part };
     // What was fetched has a name of its own, which says nothing to anybody.
     let refuse = |error: AudioError| {
         let reason = error.to_string();

@@ -1,6 +1,6 @@
 //! A file that is read in large pieces from any place.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// Read at a time, in sequence.
@@ -9,7 +9,7 @@ const PIECE: usize = 1 << 16;
 const FIRST: usize = 1 << 14;
 
 pub(super) struct Bytes {
-    pub(super) file: File,
+    pub(super) file: Stretch,
     /// Where it ends for its reader, which may be before the file does.
     pub(super) end: u64,
     /// Of the file, from `at` on.
@@ -18,7 +18,7 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    pub(super) fn new(file: File, end: u64) -> Self {
+    pub(super) fn new(file: Stretch, end: u64) -> Self {
         Self { file, end, buffer: Vec::new(), at: 0 }
     }
 
@@ -57,7 +57,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         std::io::Write::write_all(&mut file, &content).unwrap();
         let end = 299_000;
-        let mut bytes = Bytes::new(file, end as u64);
+        let mut bytes = Bytes::new(Stretch::whole(file).unwrap(), end as u64);
         for (from, count) in [(0, 10), (5, 70_000), (60_000, 30_000), (100, 3), (200_000, 200_000), (299_500, 1)] {
             let expected = &content[from.min(end)..(from + count).min(end)];
             assert_eq!(bytes.get(from as u64, count).unwrap(), expected, "{from}+{count}");

@@ -1,6 +1,6 @@
 //! The names of formats that are not read, by how files of them begin.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::id3::id3_bytes;
@@ -47,18 +47,18 @@ const OTHERS: [(usize, &[u8], &str); 6] = [
 ];
 
 /// The name of what a file holds behind tags of ID3v2, if it is one of these. Goes back to the start.
-pub(super) fn named(file: &mut File) -> io::Result<Option<&'static str>> {
+pub(super) fn named(file: &mut Stretch) -> io::Result<Option<&'static str>> {
     let start = behind_id3(file)?;
     Ok(among(&MUSIC, &start).or_else(|| among(&OTHERS, &start)))
 }
 
 /// The same of music and films alone.
-pub(crate) fn named_music(file: &mut File) -> io::Result<Option<&'static str>> {
+pub(crate) fn named_music(file: &mut Stretch) -> io::Result<Option<&'static str>> {
     Ok(among(&MUSIC, &behind_id3(file)?))
 }
 
 /// The first bytes behind tags of ID3v2.
-fn behind_id3(file: &mut File) -> io::Result<Vec<u8>> {
+fn behind_id3(file: &mut Stretch) -> io::Result<Vec<u8>> {
     let (mut at, mut start) = (0, read(file, 0)?);
     while let Some(bytes) = id3_bytes(&start) {
         at += bytes;
@@ -73,7 +73,7 @@ fn among(formats: &[(usize, &[u8], &'static str)], start: &[u8]) -> Option<&'sta
     formats.iter().find(|(place, letters, _)| is(*place, letters)).map(|(_, _, name)| *name)
 }
 
-fn read(file: &mut File, at: u64) -> io::Result<Vec<u8>> {
+fn read(file: &mut Stretch, at: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(at))?;
     file.take(64).read_to_end(&mut bytes)?;

@@ -1,6 +1,6 @@
 //! Arrays saved by NumPy. Only the wanted span is read, by position.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -48,7 +48,7 @@ struct Header {
     data: u64,
 }
 
-pub(super) fn probe(path: &Path, mut file: File, options: &DecodeOptions) -> Result<AudioInfo, AudioError> {
+pub(super) fn probe(path: &Path, mut file: Stretch, options: &DecodeOptions) -> Result<AudioInfo, AudioError> {
     let header = read_header(path, &mut file)?;
     let channels = header.channels as u16;
     check_format(path, options.npy_sample_rate, usize::from(channels))?;
@@ -60,9 +60,8 @@ pub(super) fn probe(path: &Path, mut file: File, options: &DecodeOptions) -> Res
     })
 }
 
-pub(super) fn decode(path: &Path, mut file: File, options: &DecodeOptions) -> Result<Decoded, AudioError> {
-    let info = probe(path, file.try_clone().map_err(FileError::reading(path))?, options)?;
-    file.rewind().map_err(FileError::reading(path))?;
+pub(super) fn decode(path: &Path, mut file: Stretch, options: &DecodeOptions) -> Result<Decoded, AudioError> {
+    let info = probe(path, file.clone(), options)?;
     let header = read_header(path, &mut file)?;
     let whole = Span { start: 0, frames: header.frames };
     let span = options.span.unwrap_or(whole);
@@ -103,9 +102,9 @@ fn number(value: &[u8], header: &Header) -> f64 {
     }
 }
 
-fn read_header(path: &Path, file: &mut File) -> Result<Header, AudioError> {
+fn read_header(path: &Path, file: &mut Stretch) -> Result<Header, AudioError> {
     let wrong = |what: &str| AudioError::Npy { path: path.to_owned(), what: what.to_owned() };
-    let file_bytes = file.metadata().map_err(FileError::reading(path))?.len();
+    let file_bytes = file.len();
     let mut start = [0; 8];
     file.read_exact(&mut start).map_err(|_| wrong("the header is cut off"))?;
     let wide = match start[6] {

@@ -1,37 +1,57 @@
 //! Files that are opened, and what kind they are.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use muscall_files::FileError;
 
 use super::npy;
-use crate::AudioError;
+use crate::stretch::Stretch;
+use crate::{AudioError, AudioSource, Member};
 
-/// An open file with its length in bytes.
-pub(super) struct Opened<'a> {
+/// An open file, or a member of an archive. A clone is read from the start, on its own.
+#[derive(Clone)]
+pub(crate) struct Opened<'a> {
+    /// What it is called.
     pub(super) path: &'a Path,
-    pub(super) file: File,
-    pub(super) bytes: u64,
+    /// At its start.
+    pub(super) file: Stretch,
 }
 
 impl Opened<'_> {
-    /// The same file for a second reading, of which no other may be open any more: both have one position.
-    pub(super) fn again(&self) -> Result<Self, AudioError> {
-        let file = self.file.try_clone().map_err(FileError::reading(self.path))?;
-        Ok(Self { path: self.path, file, bytes: self.bytes })
-    }
-
-    /// From its start.
-    pub(super) fn rewound(mut self) -> Result<Self, AudioError> {
-        self.file.rewind().map_err(FileError::reading(self.path))?;
-        Ok(self)
+    /// Its length.
+    pub(super) fn bytes(&self) -> u64 {
+        self.file.len()
     }
 }
 
-/// Opens a regular file; opening a pipe could wait for ever.
-pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
+/// Opens a file or a member of an archive.
+pub(crate) fn open<'a>(source: impl Into<AudioSource<'a>>) -> Result<Opened<'a>, AudioError> {
+    let AudioSource { path, member, .. } = source.into();
+    let Some(Member { archive, at, bytes }) = member else {
+        let (file, bytes) = regular(path)?;
+        return Ok(Opened { path, file: Stretch::of(Arc::new(file), 0, bytes) });
+    };
+    let (file, length) = regular(archive)?;
+    if bytes == 0 {
+        return Err(AudioError::EmptyFile { path: path.to_owned() });
+    }
+    if at.checked_add(bytes).is_none_or(|end| end > length) {
+        return Err(AudioError::BeyondArchive {
+            path: path.to_owned(),
+            archive: archive.to_owned(),
+            at,
+            bytes,
+            length,
+        });
+    }
+    Ok(Opened { path, file: Stretch::of(Arc::new(file), at, bytes) })
+}
+
+/// A regular file and its length; opening a pipe could wait for ever.
+fn regular(path: &Path) -> Result<(File, u64), AudioError> {
     let io = FileError::reading(path);
     let metadata = fs::metadata(path).map_err(io)?;
     let kind = metadata.file_type();
@@ -42,7 +62,7 @@ pub(super) fn open(path: &Path) -> Result<Opened<'_>, AudioError> {
     if metadata.len() == 0 {
         return Err(AudioError::EmptyFile { path: path.to_owned() });
     }
-    Ok(Opened { path, file: File::open(path).map_err(io)?, bytes: metadata.len() })
+    Ok((File::open(path).map_err(io)?, metadata.len()))
 }
 
 /// What a reader gives, in a temporary file.
@@ -53,16 +73,12 @@ pub(super) fn spooled(name: &Path, mut reader: impl Read) -> Result<Opened<'_>, 
     if bytes == 0 {
         return Err(AudioError::EmptyFile { path: name.to_owned() });
     }
-    file.rewind().map_err(io)?;
-    Ok(Opened { path: name, file, bytes })
+    Ok(Opened { path: name, file: Stretch::of(Arc::new(file), 0, bytes) })
 }
 
 pub(super) fn is_npy(opened: &Opened<'_>) -> Result<bool, AudioError> {
     let io = FileError::reading(opened.path);
     let mut magic = Vec::with_capacity(npy::MAGIC.len());
-    let mut file = opened.file.try_clone().map_err(io)?;
-    file.by_ref().take(npy::MAGIC.len() as u64).read_to_end(&mut magic).map_err(io)?;
-    // The clone shares its position with the original.
-    file.rewind().map_err(io)?;
+    opened.file.clone().take(npy::MAGIC.len() as u64).read_to_end(&mut magic).map_err(io)?;
     Ok(magic == npy::MAGIC)
 }

@@ -1,6 +1,6 @@
 //! The bytes of a file, with defects mended that readers stumble over.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use symphonia::core::io::MediaSource;
@@ -11,7 +11,7 @@ use super::samples::{self, Samples};
 /// A file without the ID3v1 tag at its end, in which some readers see audio and before which others
 /// lose some; with a header of our own before plain samples; and with sizes of FLAC's blocks and frames that none exceeds.
 pub(super) struct AudioFile {
-    file: File,
+    file: Stretch,
     /// Of the file, without the tag.
     pub(super) bytes: u64,
     /// If it is FLAC.
@@ -35,7 +35,7 @@ struct Patch {
 impl AudioFile {
     const TAG: u64 = 128;
 
-    pub(super) fn new(mut file: File, bytes: u64) -> io::Result<Self> {
+    pub(super) fn new(mut file: Stretch, bytes: u64) -> io::Result<Self> {
         let mut untagged = bytes;
         if bytes > Self::TAG {
             let mut tag = [0; 3];
@@ -67,7 +67,7 @@ impl AudioFile {
 
 /// The sizes of a WAV of compressed samples: that of the whole as unknown, since it may be wrong, and that of its `data`
 /// chunk where its writer wrote to a pipe and left 0 or close to 4 GiB.
-fn streamed_wav(file: &mut File, bytes: u64) -> io::Result<Vec<Patch>> {
+fn streamed_wav(file: &mut Stretch, bytes: u64) -> io::Result<Vec<Patch>> {
     const MOST_CHUNKS: usize = 64;
     const UNKNOWN: u32 = 0xffff_ff00;
     let mut head = [0; 12];

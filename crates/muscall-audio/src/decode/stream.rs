@@ -41,7 +41,7 @@ pub(super) fn decode(
     take: Option<Take<'_>>,
 ) -> Result<(Decoded, u64), AudioError> {
     let path = opened.path;
-    let again = opened.again()?;
+    let again = opened.clone();
     let mut stream = Stream::open(opened, readers)?;
     let heard = stream.heard;
     let span = options.span.unwrap_or(Span { start: 0, frames: u64::MAX });
@@ -51,7 +51,7 @@ pub(super) fn decode(
     if span.start > 0 && !stream.seek(span.start)? {
         // What cannot be seeked can still be read from the start.
         drop(stream);
-        stream = Stream::open(again.rewound()?, readers)?;
+        stream = Stream::open(again, readers)?;
     }
     let limit = match take {
         Some(_) => (options.max_s * f64::from(stream.info.sample_rate)) as u64,
@@ -78,12 +78,12 @@ fn is_damage(error: &Error, codec: AudioCodecId, is_empty: bool) -> bool {
 
 /// Counts frames by their packets, without decoding them where packets tell their lengths.
 pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioError> {
-    let again = opened.again()?;
+    let again = opened.clone();
     let mut stream = Stream::open(opened, readers)?;
     if stream.is_matroska() {
         let options = DecodeOptions { max_s: f64::MAX, ..DecodeOptions::default() };
         drop(stream);
-        return Ok(decode(again.rewound()?, &options, readers, Some(&mut |_: &mut [f32]| ControlFlow::Continue(())))?.1);
+        return Ok(decode(again, &options, readers, Some(&mut |_: &mut [f32]| ControlFlow::Continue(())))?.1);
     }
     let is_padded = [CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&stream.packets.codec);
     let (mut next, mut padding) = (0, 0);

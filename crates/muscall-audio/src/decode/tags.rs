@@ -14,7 +14,7 @@ use lofty::tag::ItemKey;
 use symphonia::core::meta::{Metadata, MetadataRevision, RawTag, RawValue, StandardTag};
 
 use super::foreign::Readers;
-use super::opened::{Opened, is_npy, open};
+use super::opened::{is_npy, open};
 use super::stream::Stream;
 use crate::{AudioError, guarded};
 
@@ -52,12 +52,12 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     if !listed.is_empty() {
         return Ok(listed);
     }
-    let again = opened.again()?;
+    let again = opened.clone();
     let mut stream = Stream::open(opened, readers)?;
     // A reader without tags has none to tell.
     let mut tags = stream.packets.demuxer.tags(collect)?.unwrap_or_default();
     drop(stream);
-    let Opened { mut file, bytes, .. } = again.rewound()?;
+    let (bytes, mut file) = (again.bytes(), again.file);
     // What can't be read any more was read before, and this is no more than texts.
     let title = matroska::title(&mut file, bytes).ok().flatten();
     let texts = quicktime::texts(&mut file, bytes).unwrap_or_default();

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::decode::named_music;
+use crate::stretch::Stretch;
 
 /// As many bytes as two frames of mp3 take at most, behind the header of the first.
 const HEAD: usize = 4096;
@@ -42,7 +43,7 @@ const PICTURES: [&[u8]; 6] = [b"heic", b"heif", b"mif1", b"msf1", b"avif", b"crx
 impl Content {
     /// Of a file.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = Stretch::whole(File::open(path)?)?;
         let mut head = Vec::with_capacity(HEAD);
         file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
         let content = Self::of_head(&head);

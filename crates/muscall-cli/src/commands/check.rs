@@ -127,6 +127,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The name of a file without its folders; of a member of a shard with its shard.
+fn name_of(audio: &Path) -> String {
+    let shard = audio.ancestors().skip(1).find(|path| path.extension().is_some_and(|extension| extension == "tar"));
+    let folder = shard.unwrap_or(audio).parent().unwrap_or(Path::new(""));
+    audio.strip_prefix(folder).unwrap_or(audio).display().to_string()
+}
+
 /// What was found, and told.
 #[derive(Default)]
 struct Findings {
@@ -152,7 +159,7 @@ impl Findings {
         harms: bool,
         what: &dyn Display,
     ) {
-        let name = audio.file_name().unwrap_or_default().to_string_lossy();
+        let name = name_of(audio);
         let place = json!({ "row": number, "audio": audio.display().to_string() });
         self.add(split, kind, place, harms, &format!("row {number} ({name}): {what}"));
     }

@@ -31,10 +31,10 @@ impl Benchmark for MagnaTagATune {
         let mut reader = delimited::open(&path, Dialect::new(b'\t'))?;
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let column = |name: &str| header.iter().position(|own| own == name);
-        let missing = |key| DataError::MissingKey {
+        let missing = |key: &str| DataError::MissingKey {
             path: path.clone(),
             row: 1,
-            key,
+            key: key.to_owned(),
             found: header[..3.min(header.len())].join(", "),
         };
         let audio = column("mp3_path").ok_or_else(|| missing("mp3_path"))?;

@@ -88,7 +88,12 @@ pub(super) fn read_table<const N: usize>(path: &Path, names: [&'static str; N]) 
     for (column, key) in columns.iter_mut().zip(names) {
         let place = header.iter().position(|name| name.trim_start_matches('\u{feff}').trim() == key);
         let found = || header.iter().collect::<Vec<_>>().join(", ");
-        *column = place.ok_or_else(|| DataError::MissingKey { path: path.to_owned(), row: 1, key, found: found() })?;
+        *column = place.ok_or_else(|| DataError::MissingKey {
+            path: path.to_owned(),
+            row: 1,
+            key: key.to_owned(),
+            found: found(),
+        })?;
     }
     let mut rows = Vec::new();
     for record in reader.records() {

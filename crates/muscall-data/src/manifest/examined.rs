@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::Manifest;
+use super::columns::Columns;
 use super::raw::RawManifest;
 use super::split::{Split, each_split};
 use crate::DataError;
@@ -37,9 +38,17 @@ impl Manifest {
     /// # Errors
     /// [`DataError`] for a file that cannot be read as a whole, or without a row that can be used.
     pub fn examine(path: &Path) -> Result<Examined, DataError> {
+        Self::examine_with(path, &Columns::default())
+    }
+
+    /// The same where columns are called otherwise.
+    ///
+    /// # Errors
+    /// As [`examine`](Self::examine).
+    pub fn examine_with(path: &Path, columns: &Columns) -> Result<Examined, DataError> {
         let (mut errors, mut told) = (Vec::new(), HashSet::new());
         let splits = each_split(|split| {
-            let raw = RawManifest::read(path, split)?;
+            let raw = RawManifest::read(path, split, columns)?;
             let has_splits = raw.has_splits();
             let rows = raw.collect(split, &mut |error| {
                 // A row of no split is one of each.

@@ -1,14 +1,16 @@
 //! Folders that are data sets.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use muscall_audio::audio_files;
 use serde_json::{Map, Value};
 
+use super::columns::Columns;
 use super::rows::{RawRow, row};
 use super::split::Split;
-use crate::DataError;
 use crate::read_text::read_text;
+use crate::{DataError, shards};
 
 /// Tables of a folder of audio, as the hub of Hugging Face has them.
 const TABLES: [&str; 4] = ["metadata.csv", "metadata.jsonl", "metadata.tsv", "metadata.json"];
@@ -19,6 +21,8 @@ pub(super) enum Layout {
     OfSplit(PathBuf),
     /// By a table of all of it.
     Table(PathBuf),
+    /// By shards, which hold both.
+    Shards(Vec<PathBuf>),
     /// By a text beside each file.
     Beside(Beside),
 }
@@ -28,7 +32,7 @@ pub(super) struct Beside(pub(super) Vec<Result<RawRow, DataError>>);
 
 impl Layout {
     /// Of a folder; nothing if it has none, or not this split.
-    pub(super) fn of(folder: &Path, split: Split) -> Option<Self> {
+    pub(super) fn of(folder: &Path, split: Split, columns: &Columns) -> Option<Self> {
         let of_split = |split: Split| {
             let released = folder.join(format!("dataset_{}.json", split.name()));
             let tables = split.names().iter().flat_map(|name| TABLES.map(|table| folder.join(name).join(table)));
@@ -43,20 +47,24 @@ impl Layout {
         if let Some(file) = TABLES.map(|table| folder.join(table)).into_iter().find(|file| file.is_file()) {
             return Some(Self::Table(file));
         }
-        let rows = beside(folder);
+        let shards = shards::in_folder(folder);
+        if !shards.is_empty() {
+            return Some(Self::Shards(shards));
+        }
+        let rows = beside(folder, columns);
         (!rows.is_empty()).then_some(Self::Beside(Beside(rows)))
     }
 }
 
 /// Rows of audio files with a text of the same name beside them: `.txt`, which is a caption, or `.json`, which is a row
 /// without the name of the file. If the folder has one folder for each split, that is the split.
-fn beside(folder: &Path) -> Vec<Result<RawRow, DataError>> {
+fn beside(folder: &Path, columns: &Columns) -> Vec<Result<RawRow, DataError>> {
     let files = audio_files(folder);
     let names = files.iter().filter_map(|file| Some((file, file.strip_prefix(folder).ok()?.to_str()?)));
     let mut rows = Vec::new();
     for (file, name) in names {
         let number = rows.len() + 1;
-        rows.extend(row_beside(file, name, number));
+        rows.extend(row_beside(file, name, number, columns));
     }
     split_by_folder(&mut rows);
     rows
@@ -69,13 +77,29 @@ pub(super) fn split_by_folder(rows: &mut [Result<RawRow, DataError>]) {
     }
 }
 
+/// The same by what shards are called, such as `train-000.tar` or `train/000.tar`.
+pub(super) fn split_by_shard(rows: &mut [Result<RawRow, DataError>]) {
+    if rows.iter().flatten().all(|row| row.split.is_none() && split_of_shard(row).is_some()) {
+        rows.iter_mut().flatten().for_each(|row| row.split = split_of_shard(row));
+    }
+}
+
+/// The split that a shard is called after: itself up to its number, or its folder.
+fn split_of_shard(row: &RawRow) -> Option<String> {
+    let shard = &*row.stored.as_ref()?.archive;
+    let stem = shard.file_stem()?.to_str()?;
+    let own = stem.split(|letter: char| !letter.is_alphabetic()).next();
+    let folder = shard.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    [own, folder].into_iter().flatten().find(|name| Split::parse(name).is_some()).map(str::to_owned)
+}
+
 /// The split that the first folder of a row's path is called after.
 fn split_folder(row: &RawRow) -> Option<String> {
     row.audio.split(['/', '\\']).next().filter(|name| Split::parse(name).is_some()).map(str::to_owned)
 }
 
 /// The row of one file; nothing without a text.
-fn row_beside(file: &Path, name: &str, number: usize) -> Option<Result<RawRow, DataError>> {
+fn row_beside(file: &Path, name: &str, number: usize, columns: &Columns) -> Option<Result<RawRow, DataError>> {
     let (text, json) = (file.with_extension("txt"), file.with_extension("json"));
     let read_object = |path: &Path| -> Result<Map<String, Value>, DataError> {
         let text = read_text(path)?;
@@ -87,6 +111,6 @@ fn row_beside(file: &Path, name: &str, number: usize) -> Option<Result<RawRow, D
     let path = [text, json].into_iter().find(|path| path.is_file())?;
     Some(read_object(&path).and_then(|mut object| {
         object.insert("audio".to_owned(), name.into());
-        row(&path, number, Value::Object(object))
+        row(&path, number, Value::Object(object), columns)
     }))
 }

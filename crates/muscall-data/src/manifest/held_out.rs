@@ -1,6 +1,7 @@
 //! Rows that are held out of a manifest that has no split.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{self, Read};
 use std::path::Path;
 
 use muscall_audio::FileState;
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::{Manifest, Row};
+use super::{Manifest, Row, Stored};
 use crate::DataError;
 
 impl Manifest {
@@ -45,6 +46,10 @@ impl Manifest {
                     line[key] = json!(value);
                 }
             }
+            if let Some(Stored { archive, at, bytes }) = &row.stored {
+                let archive = std::path::absolute(archive).map_err(FileError::reading(archive))?;
+                line["stored"] = json!({ "archive": archive.to_string_lossy(), "at": at, "bytes": bytes });
+            }
             for (key, value) in [("label", &row.label), ("source", &row.origin)] {
                 if let Some(value) = value {
                     line[key] = json!(value);
@@ -68,10 +73,11 @@ impl Manifest {
         if !(part > 0.0 && part < 1.0) {
             return Err(refused(format!("the part {part}"), "a number between 0 and 1, such as 0.1"));
         }
-        let mut files: Vec<&Path> = self.rows.iter().map(|row| row.audio.as_path()).collect();
-        files.sort_unstable();
-        files.dedup();
-        let order: HashMap<&Path, u64> = files.into_par_iter().map(|file| (file, rank(file, seed))).collect();
+        let mut files: Vec<&Row> = self.rows.iter().collect();
+        files.sort_unstable_by_key(|row| &row.audio);
+        files.dedup_by_key(|row| &row.audio);
+        let order: HashMap<&Path, u64> =
+            files.into_par_iter().map(|row| (row.audio.as_path(), rank(row, seed))).collect();
         let mut recordings: BTreeMap<u64, usize> = BTreeMap::new();
         for row in &self.rows {
             *recordings.entry(order[row.audio.as_path()]).or_default() += 1;
@@ -95,13 +101,24 @@ impl Manifest {
 
 /// Where a file comes in the order in which files are held out: the same for the same content. A file that can't be read
 /// goes by its name.
-fn rank(file: &Path, seed: u64) -> u64 {
-    let state = FileState::with_probe(file).ok().filter(|state| state.probe != 0);
-    let bytes = state.map_or_else(
-        || file.file_name().unwrap_or_default().as_encoded_bytes().to_vec(),
-        |state| [state.bytes.to_le_bytes(), state.probe.to_le_bytes()].concat(),
-    );
+fn rank(row: &Row, seed: u64) -> u64 {
+    let content = if row.stored.is_some() {
+        start_of(row).ok()
+    } else {
+        let state = FileState::with_probe(&row.audio).ok().filter(|state| state.probe != 0);
+        state.map(|state| [state.bytes.to_le_bytes(), state.probe.to_le_bytes()].concat())
+    };
+    let bytes = content.unwrap_or_else(|| row.audio.file_name().unwrap_or_default().as_encoded_bytes().to_vec());
     xxh3_64_with_seed(&bytes, seed)
+}
+
+/// The length of a member of a shard, and its first bytes.
+fn start_of(row: &Row) -> io::Result<Vec<u8>> {
+    const BYTES: u64 = 1 << 16;
+    let (bytes, length) = row.bytes()?;
+    let mut content = length.to_le_bytes().to_vec();
+    bytes.take(BYTES).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 #[cfg(test)]

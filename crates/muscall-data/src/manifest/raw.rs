@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use muscall_audio::Part;
 use muscall_files::FileError;
+use rayon::prelude::*;
 
-use super::folder::{Beside, Layout, split_by_folder};
+use super::columns::Columns;
+use super::folder::{Beside, Layout, split_by_folder, split_by_shard};
 use super::row::Row;
 use super::rows::{self, RawRow};
 use super::split::Split;
 use super::table;
 use super::times::Times;
-use crate::DataError;
+use crate::{DataError, shards};
 
 /// What stands in a manifest.
 pub(super) struct RawManifest {
@@ -30,18 +32,22 @@ pub(super) struct RawManifest {
 impl RawManifest {
     /// # Errors
     /// If the file as a whole cannot be read.
-    pub(super) fn read(path: &Path, split: Split) -> Result<Self, DataError> {
+    pub(super) fn read(path: &Path, split: Split, columns: &Columns) -> Result<Self, DataError> {
+        if let Some(shards) = shards::named(path)? {
+            return Self::of_shards(path, shards, columns);
+        }
         let io = FileError::reading(path);
         let metadata = fs::metadata(path).map_err(io)?;
         // Opening a pipe could wait for ever.
         if !metadata.is_dir() && !metadata.is_file() {
             return Err(DataError::UnknownManifest { path: path.to_owned() });
         }
-        let (file, is_of_split) = match metadata.is_dir().then(|| Layout::of(path, split)) {
+        let (file, is_of_split) = match metadata.is_dir().then(|| Layout::of(path, split, columns)) {
             None => (path.to_owned(), false),
             Some(None) => return Err(DataError::UnknownManifest { path: path.to_owned() }),
             Some(Some(Layout::OfSplit(file))) => (file, true),
             Some(Some(Layout::Table(file))) => (file, false),
+            Some(Some(Layout::Shards(shards))) => return Self::of_shards(path, shards, columns),
             Some(Some(Layout::Beside(Beside(rows)))) => {
                 let (file, folder) = (path.to_owned(), path.to_owned());
                 return Ok(Self { rows, file, folder, is_of_split: false });
@@ -49,10 +55,10 @@ impl RawManifest {
         };
         let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
         let mut rows = match extension.to_str() {
-            Some("jsonl" | "ndjson") => rows::read_lines(&file)?,
-            Some("json") => rows::read_list(&file)?,
-            Some("csv") => table::read(&file, b',')?,
-            Some("tsv" | "tab") => table::read(&file, b'\t')?,
+            Some("jsonl" | "ndjson") => rows::read_lines(&file, columns)?,
+            Some("json") => rows::read_list(&file, columns)?,
+            Some("csv") => table::read(&file, b',', columns)?,
+            Some("tsv" | "tab") => table::read(&file, b'\t', columns)?,
             _ => return Err(DataError::UnknownManifest { path: file }),
         };
         if metadata.is_dir() && !is_of_split {
@@ -60,6 +66,15 @@ impl RawManifest {
         }
         let folder = audio_folder(&file);
         Ok(Self { rows, file, folder, is_of_split })
+    }
+
+    /// Rows of shards, in their order.
+    fn of_shards(path: &Path, shards: Vec<PathBuf>, columns: &Columns) -> Result<Self, DataError> {
+        let read: Result<Vec<_>, _> = shards.par_iter().map(|shard| shards::read(shard, columns)).collect();
+        let mut rows: Vec<_> = read?.into_iter().flatten().collect();
+        split_by_shard(&mut rows);
+        let (file, folder) = (path.to_owned(), path.to_owned());
+        Ok(Self { rows, file, folder, is_of_split: false })
     }
 
     /// Whether there are other splits.
@@ -101,7 +116,7 @@ impl RawManifest {
                     continue;
                 }
             }
-            let audio = place(&folder, &row.audio);
+            let audio = if row.stored.is_some() { row.audio.clone().into() } else { place(&folder, &row.audio) };
             let is_path = row.id == row.audio;
             let Times { part, length } = row.times;
             let (first, has_parts) = files.entry(row.id.clone()).or_insert((rows.len(), is_path && part.is_some()));
@@ -116,9 +131,9 @@ impl RawManifest {
             match by_id.get(&(row.id.clone(), part)) {
                 None => {
                     by_id.insert((row.id.clone(), part), rows.len());
-                    let RawRow { number, id, captions, label, source: origin, .. } = row;
+                    let RawRow { number, id, captions, label, source: origin, stored, .. } = row;
                     numbers.push(vec![number; captions.len()]);
-                    rows.push(Row { id, audio, part, length, captions, label, origin });
+                    rows.push(Row { id, audio, stored, part, length, captions, label, origin });
                 }
                 Some(&earlier) => {
                     numbers[earlier].extend(row.captions.iter().map(|_| row.number));

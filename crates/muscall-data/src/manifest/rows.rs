@@ -7,26 +7,30 @@ use std::path::Path;
 use muscall_files::FileError;
 use serde_json::{Map, Value};
 
+use super::columns::Columns;
 use super::names::{self, other_caption};
+use super::row::Stored;
 use super::times::Times;
 use crate::DataError;
 use crate::read_text::read_text;
 
 /// A row before its path is resolved.
-pub(super) struct RawRow {
+pub(crate) struct RawRow {
     /// From 1; in files with a header, the line.
     pub(super) number: usize,
-    pub(super) id: String,
-    pub(super) audio: String,
+    pub(crate) id: String,
+    pub(crate) audio: String,
     pub(super) captions: Vec<String>,
     pub(super) split: Option<String>,
     pub(super) label: Option<String>,
     pub(super) source: Option<String>,
     pub(super) times: Times,
+    /// Where its audio lies, if it is no file.
+    pub(crate) stored: Option<Stored>,
 }
 
 /// Rows, or what is wrong with each.
-pub(super) fn read_lines(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+pub(super) fn read_lines(path: &Path, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
     let io = FileError::reading(path);
     let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
@@ -40,13 +44,13 @@ pub(super) fn read_lines(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, 
             continue;
         }
         let value = serde_json::from_str(line).map_err(|error| broken(path, i + 1, line, &error));
-        rows.push(value.and_then(|value| row(path, i + 1, value)));
+        rows.push(value.and_then(|value| row(path, i + 1, value, columns)));
     }
     Ok(rows)
 }
 
 /// Rows, or what is wrong with each.
-pub(super) fn read_list(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+pub(super) fn read_list(path: &Path, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
     let json = |source| DataError::Json { path: path.to_owned(), source };
     let rows = match serde_json::from_str(&read_text(path)?).map_err(json)? {
         Value::Array(rows) => rows,
@@ -60,7 +64,7 @@ pub(super) fn read_list(path: &Path) -> Result<Vec<Result<RawRow, DataError>>, D
         },
         other => return Err(wrong_type(path, 1, "the file", shorten(&other.to_string()), "a list of rows")),
     };
-    Ok(rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value)).collect())
+    Ok(rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value, columns)).collect())
 }
 
 /// A line that is not JSON.
@@ -72,23 +76,35 @@ fn broken(path: &Path, row: usize, line: &str, error: &serde_json::Error) -> Dat
 }
 
 /// A row of an object.
-pub(super) fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, DataError> {
+pub(crate) fn row(path: &Path, number: usize, value: Value, columns: &Columns) -> Result<RawRow, DataError> {
     let Value::Object(object) = value else {
         return Err(wrong_type(path, number, "row", shorten(&value.to_string()), "a JSON object"));
     };
-    let missing = |key| DataError::MissingKey { path: path.to_owned(), row: number, key, found: listed(object.keys()) };
-    let audio = text(path, number, &object, &names::AUDIO)?.ok_or_else(|| missing("audio"))?;
+    let missing = |key: &str| {
+        let (path, key, found) = (path.to_owned(), key.to_owned(), listed(object.keys()));
+        DataError::MissingKey { path, row: number, key, found }
+    };
+    let audio = text(path, number, &object, &columns.audio())?.ok_or_else(|| missing(columns.audio()[0]))?;
     check_file(path, number, &audio)?;
     let id = text(path, number, &object, &names::ID)?.unwrap_or_else(|| audio.clone());
     let split = text(path, number, &object, &["split"])?;
-    let own = names::CAPTION.into_iter().find(|name| object.contains_key(*name));
-    let name = own.or_else(|| other_caption(|name| object.contains_key(name)));
-    let listed = name.and_then(|name| object.get(name)).ok_or_else(|| missing("caption"))?;
-    let listed = match listed {
+    let usual = || {
+        let own = names::CAPTION.into_iter().find(|name| object.contains_key(*name));
+        own.or_else(|| other_caption(|name| object.contains_key(name))).ok_or_else(|| missing("caption"))
+    };
+    let found: Vec<&Value> = match columns.captions() {
+        [] => object.get(usual()?).into_iter().collect(),
+        // Captions beyond the first may be missing: not every clip has all five.
+        names => names.iter().filter_map(|name| object.get(name)).filter(|value| !value.is_null()).collect(),
+    };
+    if let ([], [name, ..]) = (found.as_slice(), columns.captions()) {
+        return Err(missing(name));
+    }
+    let listed = found.into_iter().flat_map(|found| match found {
         Value::Array(captions) => captions.as_slice(),
         caption => std::slice::from_ref(caption),
-    };
-    let mut captions = Vec::with_capacity(listed.len());
+    });
+    let mut captions = Vec::new();
     for caption in listed {
         let Value::String(caption) = caption else {
             return Err(wrong_type(path, number, "caption", shorten(&caption.to_string()), "text, or a list of texts"));
@@ -104,12 +120,23 @@ pub(super) fn row(path: &Path, number: usize, value: Value) -> Result<RawRow, Da
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
     let (label, source) = (named("label"), named("source"));
+    let stored = object.get("stored").map(|value| stored(path, number, value)).transpose()?;
     let times = Times::read(path, number, |key| match object.get(key) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Some(other) => Some(shorten(&other.to_string())),
     })?;
-    Ok(RawRow { number, id, audio, captions, split, label, source, times })
+    Ok(RawRow { number, id, audio, captions, split, label, source, times, stored })
+}
+
+/// Where the audio lies in a shard, as a list of held-out rows has it.
+fn stored(path: &Path, number: usize, value: &Value) -> Result<Stored, DataError> {
+    let place = || {
+        let archive = path.parent().unwrap_or(Path::new("")).join(value.get("archive")?.as_str()?);
+        Some(Stored { archive: archive.into(), at: value.get("at")?.as_u64()?, bytes: value.get("bytes")?.as_u64()? })
+    };
+    let expected = "the place of a member in a tar file: `archive`, `at`, `bytes`";
+    place().ok_or_else(|| wrong_type(path, number, "stored", shorten(&value.to_string()), expected))
 }
 
 /// The first of the keys that is there and not null; numbers, common as ids, become text.

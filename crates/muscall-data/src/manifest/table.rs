@@ -4,6 +4,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
+use super::columns::Columns;
 use super::names::{self, other_caption};
 use super::rows::{RawRow, check_file, listed};
 use super::times::Times;
@@ -11,22 +12,26 @@ use crate::DataError;
 use crate::delimited::{self, Dialect};
 
 /// Rows, or what is wrong with each.
-pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
     let csv = |source| DataError::csv(path, source);
-    let dialect = Dialect::of(path, delimiter, &names::AUDIO)?;
+    let columns = columns.in_lower_case();
+    let dialect = Dialect::of(path, delimiter, &columns.audio())?;
     let mut reader = delimited::open(path, dialect)?;
     let header: Vec<String> = reader
         .headers()
         .map_err(csv)?
         .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').trim().to_ascii_lowercase())
+        .map(|name| name.trim_start_matches('\u{feff}').trim().to_lowercase())
         .collect();
     if header.iter().all(String::is_empty) {
         return Err(DataError::EmptyManifest { path: path.to_owned() });
     }
     let column = |keys: &[&str]| keys.iter().find_map(|key| header.iter().position(|name| name == key));
-    let missing = |key| DataError::MissingKey { path: path.to_owned(), row: 1, key, found: listed(header.iter()) };
-    let audio = column(&names::AUDIO).ok_or_else(|| missing("audio"))?;
+    let missing = |key: &str| {
+        let (path, key, found) = (path.to_owned(), key.to_owned(), listed(header.iter()));
+        DataError::MissingKey { path, row: 1, key, found }
+    };
+    let audio = column(&columns.audio()).ok_or_else(|| missing(columns.audio()[0]))?;
     let (id, split) = (column(&names::ID), column(&["split"]));
     let (label, source) = (column(&["label"]), column(&["source"]));
     // Data sets also have `caption_id`, `caption_source` and the like.
@@ -34,14 +39,18 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<Result<RawRow, Data
         name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
     };
     let is_caption = |name: &str| name == "caption" || name == "captions" || is_numbered(name);
-    let mut captions: Vec<usize> = (0..header.len()).filter(|&i| is_caption(&header[i])).collect();
+    let own = columns.captions().iter().map(|name| column(&[name]).ok_or_else(|| missing(name)));
+    let mut captions = own.collect::<Result<Vec<usize>, _>>()?;
+    if captions.is_empty() {
+        captions.extend((0..header.len()).filter(|&i| is_caption(&header[i])));
+    }
     if captions.is_empty() {
         captions.extend(other_caption(|name| column(&[name]).is_some()).and_then(|name| column(&[name])));
     }
     if captions.is_empty() {
         return Err(missing("caption"));
     }
-    let columns = Columns { audio, id, split, label, source, captions };
+    let columns = Places { audio, id, split, label, source, captions };
     let mut rows = Vec::new();
     let mut record = StringRecord::new();
     loop {
@@ -71,7 +80,7 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Vec<Result<RawRow, Data
 }
 
 /// Where the cells of a row are.
-struct Columns {
+struct Places {
     audio: usize,
     id: Option<usize>,
     split: Option<usize>,
@@ -84,7 +93,7 @@ fn row(
     path: &Path,
     number: usize,
     header: &[String],
-    columns: &Columns,
+    columns: &Places,
     record: &StringRecord,
 ) -> Result<RawRow, DataError> {
     let cell = |i: usize| record.get(i).unwrap_or_default().trim();
@@ -116,6 +125,7 @@ fn row(
         split: text(columns.split),
         label: text(columns.label),
         source: text(columns.source),
+        stored: None,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Files that broke off on the way, or lost something in the middle.
 
-use muscall_audio::{AudioError, Clip, DecodeOptions, Repair, count_frames, decode, probe};
+use muscall_audio::{AudioError, Clip, DecodeOptions, Repair};
 
 use crate::manifest::Row;
 
@@ -15,14 +15,9 @@ pub(super) fn repairs(row: &Row, clip: &Clip) -> Result<Vec<Repair>, AudioError>
         return Ok(repairs);
     }
     let options = DecodeOptions::default();
-    let info = probe(&row.audio, &options)?;
-    let frames = match info.declared_frames {
-        Some(frames) => frames,
-        // The header says nothing, or more than there is.
-        None => count_frames(&row.audio, &options)?,
-    };
-    let start = frames.saturating_sub((END_S * f64::from(info.sample_rate)) as u64);
-    Ok(lost(&decode(&row.audio, &options.with_span(start, u64::MAX))?.repairs))
+    let (sample_rate, frames) = row.source().rate_and_frames(&options)?;
+    let start = frames.saturating_sub((END_S * f64::from(sample_rate)) as u64);
+    Ok(lost(&row.source().decode(&options.with_span(start, u64::MAX))?.repairs))
 }
 
 /// Repairs but for samples that are no numbers, which are a fault of the clip.

@@ -1,8 +1,7 @@
 //! What two splits have in common, and should not.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use muscall_files::Digest;
 
@@ -36,18 +35,18 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     for row in &first.rows {
         // A file that is missing is reported when it is loaded.
-        if let Ok(metadata) = fs::metadata(&row.audio) {
-            by_size.entry(metadata.len()).or_default().push(row);
+        if let Ok((_, bytes)) = row.bytes() {
+            by_size.entry(bytes).or_default().push(row);
         }
     }
-    let mut hashes: HashMap<&Path, Option<u128>> = HashMap::new();
-    let mut hash_of = |path| *hashes.entry(path).or_insert_with(|| hash(path));
+    let mut hashes: HashMap<PathBuf, Option<u128>> = HashMap::new();
+    let mut hash_of = |row: &'_ Row| *hashes.entry(row.audio.clone()).or_insert_with(|| hash(row));
     let mut shared: Vec<(PathBuf, PathBuf)> = Vec::new();
     for row in &second.rows {
-        let candidates = fs::metadata(&row.audio).ok().and_then(|metadata| by_size.get(&metadata.len()));
+        let candidates = row.bytes().ok().and_then(|(_, bytes)| by_size.get(&bytes));
         let twin = candidates.into_iter().flatten().find(|candidate| {
             let is_apart = candidate.part.zip(row.part).is_some_and(|(one, other)| !one.overlaps(&other));
-            let mut is_copy = || hash_of(&row.audio).is_some_and(|own| hash_of(&candidate.audio) == Some(own));
+            let mut is_copy = || hash_of(row).is_some_and(|own| hash_of(candidate) == Some(own));
             !is_apart && (candidate.audio == row.audio || is_copy())
         });
         shared.extend(twin.map(|twin| (twin.audio.clone(), row.audio.clone())));
@@ -56,6 +55,6 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     Some(Diagnosis::SharedAudio { count: shared.len(), tracks: second.rows.len(), first, second: example })
 }
 
-pub(super) fn hash(path: &Path) -> Option<u128> {
-    Some(Digest::of(File::open(path).ok()?).ok()?.hash_128())
+pub(super) fn hash(row: &Row) -> Option<u128> {
+    Some(Digest::of(row.bytes().ok()?.0).ok()?.hash_128())
 }

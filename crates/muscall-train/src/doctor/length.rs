@@ -1,8 +1,8 @@
 //! Files that are shorter or longer than their manifest says: cut off on the way, or another edition.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use muscall_audio::{AudioError, DecodeOptions, count_frames, probe};
+use muscall_audio::{AudioError, DecodeOptions};
 
 use super::Diagnosis;
 use crate::manifest::Row;
@@ -12,9 +12,9 @@ const SLACK_S: f64 = 1.0;
 const SLACK_SHARE: f64 = 0.02;
 
 /// Length of a file in seconds, from its header or its packets.
-pub(super) fn length_s(path: &Path) -> Result<f64, AudioError> {
-    let options = DecodeOptions::default();
-    Ok(count_frames(path, &options)? as f64 / f64::from(probe(path, &options)?.sample_rate))
+pub(super) fn length_s(row: &Row) -> Result<f64, AudioError> {
+    let (sample_rate, frames) = row.source().rate_and_frames(&DecodeOptions::default())?;
+    Ok(frames as f64 / f64::from(sample_rate))
 }
 
 /// Counts files of another length.

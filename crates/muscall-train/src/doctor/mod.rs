@@ -79,7 +79,7 @@ pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl 
         let check = |row: &Row| -> Result<_, AudioError> {
             let clip = load_clip(row.source(), CropPosition::Central, config)?;
             let level_db = Levels::of(&clip.samples[..clip.valid.min(clip.samples.len())]);
-            let length_s = row.length.map(|_| length_s(&row.audio)).transpose()?;
+            let length_s = row.length.map(|_| length_s(row)).transpose()?;
             let repairs = damage::repairs(row, &clip)?;
             Ok((ClipFault::find(&clip), level_db, length_s, repairs, silence_s(row, config)?))
         };

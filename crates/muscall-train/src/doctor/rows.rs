@@ -1,7 +1,7 @@
 //! Rows of a manifest that a teacher would send back.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
@@ -195,17 +195,18 @@ fn same_captions(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
 }
 
 fn same_audio(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
-    let paths: BTreeSet<&Path> = rows.iter().map(|(row, _)| row.audio.as_path()).collect();
-    let mut by_size: HashMap<u64, Vec<&Path>> = HashMap::new();
+    let files: BTreeMap<&Path, &Row> = rows.iter().map(|(row, _)| (row.audio.as_path(), *row)).collect();
+    let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     // A file that is missing is told when it is loaded.
-    for path in paths {
-        if let Ok(metadata) = path.metadata() {
-            by_size.entry(metadata.len()).or_default().push(path);
+    for row in files.into_values() {
+        if let Ok((_, bytes)) = row.bytes() {
+            by_size.entry(bytes).or_default().push(row);
         }
     }
     // Of files with a size of their own nothing needs to be read.
-    let alike: Vec<&Path> = by_size.into_values().filter(|paths| paths.len() > 1).flatten().collect();
-    let hashes: HashMap<&Path, u128> = alike.par_iter().filter_map(|path| Some((*path, hash(path)?))).collect();
+    let alike: Vec<&Row> = by_size.into_values().filter(|rows| rows.len() > 1).flatten().collect();
+    let hashes: HashMap<&Path, u128> =
+        alike.par_iter().filter_map(|row| Some((row.audio.as_path(), hash(row)?))).collect();
     let (mut by_content, mut findings) = (HashMap::<(u128, &Path), Vec<Numbered<'_>>>::new(), Vec::new());
     for &(row, numbers) in rows {
         let path = row.audio.as_path();

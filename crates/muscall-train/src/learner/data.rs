@@ -67,6 +67,7 @@ impl<'a> TrainingData<'a> {
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
             captions_per_track: recipe.data.captions_per_track,
+            shuffle_buffer: recipe.data.shuffle_buffer,
             sources: recipe.data.sources.clone(),
             views: recipe.ssl.as_ref().map(|ssl| ssl.augment.clone()),
             seed: recipe.seed,

@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::batcher::OnBadFile;
 
+const SHUFFLE_BUFFER: usize = 4096;
+
+fn is_usual_buffer(buffer: &usize) -> bool {
+    *buffer == SHUFFLE_BUFFER
+}
+
 /// How clips are drawn and loaded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +30,10 @@ pub struct DataRecipe {
     pub threads: usize,
     /// Batches made ahead of the step.
     pub prefetch_batches: usize,
+    /// Of shards, how many samples the next one is drawn from. Only their numbers are held, and nothing that was read; a
+    /// larger one mixes neighbours in a shard better, and reads from more places of the disk.
+    #[serde(skip_serializing_if = "is_usual_buffer")]
+    pub shuffle_buffer: usize,
     /// Skip a file that cannot be read, or stop.
     pub on_bad_file: OnBadFile,
     /// The part of each source's rows that an epoch has, by the names that rows give under `source`. If any is named,
@@ -44,6 +54,7 @@ impl Default for DataRecipe {
             captions_per_track: 1,
             threads: 2,
             prefetch_batches: 2,
+            shuffle_buffer: SHUFFLE_BUFFER,
             on_bad_file: OnBadFile::Skip,
             sources: Sources::new(),
             cache: None,
@@ -56,6 +67,8 @@ impl DataRecipe {
         TrainError::check((1..=256).contains(&self.threads), "data.threads", self.threads, "from 1 to 256")?;
         let prefetch = self.prefetch_batches;
         TrainError::check(prefetch >= 1, "data.prefetch_batches", prefetch, "at least 1")?;
+        let buffer = self.shuffle_buffer;
+        TrainError::check(buffer >= 1, "data.shuffle_buffer", buffer, "at least 1")?;
         let captions = self.captions_per_track;
         TrainError::check(captions >= 1, "data.captions_per_track", captions, "at least 1")?;
         Ok(self.augment.validate()?)

@@ -1,6 +1,6 @@
 //! ADTS: packets one behind the other, each with a header that says how long it is.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -76,7 +76,7 @@ pub(in crate::decode) struct Frames {
 
 impl Frames {
     /// None if it does not begin with packets. `end` is where the file ends for its reader.
-    pub(in crate::decode) fn open(file: File, end: u64) -> io::Result<Option<Self>> {
+    pub(in crate::decode) fn open(file: Stretch, end: u64) -> io::Result<Option<Self>> {
         let mut frames = Self { bytes: Bytes::new(file, end), start: 0, stream: [0; 3], at: 0, position: 0, usual: 0 };
         while let Some(bytes) = frames.tag(frames.start)? {
             frames.start += bytes;

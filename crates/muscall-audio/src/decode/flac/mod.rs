@@ -10,8 +10,8 @@ mod layout;
 mod numbering;
 mod whole;
 
+use crate::stretch::Stretch;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 
 use symphonia::core::errors::Error;
@@ -45,7 +45,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// `end` is where the file ends for its reader.
-    pub(super) fn open(file: File, end: u64, layout: Layout) -> io::Result<Self> {
+    pub(super) fn open(file: Stretch, end: u64, layout: Layout) -> io::Result<Self> {
         let mut finder = Finder::new(Bytes::new(file, end), &layout);
         let whole = Whole::check(&mut finder, &layout)?;
         let mut frames = Self {

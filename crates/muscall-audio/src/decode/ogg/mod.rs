@@ -4,7 +4,7 @@
 mod holes;
 mod page;
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use self::holes::is_sound;
@@ -38,7 +38,7 @@ pub(super) struct Outline {
 
 /// Another stream seems to follow the first one where pages here and there belong to another one, or go back in time. Of
 /// two streams of one number, a short one at the start goes unnoticed. Goes back to the start.
-pub(super) fn outline(file: &mut File, bytes: u64) -> io::Result<Outline> {
+pub(super) fn outline(file: &mut Stretch, bytes: u64) -> io::Result<Outline> {
     let mut window = Vec::new();
     let mut page = |from: u64, length: u64, find: fn(&[u8]) -> Option<Page>| -> io::Result<Option<Page>> {
         window.clear();

@@ -1,13 +1,13 @@
 //! AIFF and AIFF-C.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use super::chunks::{self, behind, content, read};
 use super::plain::{Kind, Samples};
 
 /// The description of the samples may stand behind them.
-pub(super) fn aiff(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn aiff(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     let is_plain = match read::<4>(file, 8)?.as_ref() {
         Some(b"AIFF") => true,
         Some(b"AIFC") => false,

@@ -1,12 +1,12 @@
 //! Apple's Core Audio Format, as far as it holds plain samples.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use super::chunks::{self, read};
 use super::plain::{Kind, Samples};
 
-pub(super) fn core_audio(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn core_audio(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     let (mut at, mut format) = (8, None);
     for _ in 0..chunks::MOST {
         let Some([a, b, c, d, size @ ..]) = read::<12>(file, at)? else { break };

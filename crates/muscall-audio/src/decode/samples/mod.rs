@@ -11,14 +11,14 @@ mod plain;
 mod riff;
 mod sun;
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use self::plain::Kind;
 pub(super) use self::plain::Samples;
 
 /// Looks at a file; None if it is of another kind, or if its own reader should say what is wrong with it.
-pub(super) fn find(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn find(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     let found = match chunks::read::<4>(file, 0)? {
         Some([b'R', b'I', b'F', b'F'] | [b'R', b'F', b'6', b'4'] | [b'B', b'W', b'6', b'4']) => {
             riff::wave(file, bytes)?

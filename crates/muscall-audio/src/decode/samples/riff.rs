@@ -1,6 +1,6 @@
 //! WAV, RF64, which is WAV with sizes of 64 bits, and Sony's Wave64.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use super::chunks::{self, behind, content, read};
@@ -16,7 +16,7 @@ const NAMED: [u8; 12] = [0xf3, 0xac, 0xd3, 0x11, 0x8c, 0xd1, 0, 0xc0, 0x4f, 0x8e
 const MOST: u64 = 40;
 
 /// WAV and RF64.
-pub(super) fn wave(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn wave(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     if read::<4>(file, 8)? != Some(*b"WAVE") {
         return Ok(None);
     }
@@ -46,7 +46,7 @@ pub(super) fn wave(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
 }
 
 /// Wave64, whose sizes count the chunk's head of 24 bytes, and whose chunks start at multiples of 8.
-pub(super) fn wave64(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn wave64(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     let (mut at, mut format) = (24 + 16, None);
     if read::<16>(file, 24)?.is_none_or(|name| !name.starts_with(b"wave") || !name.ends_with(&NAMED)) {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! Sun's audio format, `.au` or `.snd`.
 
-use std::fs::File;
+use crate::stretch::Stretch;
 use std::io;
 
 use super::chunks::read;
@@ -9,7 +9,7 @@ use super::plain::{Kind, Samples};
 /// A size that the writer did not know.
 const UNKNOWN: u32 = u32::MAX;
 
-pub(super) fn sun(file: &mut File, bytes: u64) -> io::Result<Option<Samples>> {
+pub(super) fn sun(file: &mut Stretch, bytes: u64) -> io::Result<Option<Samples>> {
     let Some(head) = read::<24>(file, 0)? else { return Ok(None) };
     let (fields, _) = head.as_chunks::<4>();
     let [_, at, size, encoding, rate, channels] =

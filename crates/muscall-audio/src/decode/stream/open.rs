@@ -39,12 +39,13 @@ impl Stream {
             };
             AudioError::UnknownFormat { path: path.to_owned(), reason }
         };
+        let bytes = opened.bytes();
         let mut opened = opened;
-        let edits = Edits::read(&mut opened.file, opened.bytes).map_err(io)?;
-        let outline = outline(&mut opened.file, opened.bytes).map_err(io)?;
-        let file = opened.file.try_clone().map_err(io)?;
+        let edits = Edits::read(&mut opened.file, bytes).map_err(io)?;
+        let outline = outline(&mut opened.file, bytes).map_err(io)?;
+        let file = opened.file.clone();
         let name = named(&mut opened.file).map_err(io)?;
-        let source = AudioFile::new(opened.file, opened.bytes).map_err(io)?;
+        let source = AudioFile::new(opened.file, bytes).map_err(io)?;
         // A reader may see noise in such a file.
         if let (Some(name), None) = (name, source.samples) {
             return Err(AudioError::UnknownFormat { path: path.to_owned(), reason: name.to_owned() });
@@ -83,7 +84,7 @@ impl Stream {
             .map(|samples| samples.declared_frames())
             .or(track.num_frames)
             .filter(|frames| !is_guess && !outline.is_chained && (1..u64::from(u32::MAX) * 16).contains(frames));
-        let pages = Bytes::new(file.try_clone().map_err(io)?, end);
+        let pages = Bytes::new(file.clone(), end);
         // Files of FLAC and ADTS have readers of our own.
         let own = match (demuxer.container, layout) {
             (FORMAT_ID_FLAC, Some(layout)) if codec == CODEC_ID_FLAC => {

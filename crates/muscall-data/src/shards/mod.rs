@@ -1,0 +1,12 @@
+//! Tar files of samples, as WebDataset writes them: members of one name, such as `0017.mp3` and `0017.json`, side by side.
+//!
+//! The headers of a tar file say where its members lie. So nothing is unpacked: a member is read where it is, and shards are
+//! a manifest like any other, whose rows come in an order that goes through them shard by shard.
+
+mod pattern;
+mod samples;
+mod shuffle;
+
+pub(crate) use pattern::{in_folder, named};
+pub(crate) use samples::read;
+pub(crate) use shuffle::shuffle;

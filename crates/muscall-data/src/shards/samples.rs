@@ -1,0 +1,182 @@
+//! The samples of a shard.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use muscall_audio::has_audio_extension;
+use muscall_files::FileError;
+use serde_json::{Map, Value};
+use tar::{Archive, Entry, EntryType};
+
+use crate::DataError;
+use crate::manifest::{Columns, RawRow, Stored, row};
+
+/// Members that hold a caption as plain text.
+const TEXTS: [&str; 3] = ["txt", "text", "caption"];
+/// Longest text of a sample that is read.
+const MOST_TEXT: u64 = 1 << 24;
+
+/// A member: its name, the first byte of its content, and how many there are.
+struct Found {
+    name: String,
+    at: u64,
+    bytes: u64,
+}
+
+/// Members of one key, side by side.
+#[derive(Default)]
+struct Sample {
+    key: String,
+    audio: Option<Found>,
+    text: Option<(String, String)>,
+    json: Option<(String, String)>,
+}
+
+/// A row for each sample of a shard with audio or a text, or what is wrong with it. Samples are numbered from 1 in their shard.
+/// Where the shard itself is damaged, that is the last row.
+///
+/// # Errors
+/// If it cannot be opened.
+pub(crate) fn read(shard: &Path, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+    let io = FileError::reading(shard);
+    let metadata = shard.metadata().map_err(io)?;
+    if !metadata.is_file() {
+        return Err(DataError::Shard { path: shard.to_owned(), reason: "it is no regular file".to_owned() });
+    }
+    let file = File::open(shard).map_err(io)?;
+    let mut rows = Rows { shard: shard.into(), columns, rows: Vec::new() };
+    let mut archive = Archive::new(BufReader::with_capacity(1 << 12, file));
+    if let Err(reason) = rows.fill(&mut archive, metadata.len()) {
+        rows.rows.push(Err(DataError::Shard { path: shard.to_owned(), reason }));
+    }
+    Ok(rows.rows)
+}
+
+struct Rows<'a> {
+    shard: Arc<Path>,
+    columns: &'a Columns,
+    rows: Vec<Result<RawRow, DataError>>,
+}
+
+impl Rows<'_> {
+    /// Goes through the headers; the content of audio is skipped. An error is the reason why the rest cannot be read.
+    fn fill(&mut self, archive: &mut Archive<BufReader<File>>, length: u64) -> Result<(), String> {
+        let mut sample = Sample::default();
+        let mut last = String::new();
+        let behind = |last: &str| if last.is_empty() { String::new() } else { format!(" behind member {last}") };
+        let entries = archive.entries_with_seek().map_err(|error| error.to_string())?;
+        for entry in entries {
+            let mut entry = entry.map_err(|error| format!("it is damaged or cut{}: {error}", behind(&last)))?;
+            let Some(name) = member_name(&entry) else { continue };
+            if entry.header().entry_type() == EntryType::GNUSparse {
+                return Err(format!(
+                    "member {name} is stored as a sparse file; make the shard with `tar` without --sparse"
+                ));
+            }
+            let (key, extension) = key_of(&name);
+            if key != sample.key {
+                self.add(std::mem::replace(&mut sample, Sample { key: key.to_owned(), ..Sample::default() }));
+            }
+            let (at, bytes) = (entry.raw_file_position(), entry.size());
+            if at.saturating_add(bytes) > length {
+                return Err(format!(
+                    "member {name} should end at byte {}, and the file has {length}",
+                    at.saturating_add(bytes)
+                ));
+            }
+            let extension = extension.to_ascii_lowercase();
+            if TEXTS.contains(&extension.as_str()) {
+                sample.text = Some((name.clone(), text(&mut entry, &name)?));
+            } else if extension == "json" {
+                sample.json = Some((name.clone(), text(&mut entry, &name)?));
+            } else if sample.audio.is_none() && has_audio_extension(Path::new(&name)) {
+                sample.audio = Some(Found { name: name.clone(), at, bytes });
+            }
+            last = name;
+        }
+        self.add(sample);
+        Ok(())
+    }
+
+    fn add(&mut self, sample: Sample) {
+        let Sample { key, audio, text, json } = sample;
+        // Labels and the like, which belong to nothing that is heard.
+        if audio.is_none() && text.is_none() && json.is_none() {
+            return;
+        }
+        let number = self.rows.len() + 1;
+        let wrong = |member: &str, reason: String| DataError::Member {
+            path: self.shard.to_path_buf(),
+            member: member.to_owned(),
+            reason,
+        };
+        let Some(Found { name, at, bytes }) = audio else {
+            let member = text.or(json).map_or(key, |(name, _)| name);
+            self.rows.push(Err(wrong(&member, "no audio with its name stands beside it".to_owned())));
+            return;
+        };
+        if bytes == 0 {
+            self.rows.push(Err(wrong(&name, "it is empty".to_owned())));
+            return;
+        }
+        let object = match &json {
+            None => Ok(Map::new()),
+            Some((name, json)) => serde_json::from_str::<Map<String, Value>>(json)
+                .map_err(|error| wrong(name, format!("it is no JSON object: {error}"))),
+        };
+        let raw = object.and_then(|mut object| {
+            if let Some((_, text)) = text {
+                object.retain(|key, _| !is_caption(key));
+                object.insert("caption".to_owned(), text.into());
+            }
+            let (path, audio_key) = (self.shard.join(&name), self.columns.audio()[0].to_owned());
+            object.insert(audio_key, name.clone().into());
+            row(&path, number, Value::Object(object), self.columns)
+        });
+        self.rows.push(raw.map(|mut row| {
+            // Names are those of their shard: several shards may begin with the same.
+            let whole = self.shard.join(&name).to_string_lossy().into_owned();
+            if row.id == name {
+                row.id.clone_from(&whole);
+            }
+            row.audio = whole;
+            row.stored = Some(Stored { archive: self.shard.clone(), at, bytes });
+            row
+        }));
+    }
+}
+
+/// Keys of a row that are captions.
+fn is_caption(key: &str) -> bool {
+    ["caption", "captions", "text", "description", "prompt"].contains(&key)
+}
+
+/// The name of a file; nothing for folders, links, and files that systems add.
+fn member_name<R: Read>(entry: &Entry<'_, R>) -> Option<String> {
+    let kind = entry.header().entry_type();
+    let is_file = kind.is_file() || kind.is_contiguous() || kind == EntryType::GNUSparse;
+    let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+    let base = PathBuf::from(&name).file_name().map(|base| base.to_string_lossy().into_owned())?;
+    (is_file && !base.starts_with('.')).then_some(name)
+}
+
+/// What members of one sample have in common, and what follows: the name up to the first dot of its last part.
+fn key_of(name: &str) -> (&str, &str) {
+    let base = name.rfind('/').map_or(0, |slash| slash + 1);
+    match name[base..].find('.') {
+        Some(dot) => (&name[..base + dot], &name[base + dot + 1..]),
+        None => (name, ""),
+    }
+}
+
+fn text<R: Read>(entry: &mut Entry<'_, R>, name: &str) -> Result<String, String> {
+    let bytes = entry.size();
+    if bytes > MOST_TEXT {
+        return Err(format!("member {name} is a text of {bytes} bytes, and at most {MOST_TEXT} are read"));
+    }
+    let mut text = Vec::with_capacity(bytes as usize);
+    entry.read_to_end(&mut text).map_err(|error| format!("member {name}: {error}"))?;
+    String::from_utf8(text).map_err(|_| format!("member {name} is not UTF-8"))
+}

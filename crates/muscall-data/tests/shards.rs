@@ -1,0 +1,225 @@
+//! Shards of samples, as WebDataset writes them, against the same samples as files.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod wav;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig};
+use muscall_data::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
+use muscall_data::dataset::{DataConfig, Dataset};
+use muscall_data::{Manifest, Sources, Split};
+use tempfile::TempDir;
+use wav::write_wav;
+
+const SHARDS: usize = 4;
+const SAMPLES: usize = 6;
+
+fn tone(number: usize) -> impl Iterator<Item = i16> {
+    let hz = 200.0 + 37.0 * number as f64;
+    (0..6_000 + 300 * number).map(move |i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16)
+}
+
+/// A tar file of these members.
+fn tar(path: &Path, members: &[(&str, &[u8])]) {
+    let mut builder = tar::Builder::new(File::create(path).unwrap());
+    for (name, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *content).unwrap();
+    }
+    builder.into_inner().unwrap();
+}
+
+fn wav(dir: &Path, number: usize) -> Vec<u8> {
+    let path = dir.join(format!("{number}.wav"));
+    write_wav(&path, tone(number));
+    fs::read(path).unwrap()
+}
+
+/// Four shards of six samples, and the files of these.
+fn shards() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    for shard in 0..SHARDS {
+        let of_shard = shard * SAMPLES..(shard + 1) * SAMPLES;
+        let contents: Vec<(String, Vec<u8>)> = of_shard
+            .flat_map(|i| {
+                let json = format!("{{\"captions\": [\"one of {i}\", \"two of {i}\"], \"source\": \"made\"}}");
+                let label = ("cls".to_owned(), b"7".to_vec());
+                let members = [("json".to_owned(), json.into_bytes()), label, ("wav".to_owned(), wav(dir.path(), i))];
+                // Every shard begins with the same names.
+                members.map(|(extension, content)| (format!("./clips/{:06}.{extension}", i % SAMPLES), content))
+            })
+            .collect();
+        let members: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (&**name, &**content)).collect();
+        tar(&dir.path().join(format!("music-{shard:03}.tar")), &members);
+    }
+    let pattern = dir.path().join("music-{000..003}.tar");
+    (dir, pattern)
+}
+
+fn dataset(manifest: Manifest, buffer: usize) -> Arc<Dataset> {
+    let config = DataConfig {
+        clip: ClipConfig::new(16_000, 4_000),
+        cache: None,
+        augment: AugmentConfig::muscall(),
+        random_crop: true,
+        captions_per_track: 1,
+        shuffle_buffer: buffer,
+        sources: Sources::new(),
+        views: None,
+        seed: 5,
+    };
+    Arc::new(Dataset::new(manifest, config).unwrap())
+}
+
+fn loader(dataset: &Arc<Dataset>, epoch: u64, start_step: usize) -> EpochLoader {
+    let config =
+        LoaderConfig { batch_size: 4, threads: 2, prefetch_batches: 2, drop_last: false, on_bad_file: OnBadFile::Skip };
+    EpochLoader::new(dataset.clone(), Arc::new(LogMelConfig::new(64).init().unwrap()), config, epoch, start_step)
+        .unwrap()
+}
+
+fn batches(loader: EpochLoader) -> Vec<RawBatch> {
+    loader.map(Result::unwrap).collect()
+}
+
+fn indices(batches: &[RawBatch]) -> Vec<usize> {
+    batches.iter().flat_map(|batch| batch.items.iter().map(|item| item.index)).collect()
+}
+
+#[test]
+fn samples_are_rows_and_their_clips_those_of_files() {
+    let (dir, pattern) = shards();
+    let manifest = Manifest::read(&pattern, Split::Train).unwrap();
+    assert_eq!(manifest.rows.len(), SHARDS * SAMPLES);
+    let row = &manifest.rows[7];
+    assert_eq!(row.audio, dir.path().join("music-001.tar/clips/000001.wav"));
+    assert_eq!(row.captions, ["one of 7", "two of 7"]);
+    assert_eq!(row.origin.as_deref(), Some("made"));
+    assert_eq!(row.file(), dir.path().join("music-001.tar"));
+    let whole = Manifest::read(dir.path(), Split::Train).unwrap();
+    assert_eq!(whole.rows, manifest.rows, "a folder of shards is a data set, too");
+
+    let mut files = manifest.clone();
+    for (i, row) in files.rows.iter_mut().enumerate() {
+        (row.stored, row.audio) = (None, dir.path().join(format!("{i}.wav")));
+    }
+    let (shards, files) = (dataset(manifest, 8), dataset(files, 8));
+    for i in 0..SHARDS * SAMPLES {
+        let (one, other) = (shards.train_item(1, i).unwrap(), files.train_item(1, i).unwrap());
+        assert!(one == other, "sample {i}");
+    }
+}
+
+#[test]
+fn every_sample_comes_once_an_epoch_whatever_the_ranks() {
+    let (_dir, pattern) = shards();
+    let dataset = dataset(Manifest::read(&pattern, Split::Train).unwrap(), 8);
+    let alone = indices(&batches(loader(&dataset, 3, 0)));
+    assert_eq!(alone.iter().collect::<BTreeSet<_>>().len(), SHARDS * SAMPLES);
+    assert_ne!(alone, indices(&batches(loader(&dataset, 4, 0))));
+    for ranks in 1..=3 {
+        let mut seen = Vec::new();
+        for rank in 0..ranks {
+            let places = (0..4).filter(|place| place % ranks == rank).collect();
+            seen.extend(indices(&batches(loader(&dataset, 3, 0).with_places(places))));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..SHARDS * SAMPLES).collect::<Vec<_>>(), "{ranks} ranks");
+    }
+}
+
+#[test]
+fn an_epoch_goes_on_anywhere_without_what_was_read_before() {
+    let (_dir, pattern) = shards();
+    let read = || dataset(Manifest::read(&pattern, Split::Train).unwrap(), 8);
+    let whole = batches(loader(&read(), 2, 0));
+    for start in 1..whole.len() {
+        let rest = batches(loader(&read(), 2, start));
+        for (one, other) in whole[start..].iter().zip(&rest) {
+            assert!(one.items == other.items && one.step_in_epoch == other.step_in_epoch, "from step {start}");
+        }
+        assert_eq!(rest.len(), whole.len() - start);
+    }
+}
+
+#[test]
+fn a_bad_member_is_named_with_its_shard() {
+    let dir = tempfile::tempdir().unwrap();
+    let sound = wav(dir.path(), 0);
+    let shard = dir.path().join("bad.tar");
+    let cases: [(&[(&str, &[u8])], &[&str]); 6] = [
+        (&[("a.wav", &sound), ("a.txt", b"words"), ("b.txt", b"words")], &["bad.tar", "b.txt", "no audio"]),
+        (&[("a.wav", &sound), ("a.json", b"{\"tempo\": 90}")], &["bad.tar/a.wav", "caption", "tempo"]),
+        (&[("a.wav", &sound), ("a.json", b"{nonsense")], &["bad.tar", "a.json", "no JSON object"]),
+        (&[("a.wav", &sound)], &["bad.tar/a.wav", "caption"]),
+        (&[("a.wav", b""), ("a.txt", b"words")], &["bad.tar", "a.wav", "empty"]),
+        (&[("a.wav", &sound), ("a.txt", b"\xff\xfe\xfd")], &["bad.tar", "a.txt", "UTF-8"]),
+    ];
+    for (members, words) in cases {
+        tar(&shard, members);
+        let error = Manifest::read(&shard, Split::Train).unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+    // Audio that is none shows when it is loaded, and others of its shard are read.
+    tar(&shard, &[("a.wav", b"this is not audio"), ("a.txt", b"words"), ("b.wav", &sound), ("b.txt", b"more")]);
+    let dataset = dataset(Manifest::read(&shard, Split::Train).unwrap(), 8);
+    let batch = loader(&dataset, 0, 0).next().unwrap().unwrap();
+    let [error] = batch.skipped.as_slice() else { panic!("{:?}", batch.skipped) };
+    assert!(error.to_string().contains("bad.tar/a.wav") && indices(&[batch]) == [1]);
+}
+
+#[test]
+fn a_shard_that_is_cut_is_told_and_one_that_changed_is_not_read_as_it_was() {
+    let (dir, pattern) = shards();
+    let first = dir.path().join("music-000.tar");
+    let manifest = Manifest::read(&pattern, Split::Train).unwrap();
+    let bytes = fs::read(&first).unwrap();
+    let last = manifest.rows[SAMPLES - 1].stored.clone().unwrap();
+    let end = usize::try_from(last.at + last.bytes / 2).unwrap();
+    fs::write(&first, &bytes[..end]).unwrap();
+    let error = Manifest::read(&pattern, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("music-000.tar") && error.contains("000005.wav"), "{error}");
+    let examined = Manifest::examine(&pattern).unwrap();
+    assert_eq!((examined.errors.len(), examined.splits[0].manifest.rows.len()), (1, SHARDS * SAMPLES - 1));
+    let error = dataset(manifest, 8).train_item(0, SAMPLES - 1).unwrap_err().to_string();
+    assert!(error.contains("music-000.tar/clips/000005.wav") && error.contains("changed or cut"), "{error}");
+    // A header that is damaged.
+    let mut damaged = bytes.clone();
+    damaged[10] ^= 0xff;
+    fs::write(&first, &damaged).unwrap();
+    let error = Manifest::read(&pattern, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("music-000.tar") && error.contains("damaged"), "{error}");
+}
+
+#[test]
+fn shards_are_split_by_their_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let sound = wav(dir.path(), 0);
+    fs::remove_file(dir.path().join("0.wav")).unwrap();
+    for (shard, caption) in [("train-000.tar", "one"), ("train-001.tar", "two"), ("valid-000.tar", "three")] {
+        tar(&dir.path().join(shard), &[("a.wav", &sound), ("a.txt", caption.as_bytes())]);
+    }
+    let captions = |split| -> Vec<String> {
+        Manifest::read(dir.path(), split).unwrap().rows.into_iter().flat_map(|row| row.captions).collect()
+    };
+    assert_eq!(captions(Split::Train), ["one", "two"]);
+    assert_eq!(captions(Split::Val), ["three"]);
+    assert!(Manifest::read(dir.path(), Split::Test).is_err());
+}
+
+#[test]
+fn held_out_samples_come_back_from_their_list() {
+    let (dir, pattern) = shards();
+    let manifest = Manifest::read(&pattern, Split::Train).unwrap();
+    let (left, held) = manifest.hold_out(0.25, 1).unwrap();
+    assert_eq!((left.rows.len(), held.rows.len()), (18, 6));
+    let list = dir.path().join("held_out.jsonl");
+    fs::write(&list, held.to_jsonl().unwrap()).unwrap();
+    assert_eq!(Manifest::read(&list, Split::Train).unwrap().rows, held.rows);
+}
