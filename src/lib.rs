@@ -25,7 +25,7 @@ pub mod device;
 
 pub use burn::tensor::Device;
 pub use device::DeviceChoice;
-pub use muscall_data::{DataError, Manifest, Split};
+pub use muscall_data::{Columns, DataError, Examined, Manifest, Split};
 pub use muscall_model::{Muscall, MuscallConfig};
 pub use muscall_retrieval::Index;
 pub use muscall_train::{Event, InitialWeights, Learner, OnExisting, Recipe, TrainError, evaluate};

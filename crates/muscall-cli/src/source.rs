@@ -47,8 +47,12 @@ impl Source {
             }
             splits => splits?,
         };
-        let rows = splits.into_iter().flat_map(|(_, manifest)| manifest.rows);
-        let mut files: Vec<_> = rows.map(|row| (row.audio, row.part)).collect();
+        let rows: Vec<_> = splits.into_iter().flat_map(|(_, manifest)| manifest.rows).collect();
+        if rows.iter().any(|row| row.stored.is_some()) {
+            let remedy = "an index is of files, which can be played: unpack the shards with `tar -xf`";
+            return Err(format!("{}: shards of samples; {remedy}", music.display()).into());
+        }
+        let mut files: Vec<_> = rows.into_iter().map(|row| (row.audio, row.part)).collect();
         files.sort();
         files.dedup();
         let (items, unreadable, beside) = (Vec::new(), Vec::new(), Beside::default());

@@ -29,7 +29,7 @@ mod sources;
 pub use clip_fault::ClipFault;
 pub use error::DataError;
 pub use manifest::examined::{Examined, ExaminedSplit};
-pub use manifest::{Columns, Manifest, Row, Split, Stored};
+pub use manifest::{Columns, Manifest, Row, RowNumbers, Split, Stored};
 pub use presence::{AbsentRows, Presence, Unread};
 pub use read_text::read_text;
 pub use sources::{Sources, rows_per_epoch};

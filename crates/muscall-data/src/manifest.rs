@@ -1,5 +1,6 @@
 //! Which audio goes with which words.
 
+mod collect;
 mod columns;
 pub(crate) mod examined;
 mod folder;
@@ -7,8 +8,10 @@ mod held_out;
 mod names;
 mod raw;
 mod row;
+mod row_numbers;
 mod rows;
 mod split;
+mod splits;
 mod table;
 mod times;
 
@@ -21,9 +24,10 @@ pub use columns::Columns;
 pub(crate) use names::AUDIO as AUDIO_KEYS;
 use raw::RawManifest;
 pub use row::{Row, Stored};
+pub use row_numbers::RowNumbers;
 pub(crate) use rows::{RawRow, row};
 pub use split::Split;
-use split::each_split;
+use splits::each_split;
 
 /// Tracks with captions, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +63,12 @@ impl Manifest {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn read_with(path: &Path, split: Split, columns: &Columns) -> Result<Self, DataError> {
-        Ok(Self::read_one(path, split, columns)?.0)
+        let mut collected = RawManifest::read(path, split, columns)?.collected;
+        if let Some(error) = collected.first_error(split) {
+            return Err(error);
+        }
+        let found = collected.into_splits(&[split])?.pop();
+        Ok(Self { rows: found.map_or_else(Vec::new, |(_, rows, _)| rows), source: path.to_owned() })
     }
 
     /// Reads every split that there is: those without a row, or without a file in a folder, are left out. A manifest
@@ -76,15 +85,13 @@ impl Manifest {
     /// # Errors
     /// As [`read_splits`](Self::read_splits).
     pub fn read_splits_with(path: &Path, columns: &Columns) -> Result<Vec<(Split, Self)>, DataError> {
-        each_split(|split| Self::read_one(path, split, columns))
-    }
-
-    /// The rows of one split, and whether there are others.
-    fn read_one(path: &Path, split: Split, columns: &Columns) -> Result<(Self, bool), DataError> {
-        let raw = RawManifest::read(path, split, columns)?;
-        let has_splits = raw.has_splits();
-        let (rows, _) = raw.collect(split, &mut Err)?;
-        Ok((Self { rows, source: path.to_owned() }, has_splits))
+        let splits =
+            each_split(path, columns, &mut |mut collected, _| match collected.take_errors().into_iter().next() {
+                Some(error) => Err(error),
+                None => Ok(collected),
+            })?;
+        let manifest = |(split, rows, _)| (split, Self { rows, source: path.to_owned() });
+        Ok(splits.into_iter().map(manifest).collect())
     }
 
     /// Identifies ids, parts and captions, 16 hexadecimal digits; where the files lie does not matter.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::manifest::{Manifest, Row};
+use crate::manifest::Manifest;
 
 /// Before the second try; each later pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -72,19 +72,15 @@ impl Presence {
     /// Of a manifest whose `absent` rows are known. A file that is away is waited for as long as `patience`.
     pub fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
         let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.file().to_owned()).collect();
-        let mut by_path: Vec<usize> = (0..files.len()).collect();
-        by_path.sort_by(|&a, &b| files[a].cmp(&files[b]));
-        Self { files, by_path, absent: Mutex::new(absent), patience }
+        Self { by_path: by_path(manifest), files, absent: Mutex::new(absent), patience }
     }
 
     /// The rows of a manifest that cannot be opened now.
     pub fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
-        // Rows of one shard stand side by side, and so often do parts of one file.
-        let same = |(_, a): &(usize, &Row), (_, b): &(usize, &Row)| a.file() == b.file();
-        let rows: Vec<(usize, &Row)> = manifest.rows.iter().enumerate().collect();
-        let files: Vec<&[(usize, &Row)]> = rows.chunk_by(same).collect();
-        let absent = files.par_iter().filter(|rows| open(rows[0].1.file()).is_err());
-        absent.flat_map_iter(|rows| rows.iter().map(|(row, _)| *row)).collect()
+        let (rows, by_path) = (&manifest.rows, by_path(manifest));
+        // A shard has many rows, and so has a file of which they are parts.
+        let files: Vec<&[usize]> = by_path.chunk_by(|&a, &b| rows[a].file() == rows[b].file()).collect();
+        files.into_par_iter().filter(|of| open(rows[of[0]].file()).is_err()).flatten_iter().copied().collect()
     }
 
     /// Rows that are left out when they cannot be read.
@@ -159,7 +155,7 @@ impl Presence {
         let others: BTreeSet<&Path> = {
             let absent = self.lock();
             let is_other = |other: &&usize| !absent.contains(other) && self.files[**other] != *own;
-            let place = self.by_path.partition_point(|&other| self.files[other] < *own);
+            let place = self.by_path.partition_point(|&other| bytes(&self.files[other]) < bytes(own));
             let (before, after) = self.by_path.split_at(place);
             let before = before.iter().rev().filter(is_other).take(NEIGHBOURS);
             let after = after.iter().filter(is_other).take(NEIGHBOURS);
@@ -172,6 +168,17 @@ impl Presence {
         }
         others.into_iter().find(|path| look_into(path).is_err()).map(Path::to_owned)
     }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+/// Rows in the order of their paths, of which only whether they are neighbours matters.
+fn by_path(manifest: &Manifest) -> Vec<usize> {
+    let mut rows: Vec<usize> = (0..manifest.rows.len()).collect();
+    rows.par_sort_by(|&a, &b| bytes(manifest.rows[a].file()).cmp(bytes(manifest.rows[b].file())));
+    rows
 }
 
 /// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
@@ -210,6 +217,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::manifest::Row;
 
     /// Files of four folders, ten in each, and the last one named twice.
     fn manifest() -> (TempDir, Manifest) {

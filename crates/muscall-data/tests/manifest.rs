@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use muscall_data::{DataError, Manifest, Split};
+use muscall_data::{Columns, DataError, Manifest, Split};
 use tempfile::TempDir;
 
 fn read(name: &str, text: impl AsRef<[u8]>, split: Split) -> (TempDir, Result<Manifest, DataError>) {
@@ -199,4 +199,42 @@ fn a_stray_quote_swallows_no_rows() {
     let error = Manifest::read(&path, Split::Train).unwrap_err();
     assert!(matches!(&error, DataError::StrayQuote { line: 12, .. }), "{error}");
     assert!(error.to_string().contains("line 12") && error.to_string().contains("line 31"), "{error}");
+}
+
+#[test]
+fn columns_of_other_names_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let columns = Columns::new().with_audio("Clip").with_captions(["Summary", "Mood"]);
+    let captions = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        Manifest::read_with(&path, Split::Train, &columns).map(|manifest| manifest.rows[0].captions.clone())
+    };
+    let table = "caption\tclip\tsummary\tmood\nnot this\ta.wav\ta reel\t\n";
+    assert_eq!(captions("table.csv", table).unwrap(), ["a reel"]);
+    let lines =
+        "{\"Clip\": \"a.wav\", \"Summary\": [\"a reel\", \"fiddles\"], \"Mood\": \"gay\", \"caption\": \"not this\"}";
+    assert_eq!(captions("lines.jsonl", lines).unwrap(), ["a reel", "fiddles", "gay"]);
+    for (name, text) in
+        [("none.csv", "clip,summary\na.wav,a reel\n"), ("none.jsonl", "{\"Clip\": \"a.wav\", \"text\": \"x\"}")]
+    {
+        let error = captions(name, text).unwrap_err().to_string();
+        let wanted = if name == "none.csv" { "no `mood`" } else { "no `Summary`" };
+        assert!(error.contains(wanted) && error.contains(name), "{error}");
+    }
+    let error = captions("other.csv", "file,summary,mood\na.wav,x,y\n").unwrap_err().to_string();
+    assert!(error.contains("no `clip`") && error.contains("`file`"), "{error}");
+}
+
+#[test]
+fn the_whole_of_a_file_and_its_parts_are_tracks_of_their_own() {
+    let text = "id,audio,caption,start,end\n\
+        a,a.wav,first part,0,5\na,a.wav,all of it,,\na,a.wav,second part,5,9\na,a.wav,again all,,\na,a.wav,again first,0,5\n";
+    let (_dir, manifest) = read("m.csv", text, Split::Train);
+    let rows = manifest.unwrap().rows;
+    let found: Vec<(&str, &[String])> = rows.iter().map(|row| (row.id.as_str(), row.captions.as_slice())).collect();
+    let captions = |captions: &[&str]| captions.iter().map(|caption| (*caption).to_owned()).collect::<Vec<_>>();
+    let [first, whole, second] =
+        [captions(&["first part", "again first"]), captions(&["all of it", "again all"]), captions(&["second part"])];
+    assert_eq!(found, [("a#t=0,5", &*first), ("a", &*whole), ("a#t=5,9", &*second)]);
 }

@@ -30,7 +30,7 @@ fn findings(path: &Path) -> Vec<String> {
         lines.extend(rows.iter().map(|finding| format!("row {}: {}", finding.row, finding.fault)));
         lines.extend(check_words(&split.manifest).iter().map(|diagnosis| diagnosis.to_string()));
         let checked = check_clips(&split.manifest, &ClipConfig::new(RATE as u32, 2 * RATE), |_| {});
-        let number = |row: usize| split.numbers[row][0];
+        let number = |row: usize| split.numbers.get(row)[0];
         lines.extend(checked.repaired.iter().map(|(row, ..)| format!("row {}: damaged", number(*row))));
         lines.extend(checked.unreadable.iter().map(|(row, error)| format!("row {}: {error}", number(*row))));
         lines.extend(checked.diagnoses.iter().map(|diagnosis| diagnosis.to_string()));

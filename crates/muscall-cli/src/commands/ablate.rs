@@ -33,6 +33,8 @@ pub struct Arguments {
     /// A manifest or a folder, as for `train`.
     #[arg(long)]
     data: PathBuf,
+    #[command(flatten)]
+    columns: console::ColumnsArgument,
     /// Directory of the runs and of the tables.
     #[arg(long)]
     out: PathBuf,
@@ -69,9 +71,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         }
         recipes.push((name, Recipe::read_with(path, &arguments.settings)?));
     }
-    let train = Manifest::read(&arguments.data, Split::Train)?;
-    let val = Manifest::read(&arguments.data, Split::Val)?;
-    let (test, split) = match Manifest::read(&arguments.data, Split::Test) {
+    let columns = arguments.columns.columns();
+    let read = |split| Manifest::read_with(&arguments.data, split, &columns);
+    let (train, val) = (read(Split::Train)?, read(Split::Val)?);
+    let (test, split) = match read(Split::Test) {
         Err(DataError::EmptySplit { .. } | DataError::UnknownManifest { .. }) => (val.clone(), "validation"),
         Ok(test) if test.rows == train.rows => (test, "training"),
         test => (test?, "test"),

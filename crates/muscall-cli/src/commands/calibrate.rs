@@ -32,6 +32,8 @@ pub struct Arguments {
     #[arg(long)]
     absent: Option<PathBuf>,
     #[command(flatten)]
+    columns: console::ColumnsArgument,
+    #[command(flatten)]
     device: console::DeviceArgument,
 }
 
@@ -43,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let queries =
         |path: &Option<PathBuf>| path.as_deref().map(console::queries).transpose().map(Option::unwrap_or_default);
     let known = KnownQueries { present: queries(&arguments.present)?, absent: queries(&arguments.absent)? };
-    let manifest = console::read_split(&arguments.data, arguments.split)?;
+    let manifest = console::read_split(&arguments.data, arguments.split, &arguments.columns)?;
     let model = Muscall::load(&arguments.bundle, &arguments.device.open()?)?;
     let evaluation = console::evaluate(&model, &manifest, Hearing::Centre)?;
     for error in &evaluation.unreadable {

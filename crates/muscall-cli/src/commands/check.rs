@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::answers::printable;
 use crate::Failed;
-use crate::console::{count, say};
+use crate::console::{ColumnsArgument, count, say};
 
 /// Lines of one kind that are printed; `--json` has all.
 const LINES: usize = 20;
@@ -36,6 +36,8 @@ pub struct Arguments {
     /// Sample rate in Hz, as in the recipe.
     #[arg(long, default_value_t = 16_000)]
     sample_rate: u32,
+    #[command(flatten)]
+    columns: ColumnsArgument,
     /// Look at the table alone, not at the audio.
     #[arg(long)]
     no_audio: bool,
@@ -57,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     }
     let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
     let config = ClipConfig::new(arguments.sample_rate, samples);
-    let examined = Manifest::examine(&arguments.data)?;
+    let examined = Manifest::examine_with(&arguments.data, &arguments.columns.columns())?;
     let tokenizer = ClipTokenizer::new()?;
     let mut findings = Findings { says: !arguments.json, ..Findings::default() };
     for error in &examined.errors {
@@ -89,7 +91,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         let checked = check_clips(manifest, &config, |done| bar.set_position(done as u64));
         bar.finish_and_clear();
         let place = |row: &usize| {
-            let number = examined.numbers.get(*row).and_then(|numbers| numbers.first());
+            let number = examined.numbers.get(*row).first();
             (number.copied().unwrap_or(0), manifest.rows[*row].audio.as_path())
         };
         for (row, _, repairs) in &checked.repaired {

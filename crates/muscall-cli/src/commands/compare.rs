@@ -27,6 +27,8 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    columns: console::ColumnsArgument,
+    #[command(flatten)]
     device: console::DeviceArgument,
 }
 
@@ -35,7 +37,7 @@ pub struct Arguments {
 /// # Errors
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
-    let manifest = console::read_split(&arguments.data, arguments.split)?;
+    let manifest = console::read_split(&arguments.data, arguments.split, &arguments.columns)?;
     let device = arguments.device.open()?;
     let evaluated = |bundle: &PathBuf| -> Result<_, Failed> {
         Ok(console::evaluate(&Muscall::load(bundle, &device)?, &manifest, Hearing::Centre)?)

@@ -37,6 +37,8 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    columns: console::ColumnsArgument,
+    #[command(flatten)]
     device: console::DeviceArgument,
 }
 
@@ -45,7 +47,7 @@ pub struct Arguments {
 /// # Errors
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
-    let manifest = console::read_split(&arguments.data, arguments.split)?;
+    let manifest = console::read_split(&arguments.data, arguments.split, &arguments.columns)?;
     let model = arguments.bundle.load(&arguments.device.open()?)?;
     let hearing = if arguments.whole { Hearing::Whole } else { Hearing::Centre };
     let result = console::evaluate(&model, &manifest, hearing)?;

@@ -33,6 +33,8 @@ pub struct Arguments {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
+    columns: console::ColumnsArgument,
+    #[command(flatten)]
     device: console::DeviceArgument,
 }
 
@@ -62,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         }
         None => {
             let split = arguments.split.unwrap_or(console::SplitName::Val);
-            let manifest = console::read_split(&arguments.data, split)?;
+            let manifest = console::read_split(&arguments.data, split, &arguments.columns)?;
             let model = load()?;
             console::working(manifest.rows.len(), || Report::of_manifest(&model, &manifest, &config))?
         }

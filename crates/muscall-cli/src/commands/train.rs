@@ -11,7 +11,7 @@ use muscall::model::ClipTokenizer;
 use muscall::model::text::TransformerConfig;
 use muscall::train::doctor::{RowFinding, check_rows, check_words};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
-use muscall::{DataError, Event, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
+use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
 use super::recipes::read_recipe;
 use crate::console::say;
@@ -52,11 +52,13 @@ pub struct Arguments {
     /// Override a setting of the recipe, such as model.clip_s=10; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// A manifest (JSONL, JSON, CSV) with a `split` column, or a folder with
-    /// dataset_{train,val,test}.json and audio/.
+    /// A manifest (JSONL, JSON, CSV, TSV) with a `split` column, a folder in one of the layouts of docs/DATA.md, or shards such
+    /// as 'music-{000..127}.tar'.
     #[arg(long)]
     #[arg(required_unless_present = "print_recipe")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    columns: console::ColumnsArgument,
     /// A manifest for validation, if --data has no `val` split.
     #[arg(long)]
     validation: Option<PathBuf>,
@@ -106,7 +108,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     };
     let recipe = read_recipe(recipe, &arguments.settings())?;
     let reads_clip_tokens = recipe.model.text.downcast_ref::<TransformerConfig>().is_some();
-    let (train, validation) = arguments.rows(data, out, recipe.seed)?;
+    let examined = Manifest::examine_with(data, &arguments.columns.columns())?;
+    let told = if !arguments.resume && examined.splits.iter().all(|split| split.manifest.rows.len() <= TOLD_ROWS) {
+        captions_told(&examined, data, reads_clip_tokens)?
+    } else {
+        Vec::new()
+    };
+    let (train, validation) = arguments.rows(examined, data, out, recipe.seed)?;
     // What there is to evaluate on.
     let rows = match &validation {
         Some(_) if arguments.val_fraction.is_some() => out.join(HELD_OUT).display().to_string(),
@@ -133,8 +141,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     }
     // From here on a process that fails ends the others.
     let world = distributed::world()?;
-    if world.rank() == 0 && !arguments.resume && train.rows.len() <= TOLD_ROWS {
-        tell_of_captions(data, reads_clip_tokens)?;
+    if world.rank() == 0 {
+        told.iter().for_each(|line| eprintln!("{line}"));
     }
     let known = validation.clone();
     let mut unwritten = None;
@@ -171,7 +179,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         }
         let out = out.display();
         println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
-        println!("  muscall evaluate --bundle {out} --data {rows}");
+        println!("  muscall evaluate --bundle {out} --data {rows}{}", arguments.columns.typed());
     }
     Ok(())
 }
@@ -189,13 +197,31 @@ impl Arguments {
     }
 
     /// To train on, and to validate on if there is something. Says what is held out.
-    fn rows(&self, data: &Path, out: &Path, seed: u64) -> Result<(Manifest, Option<Manifest>), Failed> {
-        let train = Manifest::read(data, Split::Train)?;
-        let known = match Manifest::read(self.validation.as_deref().unwrap_or(data), Split::Val) {
-            Err(DataError::EmptySplit { .. }) => None,
-            // A manifest without splits gives the same rows for both; validating on them would deceive.
-            Ok(rows) if rows.rows == train.rows => None,
-            other => Some(other?),
+    fn rows(
+        &self,
+        examined: Examined,
+        data: &Path,
+        out: &Path,
+        seed: u64,
+    ) -> Result<(Manifest, Option<Manifest>), Failed> {
+        if let Some(error) = examined.errors.into_iter().next() {
+            return Err(error.into());
+        }
+        let mut splits = examined.splits;
+        let mut take = |wanted: Split| {
+            let place = splits.iter().position(|split| split.split == wanted)?;
+            Some(splits.swap_remove(place).manifest)
+        };
+        let train = take(Split::Train)
+            .ok_or_else(|| DataError::EmptySplit { path: data.to_owned(), split: Split::Train.name() })?;
+        let known = match &self.validation {
+            None => take(Split::Val),
+            Some(other) => match Manifest::read_with(other, Split::Val, &self.columns.columns()) {
+                Err(DataError::EmptySplit { .. }) => None,
+                // Validating on rows of the training would deceive.
+                Ok(rows) if rows.rows == train.rows => None,
+                other => Some(other?),
+            },
         };
         match (known, self.val_fraction) {
             (Some(_), Some(_)) => {
@@ -224,11 +250,12 @@ impl Arguments {
     }
 }
 
-/// Says once what is wrong with captions and labels, an example of each fault; `check` names all rows. Captions are too long
+/// What is wrong with captions and labels, an example of each fault; `check` names all rows. Captions are too long
 /// for the paper's text encoder alone.
-fn tell_of_captions(data: &Path, reads_clip_tokens: bool) -> Result<(), Failed> {
+fn captions_told(examined: &Examined, data: &Path, reads_clip_tokens: bool) -> Result<Vec<String>, Failed> {
     let tokenizer = reads_clip_tokens.then(ClipTokenizer::new).transpose()?;
-    for split in &Manifest::examine(data)?.splits {
+    let mut told = Vec::new();
+    for split in &examined.splits {
         let name = split.split.name();
         let mut findings: BTreeMap<&str, Vec<RowFinding>> = BTreeMap::new();
         for finding in check_rows(split, tokenizer.as_ref(), false) {
@@ -240,11 +267,11 @@ fn tell_of_captions(data: &Path, reads_clip_tokens: bool) -> Result<(), Failed> 
                 1 => String::new(),
                 all => format!("; this is so in {all} rows (muscall check --data {} lists them)", data.display()),
             };
-            eprintln!("{name}: row {row}: {fault}{more}");
+            told.push(format!("{name}: row {row}: {fault}{more}"));
         }
-        check_words(&split.manifest).iter().for_each(|diagnosis| eprintln!("{name}: {diagnosis}"));
+        told.extend(check_words(&split.manifest).iter().map(|diagnosis| format!("{name}: {diagnosis}")));
     }
-    Ok(())
+    Ok(told)
 }
 
 /// Writes the rows that a run holds out, or removes those of a run that was here before.

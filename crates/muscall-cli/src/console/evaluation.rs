@@ -6,15 +6,17 @@ use muscall::model::ScoreScale;
 use muscall::train::{Evaluation, Hearing};
 use muscall::{DataError, Manifest, Muscall, Split, TrainError};
 
-use super::{Progress, SplitName};
+use super::{ColumnsArgument, Progress, SplitName};
 
 /// Rows to evaluate a model on. Says so if they are the training rows too, as in a manifest without splits.
 ///
 /// # Errors
 /// If the manifest cannot be read or has no such rows.
-pub fn read_split(data: &Path, split: SplitName) -> Result<Manifest, DataError> {
-    let manifest = Manifest::read(data, split.into())?;
-    if split != SplitName::Train && Manifest::read(data, Split::Train).is_ok_and(|train| train.rows == manifest.rows) {
+pub fn read_split(data: &Path, split: SplitName, columns: &ColumnsArgument) -> Result<Manifest, DataError> {
+    let columns = columns.columns();
+    let manifest = Manifest::read_with(data, split.into(), &columns)?;
+    let train = || Manifest::read_with(data, Split::Train, &columns);
+    if split != SplitName::Train && train().is_ok_and(|train| train.rows == manifest.rows) {
         eprintln!(
             "note: {}: all rows are evaluated, since it has no splits; a model that was trained on them looks better than it is",
             data.display()

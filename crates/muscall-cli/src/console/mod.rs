@@ -2,6 +2,7 @@
 
 mod answer;
 mod bundle;
+mod columns;
 mod count;
 mod device;
 mod evaluation;
@@ -17,6 +18,7 @@ mod training;
 
 pub use answer::{clock, warning};
 pub use bundle::{BundleArgument, load};
+pub use columns::ColumnsArgument;
 pub use count::count;
 pub use device::DeviceArgument;
 pub use evaluation::{evaluate, read_split, scale_words};

@@ -1,12 +1,12 @@
 //! A manifest with all that is wrong in it.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use super::Manifest;
 use super::columns::Columns;
-use super::raw::RawManifest;
-use super::split::{Split, each_split};
+use super::row_numbers::RowNumbers;
+use super::split::Split;
+use super::splits::each_split;
 use crate::DataError;
 
 /// Every row of a manifest: those that can be used, by split, and what is wrong with the others.
@@ -27,9 +27,8 @@ pub struct ExaminedSplit {
     pub split: Split,
     /// Its rows that can be used.
     pub manifest: Manifest,
-    /// For each of them, the number in the file of the row that each of its captions is of, from 1; where there is a header,
-    /// its line. Several rows with one id are one track.
-    pub numbers: Vec<Vec<usize>>,
+    /// Where its captions stand in the file.
+    pub numbers: RowNumbers,
 }
 
 impl Manifest {
@@ -46,25 +45,17 @@ impl Manifest {
     /// # Errors
     /// As [`examine`](Self::examine).
     pub fn examine_with(path: &Path, columns: &Columns) -> Result<Examined, DataError> {
-        let (mut errors, mut told) = (Vec::new(), HashSet::new());
-        let splits = each_split(|split| {
-            let raw = RawManifest::read(path, split, columns)?;
-            let has_splits = raw.has_splits();
-            let rows = raw.collect(split, &mut |error| {
-                // A row of no split is one of each.
-                if told.insert(error.to_string()) {
-                    errors.push(error);
-                }
-                Ok(())
-            });
-            Ok((rows?, has_splits))
+        let mut errors = Vec::new();
+        let splits = each_split(path, columns, &mut |mut collected, _| {
+            errors.extend(collected.take_errors());
+            Ok(collected)
         });
         let splits = match splits {
             // Without a row that can be used, what is wrong with the first one says more.
             Err(error @ DataError::EmptySplit { .. }) => return Err(errors.into_iter().next().unwrap_or(error)),
             splits => splits?,
         };
-        let split = |(split, (rows, numbers))| {
+        let split = |(split, rows, numbers)| {
             let manifest = Self { rows, source: path.to_owned() };
             ExaminedSplit { split, manifest, numbers }
         };

@@ -29,14 +29,17 @@ pub(crate) struct RawRow {
     pub(crate) stored: Option<Stored>,
 }
 
-/// Rows, or what is wrong with each.
-pub(super) fn read_lines(path: &Path, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+/// Gives each row, or what is wrong with it.
+pub(super) fn read_lines(
+    path: &Path,
+    columns: &Columns,
+    take: &mut dyn FnMut(Result<RawRow, DataError>),
+) -> Result<(), DataError> {
     let io = FileError::reading(path);
-    let mut rows = Vec::new();
     for (i, line) in BufReader::new(File::open(path).map_err(io)?).split(b'\n').enumerate() {
         let line = line.map_err(io)?;
         let Ok(line) = str::from_utf8(&line) else {
-            rows.push(Err(DataError::NotUtf8 { path: path.to_owned(), line: i + 1 }));
+            take(Err(DataError::NotUtf8 { path: path.to_owned(), line: i + 1 }));
             continue;
         };
         let line = line.trim_start_matches('\u{feff}').trim();
@@ -44,13 +47,17 @@ pub(super) fn read_lines(path: &Path, columns: &Columns) -> Result<Vec<Result<Ra
             continue;
         }
         let value = serde_json::from_str(line).map_err(|error| broken(path, i + 1, line, &error));
-        rows.push(value.and_then(|value| row(path, i + 1, value, columns)));
+        take(value.and_then(|value| row(path, i + 1, value, columns)));
     }
-    Ok(rows)
+    Ok(())
 }
 
-/// Rows, or what is wrong with each.
-pub(super) fn read_list(path: &Path, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+/// Gives each row, or what is wrong with it.
+pub(super) fn read_list(
+    path: &Path,
+    columns: &Columns,
+    take: &mut dyn FnMut(Result<RawRow, DataError>),
+) -> Result<(), DataError> {
     let json = |source| DataError::Json { path: path.to_owned(), source };
     let rows = match serde_json::from_str(&read_text(path)?).map_err(json)? {
         Value::Array(rows) => rows,
@@ -64,7 +71,8 @@ pub(super) fn read_list(path: &Path, columns: &Columns) -> Result<Vec<Result<Raw
         },
         other => return Err(wrong_type(path, 1, "the file", shorten(&other.to_string()), "a list of rows")),
     };
-    Ok(rows.into_iter().enumerate().map(|(i, value)| row(path, i + 1, value, columns)).collect())
+    rows.into_iter().enumerate().for_each(|(i, value)| take(row(path, i + 1, value, columns)));
+    Ok(())
 }
 
 /// A line that is not JSON.

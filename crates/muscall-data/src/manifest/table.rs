@@ -11,8 +11,13 @@ use super::times::Times;
 use crate::DataError;
 use crate::delimited::{self, Dialect};
 
-/// Rows, or what is wrong with each.
-pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Vec<Result<RawRow, DataError>>, DataError> {
+/// Gives each row, or what is wrong with it.
+pub(super) fn read(
+    path: &Path,
+    delimiter: u8,
+    columns: &Columns,
+    take: &mut dyn FnMut(Result<RawRow, DataError>),
+) -> Result<(), DataError> {
     let csv = |source| DataError::csv(path, source);
     let columns = columns.in_lower_case();
     let dialect = Dialect::of(path, delimiter, &columns.audio())?;
@@ -51,20 +56,19 @@ pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Vec<
         return Err(missing("caption"));
     }
     let columns = Places { audio, id, split, label, source, captions };
-    let mut rows = Vec::new();
     let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {
                 let number = record.position().map_or(0, |position| position.line() as usize) + dialect.lines_before();
-                rows.push(row(path, number, &header, &columns, &record));
+                take(row(path, number, &header, &columns, &record));
             }
             // A row with more or fewer cells; what follows it can be read.
             Err(error) => match error.kind() {
                 csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
                     let line = pos.as_ref().map_or(1, csv::Position::line) as usize;
-                    rows.push(Err(DataError::WrongType {
+                    take(Err(DataError::WrongType {
                         path: path.to_owned(),
                         row: line + dialect.lines_before(),
                         key: "row".to_owned(),
@@ -76,7 +80,7 @@ pub(super) fn read(path: &Path, delimiter: u8, columns: &Columns) -> Result<Vec<
             },
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Where the cells of a row are.

@@ -130,8 +130,7 @@ type Numbered<'a> = (&'a Row, &'a [usize]);
 /// Faults of rows, in the order of the file. With the tokenizer of the paper's text encoder, captions that are too long for
 /// that are told; others read more. With `looks_at_audio`, files of equal size are compared by their bytes.
 pub fn check_rows(split: &ExaminedSplit, tokenizer: Option<&ClipTokenizer>, looks_at_audio: bool) -> Vec<RowFinding> {
-    let numbers = split.numbers.iter().map(Vec::as_slice);
-    let rows: Vec<Numbered<'_>> = split.manifest.rows.iter().zip(numbers).collect();
+    let rows: Vec<Numbered<'_>> = split.manifest.rows.iter().zip(split.numbers.iter()).collect();
     let mut findings: Vec<RowFinding> = rows.par_iter().flat_map_iter(|&row| of_row(row, tokenizer)).collect();
     findings.extend(same_captions(&rows));
     if looks_at_audio {

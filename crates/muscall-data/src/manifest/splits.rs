@@ -1,0 +1,46 @@
+//! All splits of a manifest in one reading.
+
+use std::path::Path;
+
+use super::collect::Collected;
+use super::columns::Columns;
+use super::raw::RawManifest;
+use super::row::Row;
+use super::row_numbers::RowNumbers;
+use super::split::Split;
+use crate::DataError;
+
+/// A split, its rows, and where these stand.
+pub(super) type SplitRows = (Split, Vec<Row>, RowNumbers);
+
+/// Every split of a manifest that there is. `checked` sees what is read, and the split if it is of one alone.
+///
+/// # Errors
+/// The first of `checked`, but for splits that are not there: of these, if there is none at all.
+pub(super) fn each_split(
+    path: &Path,
+    columns: &Columns,
+    checked: &mut dyn FnMut(Collected, Option<Split>) -> Result<Collected, DataError>,
+) -> Result<Vec<SplitRows>, DataError> {
+    let (mut splits, mut absent) = (Vec::new(), None);
+    for split in Split::ALL {
+        let read = RawManifest::read(path, split, columns).and_then(|RawManifest { collected, is_of_split }| {
+            let collected = checked(collected, is_of_split.then_some(split))?;
+            let wanted: &[Split] = if is_of_split { &[split] } else { &Split::ALL };
+            Ok((collected.into_splits(wanted)?, is_of_split))
+        });
+        match read {
+            // The file has them all.
+            Ok((found, false)) => return Ok(found),
+            Ok((found, true)) => splits.extend(found),
+            Err(error @ (DataError::EmptySplit { .. } | DataError::UnknownManifest { .. })) => {
+                absent.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match absent {
+        Some(error) if splits.is_empty() => Err(error),
+        _ => Ok(splits),
+    }
+}
