@@ -115,12 +115,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             found.iter().for_each(|found| findings.diagnosis(&both, found));
         }
     }
-    let Findings { all, harmful, .. } = findings;
-    let is_sound = harmful == 0 && (all.is_empty() || !arguments.strict);
+    let Findings { all, number, harmful, .. } = findings;
+    let is_sound = harmful == 0 && (number == 0 || !arguments.strict);
     if arguments.json {
         say(json!({ "splits": splits, "findings": all, "is_sound": is_sound }));
     } else {
-        say(match (all.len(), harmful) {
+        say(match (number, harmful) {
             (0, _) => "No problems found.".to_owned(),
             (all, 0) => format!("{}, none of which would harm training.", count(all, "finding")),
             (all, harmful) => format!("{}, {harmful} of which would harm training.", count(all, "finding")),
@@ -139,7 +139,9 @@ fn name_of(audio: &Path) -> String {
 /// What was found, and told.
 #[derive(Default)]
 struct Findings {
+    /// For `--json`.
     all: Vec<Value>,
+    number: usize,
     harmful: usize,
     says: bool,
     /// How many of each kind there are in the split at hand.
@@ -162,18 +164,22 @@ impl Findings {
         what: &dyn Display,
     ) {
         let name = name_of(audio);
-        let place = json!({ "row": number, "audio": audio.display().to_string() });
+        let place =
+            if self.says { Value::Null } else { json!({ "row": number, "audio": audio.display().to_string() }) };
         self.add(split, kind, place, harms, &format!("row {number} ({name}): {what}"));
     }
 
     fn add(&mut self, split: &str, kind: &'static str, mut finding: Value, harms: bool, message: &str) {
         self.harmful += usize::from(harms);
-        for (key, value) in
-            [("split", json!(split)), ("kind", json!(kind)), ("harms", json!(harms)), ("message", json!(message))]
-        {
-            finding[key] = value;
+        self.number += 1;
+        if !self.says {
+            for (key, value) in
+                [("split", json!(split)), ("kind", json!(kind)), ("harms", json!(harms)), ("message", json!(message))]
+            {
+                finding[key] = value;
+            }
+            self.all.push(finding);
         }
-        self.all.push(finding);
         let count = self.counts.entry(kind).or_default();
         *count += 1;
         if self.says && *count <= LINES {

@@ -9,6 +9,7 @@ use muscall_audio::has_audio_extension;
 use muscall_data::ExaminedSplit;
 use muscall_model::ClipTokenizer;
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::leakage::{hash, normalised};
 use crate::manifest::Row;
@@ -176,10 +177,11 @@ fn is_file_name(caption: &str, row: &Row) -> bool {
 }
 
 fn same_captions(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
-    let (mut known, mut findings) = (HashMap::new(), Vec::new());
+    // By a hash: tables have millions of captions.
+    let (mut known, mut findings) = (HashMap::<u128, (usize, usize)>::new(), Vec::new());
     for (place, &(row, numbers)) in rows.iter().enumerate() {
         for (caption, &number) in row.captions.iter().zip(numbers) {
-            match known.entry(normalised(caption)) {
+            match known.entry(xxh3_128(normalised(caption).as_bytes())) {
                 Entry::Vacant(new) => drop(new.insert((place, number))),
                 // Of one track, it is said twice.
                 Entry::Occupied(first) if first.get().0 == place => {}
