@@ -60,7 +60,7 @@ fn an_index_holds_what_a_pass_gives_whatever_the_threads() {
     assert!(all.iter().all(|held| *held == all[0]));
     for (item, (starts_s, rows)) in items.iter().zip(&all[0]) {
         let file = Path::new(item.path.split('#').next().unwrap());
-        let source = muscall::audio::AudioSource { path: file, part: item.part };
+        let source = muscall::audio::AudioSource { part: item.part, ..file.into() };
         let track = model.embed_track(&load_whole(source, &model.clip_config()).unwrap()).unwrap();
         assert_eq!(rows, track.windows.values());
         let start_s = |&start: &usize| (item.part.map_or(0.0, |part| part.start_s()) + start as f64 / 16_000.0) as f32;

@@ -23,8 +23,10 @@ fn tone(number: usize) -> impl Iterator<Item = i16> {
     (0..6_000 + 300 * number).map(move |i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16)
 }
 
+type Members<'a> = [(&'a str, &'a [u8])];
+
 /// A tar file of these members.
-fn tar(path: &Path, members: &[(&str, &[u8])]) {
+fn tar(path: &Path, members: &Members<'_>) {
     let mut builder = tar::Builder::new(File::create(path).unwrap());
     for (name, content) in members {
         let mut header = tar::Header::new_gnu();
@@ -153,7 +155,7 @@ fn a_bad_member_is_named_with_its_shard() {
     let dir = tempfile::tempdir().unwrap();
     let sound = wav(dir.path(), 0);
     let shard = dir.path().join("bad.tar");
-    let cases: [(&[(&str, &[u8])], &[&str]); 6] = [
+    let cases: [(&Members<'_>, &[&str]); 6] = [
         (&[("a.wav", &sound), ("a.txt", b"words"), ("b.txt", b"words")], &["bad.tar", "b.txt", "no audio"]),
         (&[("a.wav", &sound), ("a.json", b"{\"tempo\": 90}")], &["bad.tar/a.wav", "caption", "tempo"]),
         (&[("a.wav", &sound), ("a.json", b"{nonsense")], &["bad.tar", "a.json", "no JSON object"]),
