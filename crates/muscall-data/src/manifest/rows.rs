@@ -112,7 +112,7 @@ pub(crate) fn row(path: &Path, number: usize, value: Value, columns: &Columns) -
         Value::Array(captions) => captions.as_slice(),
         caption => std::slice::from_ref(caption),
     });
-    let mut captions = Vec::new();
+    let mut captions = Vec::with_capacity(1);
     for caption in listed {
         let Value::String(caption) = caption else {
             return Err(wrong_type(path, number, "caption", shorten(&caption.to_string()), "text, or a list of texts"));

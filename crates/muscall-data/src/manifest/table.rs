@@ -102,8 +102,10 @@ fn row(
 ) -> Result<RawRow, DataError> {
     let cell = |i: usize| record.get(i).unwrap_or_default().trim();
     // Captions beyond the first may be blank: not every clip has all five.
-    let texts = columns.captions.iter().flat_map(|&i| texts(cell(i)));
-    let captions: Vec<String> = texts.filter(|caption| !caption.is_empty()).collect();
+    let mut captions = Vec::with_capacity(columns.captions.len());
+    for &i in &columns.captions {
+        add_texts(cell(i), &mut captions);
+    }
     if captions.is_empty() {
         return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
     }
@@ -133,11 +135,14 @@ fn row(
     })
 }
 
-/// The texts of a cell: those of a list in JSON, or itself.
-fn texts(cell: &str) -> Vec<String> {
+/// Adds the texts of a cell that are not empty: those of a list in JSON, or itself.
+fn add_texts(cell: &str, captions: &mut Vec<String>) {
     let list = cell.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(cell).ok()).flatten();
     match list {
-        Some(texts) => texts.into_iter().map(|text| text.trim().to_owned()).collect(),
-        None => vec![cell.to_owned()],
+        Some(texts) => {
+            captions.extend(texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned));
+        }
+        None if cell.is_empty() => {}
+        None => captions.push(cell.to_owned()),
     }
 }

@@ -1,6 +1,5 @@
 //! Rows of a manifest that a teacher would send back.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use muscall_audio::has_audio_extension;
 use muscall_data::ExaminedSplit;
 use muscall_model::ClipTokenizer;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::leakage::{hash, normalised};
 use crate::manifest::Row;
@@ -177,19 +176,25 @@ fn is_file_name(caption: &str, row: &Row) -> bool {
 }
 
 fn same_captions(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
-    // By a hash: tables have millions of captions.
-    let (mut known, mut findings) = (HashMap::<u128, (usize, usize)>::new(), Vec::new());
-    for (place, &(row, numbers)) in rows.iter().enumerate() {
-        for (caption, &number) in row.captions.iter().zip(numbers) {
-            match known.entry(xxh3_128(normalised(caption).as_bytes())) {
-                Entry::Vacant(new) => drop(new.insert((place, number))),
-                // Of one track, it is said twice.
-                Entry::Occupied(first) if first.get().0 == place => {}
-                Entry::Occupied(first) => {
-                    let fault = RowFault::SameCaption { caption: caption.clone(), first: first.get().1 };
-                    findings.push(finding(row, number, fault));
-                }
+    // Tables have millions of captions: their hashes are sorted, so that equal ones stand side by side.
+    let hashed = |(place, (row, _)): (usize, &Numbered<'_>)| -> Vec<(u64, usize, usize)> {
+        let hash = |caption: &String| xxh3_64(normalised(caption).as_bytes());
+        row.captions.iter().enumerate().map(|(i, caption)| (hash(caption), place, i)).collect()
+    };
+    let mut captions: Vec<(u64, usize, usize)> = rows.par_iter().enumerate().flat_map_iter(hashed).collect();
+    captions.par_sort_unstable();
+    let text = |&(_, place, i): &(u64, usize, usize)| &rows[place].0.captions[i];
+    let mut findings = Vec::new();
+    for equal in captions.chunk_by(|a, b| a.0 == b.0) {
+        let first = &equal[0];
+        for caption in &equal[1..] {
+            // Of one track, it is said twice; and of millions of hashes two may be equal by chance.
+            if caption.1 == first.1 || normalised(text(caption)) != normalised(text(first)) {
+                continue;
             }
+            let number = |&(_, place, i): &(u64, usize, usize)| rows[place].1.get(i).copied().unwrap_or(0);
+            let fault = RowFault::SameCaption { caption: text(caption).clone(), first: number(first) };
+            findings.push(finding(rows[caption.1].0, number(caption), fault));
         }
     }
     findings
