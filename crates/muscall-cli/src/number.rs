@@ -33,8 +33,8 @@ pub(crate) fn positive(most: f64) -> impl Fn(&str) -> Result<f64, String> + Clon
     }
 }
 
-/// A place in a recording.
+/// A place in a recording, at most thirty years from its start.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-    number.ok_or_else(|| "it must be a number of seconds, 0 or more".to_owned())
+    let number = text.parse().ok().filter(|number| (0.0..=1e9).contains(number));
+    number.ok_or_else(|| "it must be a number of seconds from 0 to 1000000000".to_owned())
 }

@@ -1,9 +1,12 @@
 //! Numbers that make no sense, for every flag that takes one: each is refused in words that name the flag.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod user;
+
 use std::any::TypeId;
 
 use clap::error::ErrorKind;
+use user::{User, record};
 
 /// A command, its flag, numbers that it takes, and numbers of its own that it does not take.
 type Case = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
@@ -21,7 +24,7 @@ const CASES: [Case; 24] = [
     ("tags", "top", &["1", "100"], &["0", "2.5"]),
     ("classify", "top", &["1", "3"], &["0", "2.5"]),
     ("serve", "port", &["0", "7878"], &["65536", "1.5"]),
-    ("inspect", "start", &["0", "0.5", "1e9"], &["inf"]),
+    ("inspect", "start", &["0", "0.5", "1e9"], &["inf", "1e300"]),
     ("inspect", "length", &["0.001", "20"], &["0", "1e300"]),
     ("check", "clip-s", &["0.3", "3600"], &["0", "3600.1"]),
     ("check", "sample-rate", &["2", "16000", "768000"], &["0", "1", "768001", "44100.5"]),
@@ -83,5 +86,19 @@ fn every_flag_that_takes_a_number_is_looked_at() {
             let is_known = CASES.iter().any(|case| (case.0, case.1) == (name, flag));
             assert!(!takes_number || is_known, "{name} --{flag} takes a number, and is in no case");
         }
+    }
+}
+
+#[test]
+fn a_start_beyond_the_end_is_told_with_the_length() {
+    let user = User::new();
+    let file = user.music().join("a.wav");
+    record(&file, 220.0, 0.3);
+    let inspect = |start: &str| user.says(&["inspect", "--start", start, file.to_str().unwrap()]);
+    assert!(inspect("11").starts_with("ok ") && inspect("11").contains(", 1.00 s, "), "{}", inspect("11"));
+    for start in ["12", "500", "1e9"] {
+        let said = inspect(start);
+        assert!(said.starts_with("refused") && said.contains("a.wav: there is no part from "), "{said}");
+        assert!(said.contains(" to its end: the file is 12 s long; give a smaller --start"), "{said}");
     }
 }

@@ -82,7 +82,6 @@ fn read(path: &Path, arguments: &Arguments) -> Result<Decoded, AudioError> {
     if !decoded.waveform.is_empty() {
         return Ok(decoded);
     }
-    // A part that has nothing is none of the file.
     Err(AudioError::PartBeyondFile {
         path: path.to_owned(),
         start_s: arguments.start,
