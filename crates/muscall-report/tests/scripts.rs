@@ -1,5 +1,5 @@
 //! Names in any script: letters where there is a font, room for all of them, and no name that breaks a picture.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::print_stderr, clippy::unwrap_used)]
 
 use muscall_report::pictures::{Bar, Bars, Confusion, Scatter};
 use muscall_report::{DARK, LIGHT, Picture, Theme, png, svg, without_font};
