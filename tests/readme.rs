@@ -24,7 +24,7 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("muscall import laion", "it downloads"),
     ("muscall index --model runs/clap", "its model is downloaded"),
     ("muscall benchmark", "it wants a public data set: crates/muscall-data/tests/benchmark.rs"),
-    ("cargo run --release --example plot -- runs/mine --every-s", "it goes on for ever: tests/examples.rs"),
+    ("cargo run --release --example plot -- runs/mine --every-s", "it goes on for ever: tests/examples_evaluation.rs"),
 ];
 
 /// What makes a training of days one of seconds.

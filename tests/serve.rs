@@ -303,7 +303,8 @@ fn the_api_is_what_its_description_says() {
     described.check("get", "/audio/{track}", &setup.audio("celtica.ogg", &[("Range", "bytes=5-9")]));
     described.check("get", "/audio/{track}", &setup.audio("celtica.ogg", &[("Range", "bytes=999999999-")]));
     let whole = r#"{"terms": [{"text": "calm", "weight": 0.5}, {"track": 0, "start_s": 1, "end_s": 4}], "top": 2, "moments": 1,
-        "track_weight": 0.3, "filter": {"path": "c", "tags": [], "min_duration_s": 1, "max_duration_s": 999}, "diversity": 0.1}"#;
+        "track_weight": 0.3, "filter": {"path": "c", "tags": [], "min_duration_s": 1, "max_duration_s": 999, "without": [99]},
+        "diversity": 0.1}"#;
     described.check_request("Request", &serde_json::from_str(whole).unwrap());
     for (body, status) in [
         (whole, 200),

@@ -16,6 +16,7 @@ pub mod commands;
 pub mod console;
 mod home;
 mod names;
+mod number;
 mod open_index;
 mod playlist_entry;
 pub mod serve;

@@ -188,8 +188,9 @@ impl Library {
     /// If the vector does not fit the index.
     pub fn search_with(&self, query: &[f32], request: &Request) -> Result<Vec<Answer>, LibraryError> {
         let filter = request.filter.prepared();
-        let fits =
-            |index: &Index, track: usize| -> Result<bool, RetrievalError> { Ok(filter.takes(&index.track(track)?)) };
+        let fits = |index: &Index, track: usize| -> Result<bool, RetrievalError> {
+            Ok(filter.takes_number(track) && filter.takes(&index.track(track)?))
+        };
         let lambda = request.diversity.filter(|&diversity| diversity > 0.0).map(|diversity| 1.0 - diversity);
         let fetched = if lambda.is_some() { request.top.saturating_mul(CANDIDATES) } else { request.top };
         let mut search = Search::new(fetched).with_moments(request.moments).with_track_weight(request.track_weight);

@@ -1,5 +1,7 @@
 //! What somebody looks for.
 
+use std::collections::BTreeSet;
+
 use muscall_retrieval::TrackRecord;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,16 @@ pub const MAX_MOMENTS: usize = 20;
 /// request.validate()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Whole tracks are ranked instead of their best moments by a track weight of 1, here those most like track 12, without
+/// itself:
+/// ```
+/// # use muscall_library::{Request, Stretch, Term};
+/// let mut request = Request::new([Term::track(12, Stretch::default())]).with_top(20).with_track_weight(1.0);
+/// request.filter.without.push(12);
+/// request.validate()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -38,7 +50,7 @@ pub struct Request {
     #[serde(default = "three")]
     pub moments: usize,
     /// How much the whole track counts beside its best moment: from 0, where one moment is enough, to 1, where it counts
-    /// alone. 0.5 by default.
+    /// alone. 0.5 by default. At 1 the score of a track is the cosine of its own vector, and no search is approximate.
     #[serde(default = "half")]
     pub track_weight: f32,
     /// Which tracks come into question.
@@ -79,6 +91,9 @@ pub struct Filter {
     /// At most this long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_duration_s: Option<f64>,
+    /// It is none of these, by their numbers in the index. One that is not there excludes nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<usize>,
 }
 
 impl Request {
@@ -92,6 +107,13 @@ impl Request {
     #[must_use]
     pub fn with_top(mut self, top: usize) -> Self {
         self.top = top;
+        self
+    }
+
+    /// Replaces the weight of the whole track: 0 ranks by the best moment, 1 by the whole track.
+    #[must_use]
+    pub fn with_track_weight(mut self, weight: f32) -> Self {
+        self.track_weight = weight;
         self
     }
 
@@ -136,7 +158,9 @@ impl Filter {
     pub(crate) fn prepared(&self) -> PreparedFilter {
         let path = self.path.as_ref().map(|path| path.to_lowercase()).filter(|path| !path.is_empty());
         let tags = self.tags.iter().map(|tag| TagQuery::parse(tag)).collect();
-        PreparedFilter { path, tags, min_duration_s: self.min_duration_s, max_duration_s: self.max_duration_s }
+        let without = self.without.iter().copied().collect();
+        let (min_duration_s, max_duration_s) = (self.min_duration_s, self.max_duration_s);
+        PreparedFilter { path, tags, min_duration_s, max_duration_s, without }
     }
 
     fn validate(&self) -> Result<(), LibraryError> {
@@ -162,10 +186,16 @@ pub(crate) struct PreparedFilter {
     tags: Vec<TagQuery>,
     min_duration_s: Option<f64>,
     max_duration_s: Option<f64>,
+    without: BTreeSet<usize>,
 }
 
 impl PreparedFilter {
-    /// Whether a track comes into question.
+    /// Whether a track may be an answer by its number alone.
+    pub(crate) fn takes_number(&self, number: usize) -> bool {
+        !self.without.contains(&number)
+    }
+
+    /// Whether a track comes into question by what is known of it.
     pub(crate) fn takes(&self, track: &TrackRecord) -> bool {
         self.min_duration_s.is_none_or(|min| track.duration_s >= min)
             && self.max_duration_s.is_none_or(|max| track.duration_s <= max)
@@ -246,6 +276,8 @@ mod tests {
         assert!(takes(|f| f.tags = vec!["Genre=blues".to_owned()]) && !takes(|f| f.tags = vec!["blue".to_owned()]));
         assert!(takes(|f| f.tags = vec!["jazz|blues".to_owned(), "year=1999".to_owned()]));
         assert!(!takes(|f| f.tags = vec!["blues".to_owned(), "year=1998".to_owned()]));
+        let without = Filter { without: vec![3, 1, 3], ..Filter::default() }.prepared();
+        assert_eq!([0, 1, 2, 3].map(|number| without.takes_number(number)), [true, false, true, false]);
         assert!(takes(|f| f.min_duration_s = Some(90.0)) && !takes(|f| f.max_duration_s = Some(89.9)));
     }
 }

@@ -2,9 +2,12 @@
 
 use plotters::prelude::*;
 use plotters::style::RGBColor;
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::picture::{Canvas, Drawn};
+use crate::runs::one_line;
 use crate::theme::{LABEL, TITLE, Theme};
+use crate::typeset;
 
 /// Space at the edges, in pixels.
 const MARGIN: i32 = 14;
@@ -21,11 +24,11 @@ pub(crate) fn titled<'a>(
 ) -> Drawn<Canvas<'a>> {
     let (width, _) = canvas.dim_in_pixel();
     let room = width as i32 - 2 * MARGIN;
-    canvas.draw(&Text::new(fit(canvas, title, TITLE, room, theme)?, (MARGIN, 10), theme.text(TITLE)))?;
+    canvas.draw(&Text::new(fit(title, TITLE, room), (MARGIN, 10), theme.text(TITLE)))?;
     let (mut x, mut y) = (MARGIN, 38);
     for (name, colour) in legend {
-        let name = fit(canvas, name, LABEL, room - 20, theme)?;
-        let length = text_width(canvas, &name, LABEL, theme)?;
+        let name = fit(name, LABEL, room - 20);
+        let length = self::width(&name, LABEL);
         if x > MARGIN && x + 20 + length > width as i32 - MARGIN {
             (x, y) = (MARGIN, y + LINE);
         }
@@ -37,35 +40,35 @@ pub(crate) fn titled<'a>(
     Ok(canvas.split_vertically(top).1)
 }
 
-/// The width of words in pixels.
-pub(crate) fn text_width(canvas: &Canvas<'_>, text: &str, size: f64, theme: &Theme) -> Drawn<i32> {
-    Ok(canvas.estimate_text_size(text, &theme.text(size))?.0 as i32)
+/// Words that are at most so many pixels wide, with an ellipsis where they are cut: between letters, as readers see them.
+pub(crate) fn fit(text: &str, size: f64, room: i32) -> String {
+    let text = one_line(text);
+    // The narrowest letter is wider than two pixels: what is beyond need not be measured.
+    let ends: Vec<usize> =
+        text.grapheme_indices(true).map(|(start, _)| start).take(room.max(0) as usize / 2 + 1).collect();
+    let is_bounded = text.graphemes(true).count() == ends.len();
+    if is_bounded && width(&text, size) <= room {
+        return text;
+    }
+    let cut = |count: usize| text[..ends[count]].trim_end().to_owned() + "…";
+    // Longer beginnings are wider, or nearly so: letters that join may be narrower than one of them.
+    let (mut fits, mut above) = (0, ends.len());
+    while above - fits > 1 {
+        let middle = usize::midpoint(fits, above);
+        if width(&cut(middle), size) <= room { fits = middle } else { above = middle }
+    }
+    let cut = if fits < ends.len() { cut(fits) } else { String::new() };
+    if width(&cut, size) <= room { cut } else { String::new() }
 }
 
-/// Words that are at most so wide, with an ellipsis where they are cut.
-pub(crate) fn fit(canvas: &Canvas<'_>, text: &str, size: f64, width: i32, theme: &Theme) -> Drawn<String> {
-    // The font has no glyphs for control characters.
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text_width(canvas, &text, size, theme)? <= width {
-        return Ok(text);
-    }
-    let mut kept: Vec<char> = text.chars().collect();
-    while kept.pop().is_some() {
-        let cut: String = kept.iter().collect::<String>().trim_end().to_owned() + "…";
-        if text_width(canvas, &cut, size, theme)? <= width {
-            return Ok(cut);
-        }
-    }
-    Ok(String::new())
+/// The width of words in whole pixels.
+pub(crate) fn width(text: &str, size: f64) -> i32 {
+    typeset::width(text, size).ceil() as i32
 }
 
 /// The widest of some words, at most `limit` pixels.
-pub(crate) fn widest(canvas: &Canvas<'_>, words: &[String], limit: i32, theme: &Theme) -> Drawn<i32> {
-    let mut width = 0;
-    for word in words {
-        width = width.max(text_width(canvas, word, LABEL, theme)?);
-    }
-    Ok(width.min(limit))
+pub(crate) fn widest(words: &[String], limit: i32) -> i32 {
+    words.iter().map(|word| width(word, LABEL)).max().unwrap_or(0).min(limit)
 }
 
 /// A plot with labelled axes and a faint grid.
@@ -106,11 +109,12 @@ impl Axes<'_> {
             .y_labels(5)
             .x_label_formatter(&number)
             .y_label_formatter(&number);
+        let (width, height) = canvas.dim_in_pixel();
         if !self.x.is_empty() {
-            mesh.x_desc(self.x);
+            mesh.x_desc(fit(self.x, LABEL, width as i32 - 100));
         }
         if !self.y.is_empty() {
-            mesh.y_desc(self.y);
+            mesh.y_desc(fit(self.y, LABEL, height as i32 - 60));
         }
         mesh.draw()?;
         Ok(chart)

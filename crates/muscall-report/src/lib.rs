@@ -10,17 +10,20 @@ struct Readme;
 
 mod axes;
 mod error;
+mod fonts;
 mod page;
 mod picture;
 pub mod pictures;
 pub mod project;
 mod report;
+mod runs;
 mod sections;
 mod theme;
 mod training_log;
+mod typeset;
 
 pub use error::ReportError;
-pub use picture::{Canvas, Drawn, Picture, SavedPicture, png, save, svg};
+pub use picture::{Canvas, Drawn, Picture, SavedPicture, png, save, svg, without_font};
 pub use report::{Report, ReportConfig};
 pub use theme::{DARK, LIGHT, Theme};
 pub use training_log::TrainingLog;

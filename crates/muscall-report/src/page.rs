@@ -1,10 +1,11 @@
 //! The same sections as Markdown and as one HTML file that needs nothing else.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::ReportError;
-use crate::picture::{Picture, save};
+use crate::picture::{Picture, save, without_font};
 
 /// Rows of cells; the first one has the names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +49,7 @@ svg { max-width: 100%; height: auto }
 pub(crate) fn write(title: &str, sections: &[Section], out: &Path) -> Result<(), ReportError> {
     let mut markdown = format!("# {title}\n");
     let mut html = format!("{HEAD}<title>{0}</title>\n<h1>{0}</h1>\n", escape(title));
+    let mut drawn = BTreeSet::new();
     for Section { heading, blocks } in sections {
         markdown += &format!("\n## {heading}\n");
         html += &format!("<h2>{}</h2>\n", escape(heading));
@@ -63,6 +65,7 @@ pub(crate) fn write(title: &str, sections: &[Section], out: &Path) -> Result<(),
                 }
                 Block::Picture { name, alt, picture } => {
                     let saved = save(picture.as_ref(), out, name)?;
+                    drawn.extend(saved.light.chars().filter(|c| !c.is_ascii()));
                     markdown += &format!(
                         "\n<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"{name}-dark.png\">\
                          <img src=\"{name}-light.png\" width=\"{}\" alt=\"{}\"></picture>\n",
@@ -76,10 +79,26 @@ pub(crate) fn write(title: &str, sections: &[Section], out: &Path) -> Result<(),
             }
         }
     }
+    let lacking = without_font(&drawn.into_iter().collect::<String>());
+    if !lacking.is_empty() {
+        let words = boxes(&lacking);
+        markdown += &format!("\n## Letters without a font\n\n{words}\n");
+        html += &format!("<h2>Letters without a font</h2>\n<p>{}</p>\n", escape(&words));
+    }
     for (name, text) in [("report.md", markdown), ("index.html", html)] {
         muscall_files::write(&out.join(name), text)?;
     }
     Ok(())
+}
+
+/// Why a picture has boxes, and how to get letters.
+fn boxes(lacking: &[String]) -> String {
+    format!(
+        "No font was found for these characters, and the PNG files show boxes for them: {}. Install a font that has them, and write \
+         the report again: on Debian and Ubuntu the packages fonts-noto-core and fonts-noto-cjk, on Fedora google-noto-fonts-all, \
+         elsewhere a font from fonts.google.com/noto. The SVG files and this page hold the words themselves.",
+        lacking.join(", ")
+    )
 }
 
 fn in_markdown(table: &Table) -> String {
@@ -125,6 +144,30 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn letters_without_a_font_are_told_once() {
+        struct Unknown;
+        impl Picture for Unknown {
+            fn draw(&self, canvas: &crate::Canvas<'_>, theme: &crate::Theme) -> crate::Drawn {
+                // For private use: no font has a letter here, unless somebody drew it.
+                let words = plotters::element::Text::new("\u{f8fe0}\u{f8fe1}", (20, 20), theme.text(20.0));
+                canvas.draw(&words)
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let picture = |name| Block::Picture { name, alt: String::new(), picture: Box::new(Unknown) };
+        let sections = [Section { heading: "A", blocks: vec![picture("a"), picture("b")] }];
+        write("title", &sections, dir.path()).unwrap();
+        for name in ["index.html", "report.md"] {
+            let text = fs::read_to_string(dir.path().join(name)).unwrap();
+            assert_eq!(text.matches("U+F8FE0").count(), 1, "{text}");
+            assert!(text.contains("fonts-noto-core"), "{text}");
+        }
+        let sections = [Section { heading: "A", blocks: vec![Block::Words("\u{f8fe0}".to_owned())] }];
+        write("title", &sections, dir.path()).unwrap();
+        assert!(!fs::read_to_string(dir.path().join("report.md")).unwrap().contains("Letters without"));
+    }
 
     #[test]
     fn words_of_others_stay_words() {

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters_svg::SVGBackend;
 use resvg::tiny_skia::{Pixmap, Transform};
-use resvg::usvg::{Options, Tree, fontdb};
+use resvg::usvg::Tree;
 
 use crate::ReportError;
-use crate::theme::{DARK, LIGHT, Theme, font};
+use crate::fonts::Fonts;
+use crate::theme::{DARK, LIGHT, Theme};
+use crate::typeset::{options, with_directions, with_places};
 
 /// What pictures are drawn on.
 pub type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -33,7 +34,7 @@ pub trait Picture {
     fn draw(&self, canvas: &Canvas<'_>, theme: &Theme) -> Drawn;
 }
 
-/// A picture as text.
+/// A picture as text, in which words stay words: whoever shows it has the fonts for them.
 ///
 /// # Errors
 /// [`ReportError::Draw`], which would be a defect of this library.
@@ -46,27 +47,28 @@ pub fn svg(name: &str, picture: &dyn Picture, theme: &Theme) -> Result<String, R
         picture.draw(&canvas, theme).map_err(failed)?;
         canvas.present().map_err(failed)?;
     }
-    Ok(text)
+    Ok(with_directions(&text))
 }
 
-/// An SVG as PNG, at twice its size.
+/// An SVG as PNG, at twice its size. Words are set in the font that is part of the program, and where it lacks a
+/// character in a font of this computer; a character that no font has is a box (see [`without_font`]).
 ///
 /// # Errors
 /// [`ReportError::Draw`] if it is none.
 pub fn png(name: &str, svg: &str) -> Result<Vec<u8>, ReportError> {
-    static FONTS: OnceLock<Arc<fontdb::Database>> = OnceLock::new();
-    let fonts = FONTS.get_or_init(|| {
-        let mut fonts = fontdb::Database::new();
-        fonts.load_font_data(font().to_vec());
-        fonts.set_sans_serif_family("DejaVu Sans");
-        Arc::new(fonts)
-    });
-    let options = Options { fontdb: fonts.clone(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).map_err(|error| draw_error(name, &error))?;
+    let fonts = Fonts::of(svg);
+    let placed = with_places(svg, fonts);
+    let tree = Tree::from_str(&placed, &options(fonts)).map_err(|error| draw_error(name, &error))?;
     let size = tree.size().to_int_size().scale_by(PNG_SCALE).unwrap_or_else(|| tree.size().to_int_size());
     let mut pixels = Pixmap::new(size.width(), size.height()).ok_or_else(|| draw_error(name, &"no memory"))?;
     resvg::render(&tree, Transform::from_scale(PNG_SCALE, PNG_SCALE), &mut pixels.as_mut());
     pixels.encode_png().map_err(|error| draw_error(name, &error))
+}
+
+/// In words, the scripts of a text or an SVG for which neither the program nor this computer has a font: their
+/// characters are boxes in a PNG. Empty if all is well.
+pub fn without_font(text: &str) -> Vec<String> {
+    Fonts::of(text).lacking(text).into_iter().collect()
 }
 
 fn draw_error(name: &str, reason: &dyn std::fmt::Display) -> ReportError {

@@ -3,6 +3,8 @@
 use plotters::style::text_anchor::Pos;
 use plotters::style::{Color, FontFamily, FontStyle, IntoFont, RGBColor, TextStyle, register_font};
 
+use crate::fonts::built_in;
+
 /// Colours of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
@@ -59,11 +61,6 @@ pub(crate) const TITLE: f64 = 20.0;
 /// Size of labels in pixels.
 pub(crate) const LABEL: f64 = 16.5;
 
-/// The bytes of the one font: pictures look the same on every machine.
-pub(crate) fn font() -> &'static [u8] {
-    dejavu::sans::regular()
-}
-
 impl Theme {
     /// Letters of the foreground colour.
     pub(crate) fn text(&self, size: f64) -> TextStyle<'static> {
@@ -73,7 +70,7 @@ impl Theme {
     /// Letters of a colour.
     pub(crate) fn coloured(&self, size: f64, colour: RGBColor) -> TextStyle<'static> {
         // Registering it again is harmless; a font that is part of the program parses.
-        let _ = register_font(FontFamily::SansSerif.as_str(), FontStyle::Normal, font());
+        let _ = register_font(FontFamily::SansSerif.as_str(), FontStyle::Normal, built_in());
         let font = (FontFamily::SansSerif, size).into_font();
         TextStyle { font, color: colour.to_backend_color(), pos: Pos::default() }
     }

@@ -108,6 +108,11 @@ fn tracks_and_filters_are_those_of_the_index() {
         }
         assert!(same >= 95, "{same} of 100");
     }
+    // Whole tracks are not walked to through their moments: the answer is the same, and exact.
+    for search in [Search::new(20), Search::new(20).with_filter(&narrow)].map(|search| search.with_track_weight(1.0)) {
+        let query = row(&mut rng);
+        assert_eq!(approximate.search(&query, &search).unwrap(), index.search(&query, &search).unwrap());
+    }
     // More than there is.
     assert_eq!(approximate.search(&row(&mut rng), &Search::new(1000)).unwrap().len(), 400);
     assert_eq!(approximate.nearest_segments(&row(&mut rng), 100_000).unwrap().len(), 400 * SEGMENTS);

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use muscall_retrieval::{
-    Embeddings, Index, IndexConfig, IndexWriter, RetrievalError, Search, SegmentHit, Stages, TrackRecord, VectorError,
-    top_k,
+    Embeddings, Hit, Index, IndexConfig, IndexWriter, RetrievalError, Search, SegmentHit, Stages, TrackRecord,
+    VectorError, top_k,
 };
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -64,11 +64,7 @@ fn filled(path: &Path, tracks: usize, seed: u64) -> Vec<(usize, f32, Vec<f32>)> 
 fn by_hand(all: &[(usize, f32, Vec<f32>)], query: &[f32], k: usize) -> Vec<SegmentHit> {
     let values: Vec<f32> = all.iter().flat_map(|(_, _, row)| row.clone()).collect();
     let hits = top_k(query, Embeddings::new(&values, DIM).unwrap(), k).unwrap();
-    let hit = |hit: muscall_retrieval::Hit| SegmentHit {
-        track: all[hit.index].0,
-        start_s: all[hit.index].1,
-        score: hit.score,
-    };
+    let hit = |Hit { index, score }: Hit| SegmentHit { track: all[index].0, start_s: all[index].1, score };
     hits.into_iter().map(hit).collect()
 }
 
@@ -87,8 +83,7 @@ fn everything_comes_back() {
         let segments = index.segments(track).unwrap();
         assert_eq!(segments.starts_s, own.iter().map(|row| row.1).collect::<Vec<_>>());
         assert!(segments.rows.iter().eq(own.iter().map(|row| row.2.as_slice())));
-        let mean = muscall_retrieval::mean_direction(segments.rows);
-        assert_eq!(index.vector(track).unwrap(), mean);
+        assert_eq!(index.vector(track).unwrap(), muscall_retrieval::mean_direction(segments.rows));
     }
     assert_eq!(index.find("elsewhere").unwrap(), None);
     assert!(matches!(index.track(30), Err(RetrievalError::NoTrack { track: 30, .. })));
@@ -228,8 +223,7 @@ fn what_was_not_committed_is_as_if_it_had_never_been() {
     let longer = fs::read(&path).unwrap();
     // Killed at any byte of the block: the header is the old one still.
     for cut in (whole.len()..longer.len()).step_by(97) {
-        let bytes = [&whole[..], &longer[whole.len()..cut]].concat();
-        fs::write(&path, bytes).unwrap();
+        fs::write(&path, [&whole[..], &longer[whole.len()..cut]].concat()).unwrap();
         assert_eq!(Index::open(&path).unwrap().len(), 7);
         let mut writer = IndexWriter::open(&path, "00ff").unwrap();
         writer.add(&record(8), &[0.0], &unit_rows(&mut ChaCha8Rng::seed_from_u64(9), 1)).unwrap();

@@ -68,8 +68,9 @@ proptest! {
         let mut expected: Vec<(usize, f32)> = (0..tracks.len()).map(|track| (track, score(track))).collect();
         expected.sort_by(|a, b| b.1.total_cmp(&a.1));
         expected.truncate(k);
-        for stages in [Stages::All, Stages::TracksFirst { tracks: tracks.len() }] {
-            let search = Search::new(k).with_track_weight(weight).with_stages(stages);
+        let search = Search::new(k).with_track_weight(weight);
+        let staged = [Stages::All, Stages::TracksFirst { tracks: tracks.len() }].map(|stages| search.with_stages(stages));
+        for search in staged.into_iter().chain([search]) {
             let found: Vec<(usize, f32)> =
                 index.search(&query, &search).unwrap().iter().map(|answer| (answer.track, answer.score)).collect();
             prop_assert_eq!(&found, &expected);

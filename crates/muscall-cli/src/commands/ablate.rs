@@ -14,6 +14,7 @@ use muscall::{DataError, Learner, Manifest, OnExisting, Recipe, Split, evaluate}
 use serde::{Deserialize, Serialize};
 
 use self::table::write_tables;
+use crate::number::whole;
 use crate::{Failed, console};
 
 /// Runs one training after the other, each in --out/RECIPE/seed-N. Started again, it continues where it
@@ -28,7 +29,7 @@ pub struct Arguments {
     #[arg(long, required = true, num_args = 1..)]
     recipes: Vec<PathBuf>,
     /// Seeds, separated by commas.
-    #[arg(long, value_delimiter = ',', default_value = "0")]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(0, u64::MAX), value_delimiter = ',', default_value = "0")]
     seeds: Vec<u64>,
     /// A manifest or a folder, as for `train`.
     #[arg(long)]

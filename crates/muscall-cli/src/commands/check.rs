@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::answers::printable;
 use crate::Failed;
 use crate::console::{ColumnsArgument, count, say};
+use crate::number::{positive, whole};
 
 /// Lines of one kind that are printed; `--json` has all.
 const LINES: usize = 20;
@@ -31,10 +32,10 @@ pub struct Arguments {
     #[arg(long)]
     data: PathBuf,
     /// Length of a clip in seconds, as in the recipe.
-    #[arg(long, default_value_t = 20.0)]
+    #[arg(long, allow_negative_numbers = true, value_parser = positive(3600.0), default_value_t = 20.0)]
     clip_s: f64,
     /// Sample rate in Hz, as in the recipe.
-    #[arg(long, default_value_t = 16_000)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(2_u32, 768_000), default_value_t = 16_000)]
     sample_rate: u32,
     #[command(flatten)]
     columns: ColumnsArgument,
@@ -54,10 +55,11 @@ pub struct Arguments {
 /// # Errors
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
-    if !(arguments.clip_s > 0.0 && arguments.clip_s <= 3600.0) {
-        return Err(format!("--clip-s is {}; it must be above 0 and at most 3600", arguments.clip_s).into());
+    let (seconds, rate) = (arguments.clip_s, arguments.sample_rate);
+    let samples = (seconds * f64::from(rate)).round() as usize;
+    if samples == 0 {
+        return Err(format!("--clip-s is {seconds}; at {rate} Hz that is not one sample; give a longer clip").into());
     }
-    let samples = (arguments.clip_s * f64::from(arguments.sample_rate)).round() as usize;
     let config = ClipConfig::new(arguments.sample_rate, samples);
     let examined = Manifest::examine_with(&arguments.data, &arguments.columns.columns())?;
     let tokenizer = ClipTokenizer::new()?;

@@ -13,6 +13,7 @@ use super::choice::LibraryArgument;
 use super::embed::left_out;
 use crate::Failed;
 use crate::console::{self, Progress, say};
+use crate::number::whole;
 
 /// Say which of some labels fits each file best, such as genres, instruments or moods.
 ///
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
     /// Labels to show per file.
-    #[arg(long, short = 'n', default_value_t = 1)]
+    #[arg(long, short = 'n', allow_negative_numbers = true, value_parser = whole(1_usize, 1_000_000), default_value_t = 1)]
     top: usize,
     /// Print one JSON object per line, with the scores of all labels.
     #[arg(long)]

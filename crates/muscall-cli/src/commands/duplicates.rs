@@ -10,6 +10,7 @@ use super::found::Found;
 use crate::Failed;
 use crate::console::{clock, count, say};
 use crate::names::{Names, length_s};
+use crate::number::within;
 
 /// Find recordings that your library has more than once, whatever their names, formats and tags.
 ///
@@ -18,7 +19,7 @@ use crate::names::{Names, length_s};
 #[command(after_help = "Examples:\n  muscall duplicates\n  muscall duplicates --json")]
 pub(super) struct Arguments {
     /// Compare two tracks window by window only if their vectors have at least this cosine.
-    #[arg(long, default_value_t = CopiesConfig::default().threshold)]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0.01_f32, 1.0), default_value_t = CopiesConfig::default().threshold)]
     threshold: f32,
     /// Print JSON.
     #[arg(long)]

@@ -9,6 +9,7 @@ use muscall::train::Hearing;
 
 use serde_json::json;
 
+use crate::number::whole;
 use crate::{Failed, console};
 
 /// Ranks every track by every caption, and every caption by every track. Brackets hold 95 % intervals over
@@ -28,7 +29,7 @@ pub struct Arguments {
     #[arg(long)]
     whole: bool,
     /// Also draw ten random galleries of this many tracks.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_usize, 1_000_000_000))]
     gallery: Option<usize>,
     /// Write every query with the tracks that were found, one JSON object per line.
     #[arg(long)]
@@ -48,6 +49,15 @@ pub struct Arguments {
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let manifest = console::read_split(&arguments.data, arguments.split, &arguments.columns)?;
+    if let Some(tracks) = arguments.gallery
+        && tracks > manifest.rows.len()
+    {
+        let (data, found) = (arguments.data.display(), console::count(manifest.rows.len(), "track"));
+        return Err(format!(
+            "--gallery is {tracks}; {data} has {found} in this split, and a gallery is drawn from them"
+        )
+        .into());
+    }
     let model = arguments.bundle.load(&arguments.device.open()?)?;
     let hearing = if arguments.whole { Hearing::Whole } else { Hearing::Centre };
     let result = console::evaluate(&model, &manifest, hearing)?;

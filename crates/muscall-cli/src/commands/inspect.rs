@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use muscall::audio::{AudioError, DecodeOptions, Decoded, LogMel, LogMelConfig, Resampler, Waveform, decode, probe};
+use muscall::audio::{
+    AudioError, DecodeOptions, Decoded, LogMel, LogMelConfig, Resampler, Waveform, count_frames, decode, probe,
+};
 use muscall::files;
 
 use serde_json::{Value, json};
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use super::answers::printable;
 use crate::Failed;
 use crate::console::say;
+use crate::number::{positive, seconds};
 
 /// Says for each file whether it is ok, was repaired or is refused, and why.
 ///
@@ -23,10 +26,10 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     /// Where to start, in seconds.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, allow_negative_numbers = true, value_parser = seconds, default_value_t = 0.0)]
     start: f64,
     /// How many seconds to decode; by default all of them.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = positive(f64::from(u32::MAX)))]
     length: Option<f64>,
     /// A folder for the decoded audio, as `STEM-POSITION.wav`: mono, float32, the file's own rate.
     #[arg(long)]
@@ -44,11 +47,6 @@ pub struct Arguments {
 /// # Errors
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
-    for seconds in [Some(arguments.start), arguments.length].into_iter().flatten() {
-        if !(seconds.is_finite() && seconds >= 0.0) {
-            return Err(format!("{seconds} s is not a time; give --start and --length in seconds, 0 or more").into());
-        }
-    }
     for folder in [&arguments.wave, &arguments.log_mel].into_iter().flatten() {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
@@ -72,13 +70,25 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
 }
 
 fn read(path: &Path, arguments: &Arguments) -> Result<Decoded, AudioError> {
-    let mut options = DecodeOptions::default();
-    if arguments.start > 0.0 || arguments.length.is_some() {
-        let rate = f64::from(probe(path, &options)?.sample_rate);
-        let frames = arguments.length.map_or(u64::MAX, |length| (length * rate).round() as u64);
-        options = options.with_span((arguments.start * rate).round() as u64, frames);
+    let options = DecodeOptions::default();
+    if arguments.start == 0.0 && arguments.length.is_none() {
+        return decode(path, &options);
     }
-    decode(path, &options)
+    let rate = f64::from(probe(path, &options)?.sample_rate);
+    let start = (arguments.start * rate).round() as u64;
+    // A length of less than half a frame is one frame.
+    let frames = arguments.length.map_or(u64::MAX, |length| (length * rate).round().max(1.0) as u64);
+    let decoded = decode(path, &options.clone().with_span(start, frames))?;
+    if !decoded.waveform.is_empty() {
+        return Ok(decoded);
+    }
+    Err(AudioError::PartBeyondFile {
+        path: path.to_owned(),
+        start_s: arguments.start,
+        end_s: arguments.length.map(|length| arguments.start + length),
+        length_s: (count_frames(path, &options)? as f64 / rate * 1000.0).round() / 1000.0,
+        remedy: "give a smaller --start",
+    })
 }
 
 fn report(path: &Path, decoded: &Result<Decoded, AudioError>) -> Value {

@@ -13,6 +13,10 @@ use super::found::Found;
 use crate::Failed;
 use crate::console::{clock, count, say, write_playlist};
 use crate::names::length_s;
+use crate::number::{positive, within};
+
+/// Ten weeks, more than a thousand tracks fill.
+const MOST_MINUTES: f64 = 100_000.0;
 
 /// Write a playlist of whole tracks that fit your words, as long as you like.
 #[derive(Debug, Args)]
@@ -24,10 +28,10 @@ pub(super) struct Arguments {
     #[arg(required = true, num_args = 1..)]
     words: Vec<String>,
     /// At most this long.
-    #[arg(long, default_value_t = 60.0)]
+    #[arg(long, allow_negative_numbers = true, value_parser = positive(MOST_MINUTES), default_value_t = 60.0)]
     minutes: f64,
     /// How much the tracks should differ from each other, from 0 to 1.
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0.0_f32, 1.0), default_value_t = 0.2)]
     diversity: f32,
     /// Write paths relative to the playlist's folder, so that both can be moved together.
     #[arg(long)]
@@ -38,9 +42,6 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     let format = PlaylistFormat::from_path(&arguments.out)?;
-    if !(arguments.minutes > 0.0 && arguments.minutes.is_finite()) {
-        return Err(format!("--minutes is {}; it must be above 0", arguments.minutes).into());
-    }
     let title = arguments.words.join(" ");
     let mut request = Request::parse_words(&title)?;
     request.diversity = Some(arguments.diversity);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use muscall::library::{Request, Response};
+use muscall::library::{MAX_TOP, Request, Response};
 use muscall::model::Verdict;
 use muscall::retrieval::{Playlist, PlaylistFormat};
 
@@ -12,6 +12,7 @@ use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
 use crate::console::{say, warning, write_playlist};
+use crate::number::{whole, within};
 
 /// Find the tracks that fit your words best, and the moment in each.
 ///
@@ -27,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(required = true, num_args = 1..)]
     words: Vec<String>,
     /// How many tracks to show.
-    #[arg(long, short = 'n', default_value_t = 5)]
+    #[arg(long, short = 'n', allow_negative_numbers = true, value_parser = whole(1, MAX_TOP), default_value_t = 5)]
     top: usize,
     /// Show only tracks with these words in a tag: genre=jazz, genre=jazz|blues for either, or jazz in any tag; may be given
     /// several times. `muscall tags` lists what there is.
@@ -37,10 +38,10 @@ pub(super) struct Arguments {
     #[arg(long = "in", value_name = "TEXT")]
     path: Option<String>,
     /// How much the answers should differ from each other, from 0 to 1.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0.0_f32, 1.0))]
     diversity: Option<f32>,
-    /// How much the whole track counts beside its best moment, from 0 to 1.
-    #[arg(long, default_value_t = 0.5)]
+    /// How much the whole track counts beside its best moment, from 0 to 1; at 1, whole tracks are ranked.
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0.0_f32, 1.0), default_value_t = 0.5)]
     track_weight: f32,
     /// Also write the moments that were found as a playlist: .m3u8, .xspf or .json.
     #[arg(long, value_name = "FILE")]

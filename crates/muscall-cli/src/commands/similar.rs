@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use muscall::indexing::Item;
-use muscall::library::{Library, Request, Stretch, Term};
+use muscall::library::{Library, MAX_TOP, Request, Stretch, Term};
 
 use super::answers::{hits, json};
 use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
 use crate::console::say;
+use crate::number::{seconds, whole};
 
 /// Find the tracks of your library that sound most like a file, or a part of it.
 #[derive(Debug, Args)]
@@ -19,13 +20,13 @@ pub(super) struct Arguments {
     /// An audio file; it need not be in the library.
     file: PathBuf,
     /// From here on, in seconds.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     from: Option<f64>,
     /// Up to here, in seconds.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = seconds)]
     to: Option<f64>,
     /// How many tracks to show.
-    #[arg(long, short = 'n', default_value_t = 5)]
+    #[arg(long, short = 'n', allow_negative_numbers = true, value_parser = whole(1, MAX_TOP), default_value_t = 5)]
     top: usize,
     /// Print JSON.
     #[arg(long)]

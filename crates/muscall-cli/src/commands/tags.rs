@@ -10,6 +10,7 @@ use super::choice::LibraryArgument;
 use super::found::Found;
 use crate::Failed;
 use crate::console::{count, say};
+use crate::number::whole;
 
 /// List the tags of your music, and how many tracks have each.
 ///
@@ -20,7 +21,7 @@ pub(super) struct Arguments {
     /// Only this one: title, artist, album, composer, genre, mood, year or track.
     key: Option<String>,
     /// How many values of each to show, the most frequent first.
-    #[arg(long, short = 'n', default_value_t = 20)]
+    #[arg(long, short = 'n', allow_negative_numbers = true, value_parser = whole(1_usize, 1_000_000), default_value_t = 20)]
     top: usize,
     /// Print JSON, with all values.
     #[arg(long)]

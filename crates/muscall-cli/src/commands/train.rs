@@ -15,6 +15,7 @@ use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Mus
 
 use super::recipes::read_recipe;
 use crate::console::say;
+use crate::number::{positive, whole, within};
 use crate::{Failed, console};
 
 /// Longer tables are left to `check`, since nobody waits for that before a training.
@@ -38,16 +39,16 @@ pub struct Arguments {
     #[arg(long, value_name = "RECIPE")]
     print_recipe: Option<PathBuf>,
     /// Passes over the training rows, in place of the recipe's.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 1_000_000))]
     epochs: Option<u64>,
     /// Tracks per batch, in place of the recipe's.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(2_u64, 1_000_000))]
     batch_size: Option<u64>,
     /// Largest learning rate, in place of the recipe's.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = positive(1000.0))]
     learning_rate: Option<f64>,
     /// Length of a clip, in place of the recipe's.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = positive(3600.0))]
     clip_seconds: Option<f64>,
     /// Override a setting of the recipe, such as model.clip_s=10; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -64,7 +65,7 @@ pub struct Arguments {
     validation: Option<PathBuf>,
     /// The part of the rows that is held out for validation, such as 0.1, if --data has no `val` split. Parts and copies
     /// of one recording stay together.
-    #[arg(long, value_name = "PART", conflicts_with = "validation")]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = within(0.0, 1.0), conflicts_with = "validation")]
     val_fraction: Option<f64>,
     /// Directory of the run.
     #[arg(long, required_unless_present = "print_recipe")]
@@ -87,7 +88,7 @@ pub struct Arguments {
     no_check_device: bool,
     /// Share each batch among this many devices of this machine, starting with --device: with cuda:0 these are cuda:0,
     /// cuda:1 and so on. For several machines, compile with --features mpi and start it under mpirun instead.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u8, 255))]
     devices: Option<u8>,
     #[command(flatten)]
     device: console::DeviceArgument,

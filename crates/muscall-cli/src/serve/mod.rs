@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, clap::Args)]
 pub struct Address {
     /// The port; 0 picks a free port.
-    #[arg(long, default_value_t = 7878)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 7878)]
     port: u16,
     /// The address to listen on. Any other than the default lets others in: whoever can reach it can
     /// search and hear everything that is indexed.

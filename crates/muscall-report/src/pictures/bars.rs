@@ -47,14 +47,14 @@ impl Picture for Bars {
         let mut bars: Vec<&Bar> = self.bars.iter().collect();
         bars.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.name.cmp(&b.name)));
         let names: Vec<String> = bars.iter().map(|bar| bar.name.clone()).collect();
-        let left = 24 + widest(&area, &names, NAME, theme)?;
+        let left = 24 + widest(&names, NAME);
         let full = area.dim_in_pixel().0 as i32 - left - 76;
         let at = |share: f64| left + (f64::from(full) * share.clamp(0.0, 1.0)).round() as i32;
         let right = theme.text(LABEL).pos(Pos::new(HPos::Right, VPos::Center));
         let label = theme.text(LABEL).pos(Pos::new(HPos::Left, VPos::Center));
         for (i, bar) in bars.iter().enumerate() {
             let (top, middle) = (ROW * i as i32 + 4, ROW * i as i32 + ROW / 2);
-            area.draw(&Text::new(fit(&area, &bar.name, LABEL, NAME, theme)?, (left - 8, middle), right.clone()))?;
+            area.draw(&Text::new(fit(&bar.name, LABEL, NAME), (left - 8, middle), right.clone()))?;
             area.draw(&Rectangle::new(
                 [(left, top), (at(1.0), top + ROW - 8)],
                 theme.blend(theme.faint, 0.5).filled(),

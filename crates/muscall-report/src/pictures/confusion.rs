@@ -32,16 +32,16 @@ impl Confusion {
 
 impl Picture for Confusion {
     fn size(&self) -> (u32, u32) {
-        // Names are turned below the matrix; nothing can be measured yet.
-        let longest = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0) as i32;
-        (600, (38 + 44 + (9 * longest).min(NAME) + self.cell() * self.classes.len() as i32) as u32)
+        // Names are turned below the matrix.
+        let names = widest(&self.classes, NAME);
+        (600, (38 + 50 + names + self.cell() * self.classes.len() as i32) as u32)
     }
 
     fn draw(&self, canvas: &Canvas<'_>, theme: &Theme) -> Drawn {
         let area = titled(canvas, theme, &self.title, &[])?;
         let side = self.cell();
         let size = LABEL.min(f64::from(side) * 0.95).max(9.0);
-        let left = 44 + widest(&area, &self.classes, NAME, theme)?;
+        let left = 44 + widest(&self.classes, NAME);
         for (i, row) in self.counts.iter().enumerate() {
             let total = row.iter().sum::<usize>().max(1) as f64;
             for (j, &count) in row.iter().enumerate() {
@@ -58,7 +58,7 @@ impl Picture for Confusion {
         let right = theme.text(size).pos(Pos::new(HPos::Right, VPos::Center));
         let turned = theme.text(size).transform(FontTransform::Rotate270).pos(Pos::new(HPos::Right, VPos::Center));
         for (i, name) in self.classes.iter().enumerate() {
-            let name = fit(&area, name, LABEL, NAME, theme)?;
+            let name = fit(name, LABEL, NAME);
             let centre = i as i32 * side + side / 2;
             area.draw(&Text::new(name.clone(), (left - 6, centre), right.clone()))?;
             area.draw(&Text::new(name, (left + centre, bottom), turned.clone()))?;

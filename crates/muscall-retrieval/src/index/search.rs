@@ -39,7 +39,7 @@ pub(super) type Filter<'a> = dyn Fn(&Index, usize) -> Result<bool, RetrievalErro
 pub struct Search<'a> {
     pub(super) top: usize,
     moments: usize,
-    track_weight: f32,
+    pub(super) track_weight: f32,
     stages: Option<Stages>,
     pub(super) filter: Option<&'a Filter<'a>>,
 }
@@ -61,7 +61,8 @@ impl<'a> Search<'a> {
 
     /// How much the whole track counts beside its best moment, from 0, which is the default, to 1: a score is
     /// `(1 − weight) · best moment + weight · track`, where the track's vector is the mean direction of its segments. One
-    /// odd moment then does not put a track before others that fit throughout.
+    /// odd moment then does not put a track before others that fit throughout. At 1 the answer is exact even if not all
+    /// segments are looked at, for a track's own vector is all that counts.
     #[must_use]
     pub fn with_track_weight(mut self, weight: f32) -> Self {
         // What is no number counts as nothing.
@@ -160,6 +161,8 @@ impl Index {
         allowed: &Allowed<'_>,
     ) -> Result<Vec<Answer>, RetrievalError> {
         let automatic = match self.segments_len() <= ALL_SEGMENTS {
+            // The tracks that fit best as a whole are the answer.
+            _ if search.track_weight >= 1.0 => Stages::TracksFirst { tracks: search.top },
             true => Stages::All,
             false => Stages::TracksFirst { tracks: TRACKS },
         };

@@ -17,7 +17,7 @@ const SEGMENTS_A_TRACK: usize = 8;
 
 /// An index seen through a graph: answers are those of the index, but for the few that the walk misses; their
 /// scores are exact. It walks to moments: with a [track weight](Search::with_track_weight) it also misses tracks that fit as a
-/// whole without a moment among the nearest.
+/// whole without a moment among the nearest. With a weight of 1 moments lead nowhere, and all tracks are looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Approximate<'a> {
     graph: &'a SegmentGraph,
@@ -113,6 +113,9 @@ impl Searcher for Approximate<'_> {
         let index = self.index;
         index.check_query(query)?;
         let allowed = Allowed::new(index, search.filter);
+        if search.track_weight >= 1.0 {
+            return index.search_allowed(query, search, &allowed);
+        }
         let top = search.top.min(index.len());
         let tracks = |rows: Vec<Scored>| -> Result<Option<Vec<Scored>>, RetrievalError> {
             let mut owners = std::collections::HashSet::new();
