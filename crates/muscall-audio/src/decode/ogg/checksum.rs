@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn one_wrong_byte_is_put_right() {
-        let mut page: Vec<u8> = (0..4000_u32).map(|i| (i * i >> 3) as u8).collect();
+        let mut page: Vec<u8> = (0..4000_u32).map(|i| ((i * i) >> 3) as u8).collect();
         seal(&mut page);
         for at in [HEAD, 28, 100, 2222, 3999] {
             for bits in [1, 4, 0x80, 0xff] {
