@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Part of every key; to be raised when decoding or resampling starts to give other samples.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Before the samples: a version 1.0 header of NumPy, padded to this.
 const HEADER: usize = 128;
 

@@ -53,6 +53,19 @@ pub enum AudioError {
         /// What the last reader said.
         reason: String,
     },
+    /// A part of a file is missing without which nothing of it can be read.
+    #[error(
+        "{path}: the download is incomplete, or the recording was not finished: {lacks} is missing{}; copy or download the file again",
+        missing.map_or(String::new(), |bytes| format!(", and at least {bytes} bytes before it"))
+    )]
+    Incomplete {
+        /// The audio file.
+        path: PathBuf,
+        /// What is missing.
+        lacks: &'static str,
+        /// Bytes that are known to be missing, too.
+        missing: Option<u64>,
+    },
     /// The codec, or this use of it, cannot be decoded.
     #[error("{path}: {what} cannot be decoded; convert the file to 24-bit FLAC or WAV")]
     UnsupportedCodec {

@@ -32,8 +32,8 @@ pub use clip::{Clip, ClipConfig, CropPosition, load_clip, load_whole, stream_who
 pub use crop::*;
 pub use cue_sheet::{CueFile, CueSheet, CueTrack};
 pub use decode::{
-    AudioInfo, DecodeOptions, Decoded, Span, Streamed, count_frames, decode, decode_blocks, decode_reader, file_tags,
-    probe,
+    AudioInfo, DecodeOptions, Decoded, Gains, Span, Streamed, count_frames, decode, decode_blocks, decode_reader,
+    file_gains, file_tags, probe,
 };
 pub use error::AudioError;
 pub use file_state::{FileComparison, FileState};

@@ -42,6 +42,17 @@ pub enum Repair {
         /// What the decoder said.
         reason: String,
     },
+    /// The tags are damaged; the music behind them was read without them.
+    TagsLeftOut,
+    /// A wrong byte in front of the music, found by its checksum, was put right.
+    HeaderRestored,
+    /// The rate or the number of channels changes; what follows was converted to those of the start.
+    Converted {
+        /// Where that starts.
+        at: u64,
+        /// What it was.
+        from: String,
+    },
 }
 
 impl fmt::Display for Repair {
@@ -53,6 +64,9 @@ impl fmt::Display for Repair {
                 write!(f, "ends after {found} of {declared} declared frames")
             }
             Self::LongerThanDeclared { declared, found } => write!(f, "has {found} frames, but declares {declared}"),
+            Self::TagsLeftOut => f.write_str("its tags are damaged and were left out"),
+            Self::HeaderRestored => f.write_str("a damaged byte of its header was put right"),
+            Self::Converted { at, from } => write!(f, "what follows frame {at} was converted from {from}"),
             Self::StreamEndedEarly { at, reason } => write!(f, "left out what follows frame {at}: {reason}"),
         }
     }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use kernel::Kernel;
 pub use kernel::Resampling;
 use muscall_kernels::Level;
+pub(crate) use stream::Progress;
 pub use stream::ResampleStream;
 
 use crate::AudioError;

@@ -207,15 +207,17 @@ fn joined_streams_are_never_cut_silently() {
 }
 
 #[test]
-fn mp3_of_another_rate_ends_a_file_and_is_named() {
+fn mp3_of_another_rate_is_converted_and_named() {
     let one = fixture("no_tag.mp3");
     // Headers that say 32 kHz: frames of 288 bytes and no padding, of nothing but zeros.
     let silence: Vec<u8> = [&[0xff, 0xfb, 0x58, 0x00][..], &[0; 284]].concat().repeat(200);
     let found = read("a.mp3", &[&one[..], &silence].concat()).unwrap();
     let alone = read("a.mp3", &one).unwrap().waveform;
     assert_eq!(found.waveform.samples()[..alone.len() - 2000], alone.samples()[..alone.len() - 2000]);
-    let [Repair::StreamEndedEarly { reason, .. }] = &found.repairs[..] else { panic!("{:?}", found.repairs) };
-    assert_eq!(reason, "the sample rate changes to 32000 Hz");
+    // 200 frames of 1152, at 44.1 kHz.
+    assert_eq!(found.waveform.len(), alone.len() + 317_520);
+    let at = alone.len() as u64;
+    assert_eq!(found.repairs, [Repair::Converted { at, from: "32000 Hz stereo".to_owned() }]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Cue sheets: where the tracks of an album lie in one file.
 
 mod embedded;
+mod encoding;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use self::encoding::text;
 use crate::Part;
 
 /// Longest sheet, or block of comments with one, in bytes.
@@ -45,7 +47,8 @@ pub struct CueTrack {
 }
 
 impl CueSheet {
-    /// Of a file that ends in `.cue`, in UTF-8, UTF-16 or Latin-1.
+    /// Of a file that ends in `.cue`, in UTF-8, UTF-16 or Windows-1252, for which any other encoding, such as Shift-JIS, is
+    /// taken: its times are right then, and its letters outside ASCII are not.
     ///
     /// # Errors
     /// If it cannot be read, or is much longer than any sheet.
@@ -67,7 +70,8 @@ impl CueSheet {
     /// Of its text. Lines that make no sense are passed over, and so are the tracks of a file whose times do not rise.
     pub fn parse(text: &str) -> Self {
         let (mut album, mut files) = (Words::default(), Vec::<Draft>::new());
-        for line in text.lines() {
+        // Also of an old Mac, which ends lines with a carriage return alone.
+        for line in text.split(['\n', '\r']) {
             let (command, rest) = split_word(line);
             let file = files.last_mut();
             let track = file.and_then(|file| file.tracks.last_mut());
@@ -204,22 +208,6 @@ fn seconds(time: &str) -> Option<f64> {
         .then(|| f64::from(minutes) * 60.0 + f64::from(seconds) + f64::from(frames) / FRAMES_PER_S)
 }
 
-fn text(bytes: &[u8]) -> String {
-    let utf16 = |to_unit: fn([u8; 2]) -> u16, bytes: &[u8]| {
-        let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| to_unit([pair[0], pair[1]])).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xff, 0xfe, rest @ ..] => utf16(u16::from_le_bytes, rest),
-        [0xfe, 0xff, rest @ ..] => utf16(u16::from_be_bytes, rest),
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.iter().map(|&byte| char::from(byte)).collect(),
-        },
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -276,15 +264,34 @@ FILE "C:\rips\An Album.wav" WAVE
         let mut utf16 = vec![0xff, 0xfe];
         utf16.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
         let latin: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        let unmarked: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big_endian: Vec<u8> =
+            "\u{feff}".encode_utf16().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        let old_mac = text.replace("\r\n", "\r").into_bytes();
         let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
         let dir = tempfile::tempdir().unwrap();
-        for bytes in [text.as_bytes().to_vec(), marked, utf16, latin] {
+        for bytes in [text.as_bytes().to_vec(), marked, utf16, latin, unmarked, big_endian, old_mac] {
             let path = dir.path().join("a.cue");
             std::fs::write(&path, &bytes).unwrap();
             let sheet = CueSheet::read(&path).unwrap();
             assert_eq!(sheet.files[0].name, "x.flac");
             assert_eq!(sheet.files[0].tracks[0].tags, ["title=Track 1", "album=Für Élise", "track=1"]);
         }
+        // Windows has letters where Latin-1 has none, and what is in Shift-JIS keeps its times.
+        std::fs::write(
+            dir.path().join("w.cue"),
+            b"TITLE \"\x93So\x94 \x85\"\nFILE x.wav WAVE\nTRACK 01 AUDIO\nINDEX 01 00:02:00\n",
+        )
+        .unwrap();
+        let windows = CueSheet::read(&dir.path().join("w.cue")).unwrap();
+        assert_eq!(windows.files[0].tracks[0].tags[1], "album=“So” …");
+        std::fs::write(
+            dir.path().join("j.cue"),
+            b"TITLE \"\x83A\x83\x8b\x83o\x83\x80\"\rFILE x.wav WAVE\rTRACK 01 AUDIO\rINDEX 01 00:02:00\r",
+        )
+        .unwrap();
+        let japanese = CueSheet::read(&dir.path().join("j.cue")).unwrap();
+        assert_eq!(japanese.files[0].tracks[0].part.to_string(), "#t=2");
         std::fs::write(dir.path().join("b.cue"), vec![b' '; (MAX_BYTES + 1) as usize]).unwrap();
         assert!(CueSheet::read(&dir.path().join("b.cue")).is_err());
     }

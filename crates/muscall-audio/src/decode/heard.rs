@@ -5,7 +5,8 @@
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// The boxes that hold what is looked for.
-const PARENTS: [&[u8; 4]; 8] = [b"moov", b"trak", b"mdia", b"edts", b"udta", b"meta", b"ilst", b"----"];
+const PARENTS: [&[u8; 4]; 10] =
+    [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta", b"meta", b"ilst", b"----"];
 /// Most boxes that are looked at. A file that was recorded in pieces has a pair for each, all of them behind the `moov`.
 const MOST_BOXES: usize = 1 << 16;
 /// Most bytes of a box that are read.
@@ -52,6 +53,8 @@ struct Track {
     /// Edits but for those of nothing: length, in ticks of the movie, and start.
     edits: Vec<(u64, u64)>,
     is_audio: bool,
+    /// The letters of its codec.
+    codec: Option<[u8; 4]>,
 }
 
 impl Edits {
@@ -63,6 +66,11 @@ impl Edits {
             boxes.walk(0, bytes, &mut found)?;
         }
         Ok(found)
+    }
+
+    /// The letters of the codec of the first audio track.
+    pub(super) fn codec(&self) -> Option<[u8; 4]> {
+        self.track.codec.filter(|_| self.is_audio)
     }
 
     /// What they mean at a rate. Without any, or if the audio is put together from several pieces, all of it is heard.
@@ -150,7 +158,7 @@ impl<F: Read + Seek> Boxes<'_, F> {
     fn look(&mut self, kind: &[u8; 4], at: u64, end: u64, found: &mut Edits) -> io::Result<()> {
         if PARENTS.contains(&kind) {
             // The first audio track stays.
-            let is_known = found.is_audio && (kind == b"trak" || kind == b"mdia" || kind == b"edts");
+            let is_known = found.is_audio && [b"trak", b"mdia", b"minf", b"stbl", b"edts"].contains(&kind);
             if is_known {
                 return Ok(());
             }
@@ -165,7 +173,7 @@ impl<F: Read + Seek> Boxes<'_, F> {
             }
             return Ok(());
         }
-        if ![b"mvhd", b"mdhd", b"elst", b"hdlr", b"data"].contains(&kind) {
+        if ![b"mvhd", b"mdhd", b"elst", b"hdlr", b"data", b"stsd"].contains(&kind) {
             return Ok(());
         }
         let mut bytes = vec![0; (end - at).min(MOST_BYTES) as usize];
@@ -184,6 +192,8 @@ impl<F: Read + Seek> Boxes<'_, F> {
                     found.track.ticks = 0;
                 }
             }
+            // A count, then the first entry with its size.
+            b"stsd" => found.track.codec = bytes.get(12..16).and_then(|letters| letters.first_chunk()).copied(),
             b"hdlr" => found.track.is_audio |= bytes.get(8..12) == Some(b"soun"),
             b"elst" => {
                 let width = clock.1;

@@ -3,10 +3,11 @@
 //! Containers say it, too, but in MP4 it is the time until the next packet, which is off by a part of a block where
 //! timestamps jitter.
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3};
+use ropus::opus::decoder::opus_packet_get_nb_samples;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_ALAC, CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters};
 
-use super::flac;
+use super::{flac, opus};
 
 /// Longest packet that is believed.
 const LONGEST: u32 = 1 << 16;
@@ -38,6 +39,7 @@ impl Lengths {
             CODEC_ID_FLAC => flac::Header::parse(packet).map(|header| header.samples),
             CODEC_ID_MP3 => mp3(packet),
             CODEC_ID_ALAC => self.alac(packet),
+            CODEC_ID_OPUS => opus_packet_get_nb_samples(packet, opus::RATE_HZ as i32).ok().map(|frames| frames as u32),
             _ => None,
         };
         length.filter(|length| (1..=LONGEST).contains(length))
@@ -45,7 +47,12 @@ impl Lengths {
 
     /// Frames of every packet but the last, where the codec fixes that.
     pub(super) fn of_all(&self, packet: &[u8]) -> Option<u32> {
-        let length = if self.codec == CODEC_ID_ALAC { Some(self.alac_block) } else { self.of(packet) };
+        let length = match self.codec {
+            CODEC_ID_ALAC => Some(self.alac_block),
+            // Its encoder may change it at any time.
+            CODEC_ID_OPUS => None,
+            _ => self.of(packet),
+        };
         length.filter(|length| (1..=LONGEST).contains(length))
     }
 
@@ -63,19 +70,6 @@ impl Lengths {
 fn mp3(packet: &[u8]) -> Option<u32> {
     let &[0xff, second, ..] = packet else { return None };
     (second & 0xe6 == 0xe2).then_some(if second & 0x18 == 0x18 { 1152 } else { 576 })
-}
-
-/// The rate that the header of a packet of mp3 names, in Hz.
-pub(super) fn mp3_rate(packet: &[u8]) -> Option<u32> {
-    let &[0xff, second, third, ..] = packet else { return None };
-    let rate = [44_100, 48_000, 32_000].get(usize::from(third >> 2 & 3))?;
-    match second >> 3 & 3 {
-        // MPEG-2.5, 2 and 1.
-        0 => Some(rate / 4),
-        2 => Some(rate / 2),
-        3 => Some(*rate),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -97,9 +91,5 @@ mod tests {
         let mp3 = Lengths::new(AudioCodecParameters::new().for_codec(CODEC_ID_MP3));
         let starts = [[0xff, 0xfb], [0xff, 0xf3], [0xff, 0xe3], [0xff, 0xfd], [0xfe, 0xfb]];
         assert_eq!(starts.map(|start| mp3.of(&start)), [Some(1152), Some(576), Some(576), None, None]);
-        let rates =
-            [[0xff, 0xfb, 0x90], [0xff, 0xfb, 0x98], [0xff, 0xf3, 0x84], [0xff, 0xe3, 0x48], [0xff, 0xfb, 0x9c]];
-        let expected = [Some(44_100), Some(32_000), Some(24_000), Some(8000), None];
-        assert_eq!(rates.map(|start| mp3_rate(&start)), expected);
     }
 }

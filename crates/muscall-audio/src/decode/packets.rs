@@ -21,6 +21,7 @@ use super::bytes::Bytes;
 use super::flac::Numbering;
 use super::foreign::{Decoder, Demuxer, of_the_file};
 use super::length::Lengths;
+use super::mended::mp4::Late;
 use super::ogg::Hole;
 use super::opus::Head;
 use super::own::Own;
@@ -55,6 +56,8 @@ pub(super) struct Packets {
     sample_rate: u32,
     track: u32,
     timeline: Timeline,
+    /// Fragments of an MP4 that come later than their timestamps say.
+    late: Vec<Late>,
     lengths: Lengths,
     /// Of Ogg files.
     pages: Option<Bytes>,
@@ -62,6 +65,8 @@ pub(super) struct Packets {
     holes: Option<Vec<Hole>>,
     /// Where the last packet that was read ends.
     read_to: Option<i64>,
+    /// Its timestamp.
+    last_ticks: Option<i64>,
     is_suspect: bool,
     /// Packets that were given away.
     given: u64,
@@ -101,10 +106,12 @@ impl Packets {
             sample_rate,
             track: track.id,
             timeline: Timeline::new(track, sample_rate),
+            late: Vec::new(),
             lengths: Lengths::new(parameters),
             pages,
             holes: None,
             read_to: None,
+            last_ticks: None,
             is_suspect: false,
             given: 0,
             ahead: VecDeque::new(),
@@ -127,6 +134,11 @@ impl Packets {
             packet.place -= late;
         }
         Ok(())
+    }
+
+    /// Moves packets behind lost fragments of an MP4.
+    pub(super) fn delay(&mut self, late: &[Late]) {
+        self.late = late.iter().filter(|late| late.track == self.track).copied().collect();
     }
 
     /// A decoder of the track that has seen nothing.
@@ -196,7 +208,7 @@ impl Packets {
     }
 
     /// One of the packets to come, if it can be read.
-    fn peek(&mut self, index: usize) -> Result<Option<&Placed>, AudioError> {
+    pub(super) fn peek(&mut self, index: usize) -> Result<Option<&Placed>, AudioError> {
         let size = |read: &Result<Option<Placed>, Error>| match read {
             Ok(Some(packet)) => packet.packet.data.len(),
             _ => MAX_AHEAD,
@@ -218,7 +230,13 @@ impl Packets {
             };
             match read {
                 Ok(Some(packet)) if packet.track_id == self.track => {
-                    let packet = self.placed(packet);
+                    let ticks = packet.pts.get();
+                    let mut packet = self.placed(packet);
+                    // Packets of one block may share its time.
+                    if let (true, Some(end)) = (self.is_matroska() && self.last_ticks == Some(ticks), self.read_to) {
+                        packet.place = end;
+                    }
+                    self.last_ticks = Some(ticks);
                     self.suspect(&packet);
                     return Ok(Ok(Some(packet)));
                 }
@@ -244,10 +262,15 @@ impl Packets {
             packet.trim_end = Duration::ZERO;
         }
         let ticks = |duration: Duration| i64::try_from(duration.get()).unwrap_or(i64::MAX);
-        let place = self.timeline.frame(packet.pts.get().saturating_add(ticks(packet.trim_start)));
+        let late = self.late.iter().rfind(|late| late.at <= packet.pts.get()).map_or(0, |late| late.ticks);
+        let place = self.timeline.frame(packet.pts.get().saturating_add(ticks(packet.trim_start)).saturating_add(late));
         // The timestamps of these say too little.
-        let own = if self.is_mp4() || self.is_matroska() {
-            self.lengths.of(&packet.data).map(i64::from).or(self.block)
+        // Behind the length that an mp3 declares, its reader takes off more than a packet has.
+        let own = if self.is_mp4() || self.is_matroska() || self.codec == CODEC_ID_MP3 {
+            let own = self.lengths.of(&packet.data).map(i64::from).or(self.block);
+            // What is left out at the start.
+            let left_out = if self.is_mp4() || self.is_matroska() { 0 } else { ticks(packet.trim_start) };
+            own.map(|own| own.saturating_sub(left_out).max(0))
         } else {
             None
         };
@@ -278,6 +301,9 @@ impl Packets {
     /// Goes to a frame, or somewhat before it, and gives where that is; None if the stream cannot, or does not know
     /// where it has arrived.
     pub(super) fn seek(&mut self, frame: u64) -> Result<Option<i64>, AudioError> {
+        if !self.late.is_empty() {
+            return Ok(None);
+        }
         self.ahead.clear();
         if let Some(own) = &mut self.own {
             let found = of_the_file(self.demuxer.path(), own.seek(frame).map_err(Error::from))?;

@@ -1,5 +1,6 @@
 //! Compressed and PCM streams: a file's packets, decoded and put in their places.
 
+mod joined;
 mod open;
 
 use std::io;
@@ -12,14 +13,15 @@ use symphonia::core::codecs::audio::well_known::{
 };
 use symphonia::core::errors::Error;
 
+use self::joined::{Joined, Next};
 use super::decoded::{AudioInfo, Decoded};
 use super::foreign::{Decoder, Readers};
 use super::heard::Heard;
-use super::length::mp3_rate;
 use super::opened::Opened;
 use super::options::{DecodeOptions, Span};
 use super::packets::{Packets, Placed};
 use super::sink::{Sink, Take};
+use super::source::Watch;
 use crate::{AudioError, Repair, Waveform};
 
 /// Decoded before a span and thrown away: more than mp3 or Vorbis look back.
@@ -89,11 +91,25 @@ pub(super) fn count(opened: Opened<'_>, readers: Readers) -> Result<u64, AudioEr
     let (mut next, mut padding) = (0, 0);
     while let Some(packet) = stream.next(next)? {
         stream.errors = 0;
+        if let Some(joined) = &mut stream.joined {
+            match joined.look(&packet, stream.packets.peek(0)?) {
+                Next::Other(kind) => {
+                    next += joined.counted();
+                    joined.begin(kind, next)?;
+                }
+                Next::Alone | Next::Same => {}
+            }
+            if !joined.is_in_time() {
+                next += joined.count(packet.length);
+                continue;
+            }
+        }
         next -= std::mem::take(&mut stream.taken_back);
         stream.last_padding = if is_padded { packet.padding } else { 0 };
         next += stream.packets.gap(&packet, next)? + packet.length;
         padding = packet.padding;
     }
+    next += stream.joined.as_mut().map_or(0, Joined::counted);
     let end = if is_padded { next - padding } else { next };
     Ok(stream.heard.of(u64::try_from(end).unwrap_or(0)))
 }
@@ -117,6 +133,12 @@ pub(super) struct Stream {
     is_at_start: bool,
     /// Whether the end of an Ogg file is that of a stream.
     has_end: bool,
+    /// Of a file that may break off.
+    watch: Watch,
+    /// Of an mp3, which may be several.
+    joined: Option<Joined>,
+    /// Whether frames of it are of another rate.
+    is_mixed: bool,
     /// Since the last sound packet.
     errors: usize,
     repairs: Vec<Repair>,
@@ -142,7 +164,7 @@ impl Stream {
         // within a page, nor are those of FLAC in Ogg or MP4, so their packets are counted instead.
         let is_counted = [CODEC_ID_AAC, CODEC_ID_VORBIS, CODEC_ID_OPUS].contains(&codec)
             || codec == CODEC_ID_FLAC && self.packets.own.is_none();
-        if from == 0 || is_counted || self.is_matroska() {
+        if from == 0 || is_counted || self.is_matroska() || self.is_mixed {
             return Ok(true);
         }
         let Some(position) = self.packets.seek(from)? else {
@@ -206,7 +228,25 @@ impl Stream {
             sink.take_back(std::mem::take(&mut self.taken_back));
             self.last_padding = if is_padded { padding } else { 0 };
             let is_first = std::mem::take(&mut self.is_at_start);
-            let gap = if has_landed { self.packets.gap(&packet, sink.next + owed)? } else { 0 };
+            if let Some(joined) = &mut self.joined {
+                match joined.look(&packet, self.packets.peek(0)?) {
+                    Next::Same => {}
+                    Next::Alone => {
+                        owed += joined.scaled(packet.length);
+                        continue;
+                    }
+                    Next::Other(kind) => {
+                        sink.push(&joined.end().0).map_err(too_long)?;
+                        sink.fill(std::mem::take(&mut owed)).map_err(too_long)?;
+                        joined.begin(kind, sink.next)?;
+                        if let Ok(fresh) = self.packets.decoder()? {
+                            self.decoder = fresh;
+                        }
+                    }
+                }
+            }
+            let is_in_time = has_landed && self.joined.as_ref().is_none_or(Joined::is_in_time);
+            let gap = if is_in_time { self.packets.gap(&packet, sink.next + owed)? } else { 0 };
             let end = (sink.next + owed).saturating_add(gap).saturating_add(packet.length);
             if is_counted && end.saturating_add_unsigned(PREROLL) < start {
                 (sink.next, owed) = (end, 0);
@@ -217,8 +257,17 @@ impl Stream {
                 self.decoder.reset()?;
             }
             match self.decoder.decode(&packet.packet)? {
-                Ok(block) => {
+                Ok(mut block) => {
                     self.errors = 0;
+                    if let Some(joined) = self.joined.as_mut().filter(|joined| !joined.is_plain()) {
+                        // What is lost within a part has its length, and comes before what is not yet given.
+                        block.mono = joined.convert(block.mono);
+                        block.sample_rate = self.info.sample_rate;
+                        is_empty &= block.mono.is_empty();
+                        if block.mono.is_empty() {
+                            continue;
+                        }
+                    }
                     if block.sample_rate != self.info.sample_rate {
                         self.end_early(sink.next, format!("the sample rate changes to {} Hz", block.sample_rate));
                         break;
@@ -250,16 +299,7 @@ impl Stream {
                 }
                 Err(Error::ResetRequired) => self.decoder.reset()?,
                 Err(error) => {
-                    // A decoder does not say why it can't go on with an mp3 that was joined from files of two rates.
-                    let rate = if codec == CODEC_ID_MP3 { mp3_rate(&packet.packet.data) } else { None };
-                    let reason = match rate.filter(|&rate| rate != self.info.sample_rate) {
-                        Some(rate) => {
-                            owed = 0;
-                            format!("the sample rate changes to {rate} Hz")
-                        }
-                        None => error.to_string(),
-                    };
-                    self.end_early(sink.next, reason);
+                    self.end_early(sink.next, error.to_string());
                     break;
                 }
             }
@@ -267,21 +307,25 @@ impl Stream {
         if sink.is_stopped {
             return Ok(None);
         }
+        if let Some(joined) = &mut self.joined {
+            sink.push(&joined.end().0).map_err(too_long)?;
+            self.repairs.extend(joined.repair());
+        }
         // Damage at the end of a stream is filled, too, as far as its header knows of it.
         let end = sink.next + owed;
         let is_known = self.packets.declared.is_none_or(|declared| end <= declared as i64);
         if !is_empty && is_known {
             sink.fill(owed).map_err(too_long)?;
         }
-        if !self.has_end && self.repairs.is_empty() {
+        if !self.has_end && !self.has_ended_early() {
             self.end_early(sink.next, "the last page is missing".to_owned());
         }
-        if is_padded {
-            let end = sink.next - padding;
-            self.check_length(end);
-            return Ok(u64::try_from(end).ok());
+        let end = if is_padded { sink.next - padding } else { sink.next };
+        let length = self.check_length(end);
+        if let Some(missing) = self.watch.missing().filter(|_| !self.has_ended_early()) {
+            self.end_early(end, format!("the file breaks off here, and {missing} bytes of it are missing"));
         }
-        Ok(self.check_length(sink.next))
+        Ok(if is_padded { u64::try_from(end).ok() } else { length })
     }
 
     /// Goes on with the next stream of a chained file, if it is of the same kind.
@@ -330,6 +374,13 @@ impl Stream {
             return None;
         }
         self.padding.map(|_| declared)
+    }
+
+    /// Whether it is known already that something is missing at the end.
+    fn has_ended_early(&self) -> bool {
+        let is_end =
+            |repair: &Repair| matches!(repair, Repair::StreamEndedEarly { .. } | Repair::ShorterThanDeclared { .. });
+        self.repairs.iter().any(is_end)
     }
 
     fn end_early(&mut self, at: i64, reason: String) {

@@ -11,9 +11,12 @@ use lofty::file::TaggedFileExt;
 use lofty::id3::v1::GENRES;
 use lofty::probe::Probe;
 use lofty::tag::ItemKey;
+use muscall_files::FileError;
 use symphonia::core::meta::{Metadata, MetadataRevision, RawTag, RawValue, StandardTag};
 
+use super::bytes::Bytes;
 use super::foreign::Readers;
+use super::ogg::comments;
 use super::opened::{is_npy, open};
 use super::stream::Stream;
 use crate::{AudioError, guarded};
@@ -48,11 +51,14 @@ pub(super) fn file_tags_with(path: &Path, readers: Readers) -> Result<Vec<String
     if is_npy(&opened)? {
         return Ok(Vec::new());
     }
-    let listed = listed(path);
+    let again = opened.clone();
+    // Damaged comments of an Ogg file are none, or, if they could be put right, those that our reader shows.
+    let mut bytes = Bytes::new(again.file.clone(), again.bytes());
+    let is_mended = comments::mend(&mut bytes).map_err(FileError::reading(path))?.is_some();
+    let listed = if is_mended { Vec::new() } else { listed(path) };
     if !listed.is_empty() {
         return Ok(listed);
     }
-    let again = opened.clone();
     let mut stream = Stream::open(opened, readers)?;
     // A reader without tags has none to tell.
     let mut tags = stream.packets.demuxer.tags(collect)?.unwrap_or_default();

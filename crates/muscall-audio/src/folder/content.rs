@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::decode::named_music;
+use crate::decode::{mpeg_frame, named_music};
 use crate::stretch::Stretch;
 
 /// As many bytes as two frames of mp3 take at most, behind the header of the first.
@@ -69,26 +69,9 @@ fn has_two_frames(head: &[u8], frame: &dyn Fn(&[u8]) -> Option<usize>) -> bool {
     frame(head).and_then(|bytes| head.get(bytes..)).is_some_and(|rest| frame(rest).is_some())
 }
 
-/// The bytes of a frame of MPEG audio, layer 3, with this header.
-///
-/// # Source
-/// ISO/IEC 11172-3, 2.4.1.3, and 13818-3 for the lower rates.
+/// The bytes of a frame of mp3 with this header.
 fn mp3_frame(head: &[u8]) -> Option<usize> {
-    const KBPS_1: [usize; 15] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
-    const KBPS_2: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
-    let &[0xff, version, rates, ..] = head else { return None };
-    if version & 0xe6 != 0xe2 {
-        return None;
-    }
-    let (kbps, slots, divisor) = match version >> 3 & 3 {
-        3 => (KBPS_1, 144, 1),
-        2 => (KBPS_2, 72, 2),
-        0 => (KBPS_2, 72, 4),
-        _ => return None,
-    };
-    let kbps = *kbps.get(usize::from(rates >> 4)).filter(|&&kbps| kbps > 0)?;
-    let hz = *[44_100, 48_000, 32_000].get(usize::from(rates >> 2 & 3))? / divisor;
-    Some(slots * 1000 * kbps / hz + usize::from(rates >> 1 & 1))
+    mpeg_frame(head).map(|(_, bytes)| bytes)
 }
 
 /// The bytes of a frame of AAC in an ADTS stream with this header.

@@ -7,6 +7,12 @@ use super::Resampler;
 #[derive(Debug)]
 pub struct ResampleStream<'a> {
     resampler: &'a Resampler,
+    progress: Progress,
+}
+
+/// How far a signal is resampled, for who keeps the resampler elsewhere. All calls take the same one.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
     /// Input from frame `origin` on.
     x: Vec<f32>,
     origin: usize,
@@ -19,14 +25,24 @@ pub struct ResampleStream<'a> {
 impl Resampler {
     /// Starts on a signal.
     pub fn stream(&self) -> ResampleStream<'_> {
-        ResampleStream { resampler: self, x: Vec::new(), origin: 0, total: 0, pass: 0 }
+        ResampleStream { resampler: self, progress: Progress::default() }
     }
 }
 
 impl ResampleStream<'_> {
     /// Takes the next frames, and adds what follows from all so far to `out`.
     pub fn push(&mut self, frames: &[f32], out: &mut Vec<f32>) {
-        let resampler = self.resampler;
+        self.progress.push(self.resampler, frames, out);
+    }
+
+    /// Ends the signal; behind it there is silence.
+    pub fn finish(self, out: &mut Vec<f32>) {
+        self.progress.finish(self.resampler, out);
+    }
+}
+
+impl Progress {
+    pub(crate) fn push(&mut self, resampler: &Resampler, frames: &[f32], out: &mut Vec<f32>) {
         if resampler.kernel.is_none() {
             out.extend_from_slice(frames);
             return;
@@ -35,7 +51,7 @@ impl ResampleStream<'_> {
         self.total += frames.len();
         let reach = resampler.margin() + resampler.taps;
         let ready = (self.total.saturating_sub(reach) / resampler.advance).saturating_sub(self.pass);
-        self.passes(ready * resampler.pass_len(), out);
+        self.passes(resampler, ready * resampler.pass_len(), out);
         self.pass += ready;
         // A filter may begin before its pass.
         let keep = (self.pass * resampler.advance).saturating_sub(reach).max(self.origin);
@@ -43,20 +59,19 @@ impl ResampleStream<'_> {
         self.origin = keep;
     }
 
-    /// Ends the signal; behind it there is silence.
-    pub fn finish(mut self, out: &mut Vec<f32>) {
-        if self.resampler.kernel.is_some() {
-            let left = self.resampler.output_len(self.total) - self.pass * self.resampler.pass_len();
-            self.passes(left, out);
+    pub(crate) fn finish(self, resampler: &Resampler, out: &mut Vec<f32>) {
+        if resampler.kernel.is_some() {
+            let left = resampler.output_len(self.total) - self.pass * resampler.pass_len();
+            self.passes(resampler, left, out);
         }
     }
 
-    fn passes(&mut self, count: usize, out: &mut Vec<f32>) {
-        let Some(kernel) = &self.resampler.kernel else { return };
-        let begin = (self.pass * self.resampler.advance) as isize - self.origin as isize;
+    fn passes(&self, resampler: &Resampler, count: usize, out: &mut Vec<f32>) {
+        let Some(kernel) = &resampler.kernel else { return };
+        let begin = (self.pass * resampler.advance) as isize - self.origin as isize;
         let before = out.len();
         out.resize(before + count, 0.0);
-        self.resampler.passes(kernel, &self.x, begin, &mut out[before..]);
+        resampler.passes(kernel, &self.x, begin, &mut out[before..]);
     }
 }
 

@@ -6,10 +6,9 @@
 use std::io;
 
 use super::super::bytes::Bytes;
+use super::checksum::{HEAD, is_sound};
 use super::page::PAGE;
 
-/// Bytes of a page in front of its lengths.
-const HEAD: usize = 27;
 /// Looked through at a time.
 const STEP: usize = 1 << 13;
 
@@ -64,36 +63,6 @@ fn page(file: &mut Bytes, mut from: u64) -> io::Result<Option<(u64, usize)>> {
         }
         from += 1;
     }
-}
-
-/// Whether all bytes are there, and their checksum is right.
-pub(super) fn is_sound(page: &[u8], length: usize) -> bool {
-    let Some((head, rest)) = page.split_at_checked(22).filter(|_| page.len() == length && length >= HEAD) else {
-        return false;
-    };
-    let (stored, rest) = rest.split_at(4);
-    let sum = [head, &[0; 4], rest].iter().fold(0, |sum, bytes| checksum(sum, bytes));
-    sum.to_le_bytes() == *stored
-}
-
-/// Of polynomial 0x04c11db7, the highest bit first.
-fn checksum(sum: u32, bytes: &[u8]) -> u32 {
-    static TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut sum = (byte as u32) << 24;
-            let mut bit = 0;
-            while bit < 8 {
-                sum = sum << 1 ^ if sum >> 31 == 1 { 0x04c1_1db7 } else { 0 };
-                bit += 1;
-            }
-            table[byte] = sum;
-            byte += 1;
-        }
-        table
-    };
-    bytes.iter().fold(sum, |sum, &byte| sum << 8 ^ TABLE[usize::from((sum >> 24) as u8 ^ byte)])
 }
 
 /// The packets of a stream, as symphonia puts them together.

@@ -1,13 +1,15 @@
 //! What the pages of an Ogg file tell: whether it holds streams one after the other, where pages are lost, and whether the
 //! end is there.
 
+mod checksum;
+pub(super) mod comments;
 mod holes;
 mod page;
 
 use crate::stretch::Stretch;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use self::holes::is_sound;
+use self::checksum::is_sound;
 pub(super) use self::holes::{Hole, holes};
 use self::page::PAGE;
 

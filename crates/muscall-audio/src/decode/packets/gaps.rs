@@ -10,6 +10,8 @@ use crate::AudioError;
 
 /// Packets that have to confirm a gap: more than a page of Ogg holds, since all of its timestamps come from one.
 const CONFIRMED_BY: usize = 256;
+/// Frames of the shortest packet of Opus.
+const OPUS_UNIT: i64 = 120;
 /// Longest silence that is put in the place of lost audio, in seconds; a longer gap is a damaged
 /// timestamp.
 const MAX_GAP_S: f64 = 60.0;
@@ -51,7 +53,15 @@ impl Packets {
         // Packets are lost as a whole.
         let is_fixed = self.lengths.of_all(&packet.packet.data).is_some() || self.codec == CODEC_ID_AAC;
         let block = self.longest.max(packet.length);
-        let lost = if is_fixed && block > 0 { (lost + block / 2) / block * block } else { lost };
+        let unit = if is_fixed {
+            block
+        } else if self.codec == CODEC_ID_OPUS && self.is_matroska() {
+            // Its times are rounded to milliseconds; the lengths of packets are multiples of 2.5 ms, and mostly the same.
+            if self.longest == packet.length { block } else { OPUS_UNIT }
+        } else {
+            1
+        };
+        let lost = if unit > 0 { (lost + unit / 2) / unit * unit } else { lost };
         Ok(if lost <= self.max_gap() { lost } else { 0 })
     }
 

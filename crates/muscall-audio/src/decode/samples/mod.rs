@@ -5,7 +5,9 @@
 
 mod aiff;
 mod chunks;
+mod codecs;
 mod core_audio;
+mod foreign;
 mod head;
 mod plain;
 mod riff;
@@ -14,6 +16,7 @@ mod sun;
 use crate::stretch::Stretch;
 use std::io;
 
+pub(super) use self::foreign::foreign;
 use self::plain::Kind;
 pub(super) use self::plain::Samples;
 

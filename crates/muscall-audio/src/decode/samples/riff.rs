@@ -9,7 +9,7 @@ use super::plain::{Kind, Samples};
 /// Placeholder sizes, left by writers to a pipe who could not come back: 0, or close to 2 or 4 GiB.
 const UNKNOWN: [std::ops::RangeInclusive<u64>; 3] = [0..=0, 0x7fff_f000..=0x7fff_ffff, 0xffff_f000..=0xffff_ffff];
 /// The rest of a format's number where it has 16 bytes.
-const NUMBERED: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+pub(super) const NUMBERED: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
 /// What follows the four letters of most of Wave64's names.
 const NAMED: [u8; 12] = [0xf3, 0xac, 0xd3, 0x11, 0x8c, 0xd1, 0, 0xc0, 0x4f, 0x8e, 0xdb, 0x8a];
 /// Most bytes of a format that are looked at.
