@@ -30,6 +30,6 @@ pub use clip_fault::ClipFault;
 pub use error::DataError;
 pub use manifest::examined::{Examined, ExaminedSplit};
 pub use manifest::{Columns, Manifest, Row, RowNumbers, Split, Stored};
-pub use presence::{AbsentRows, Presence, Unread};
+pub use presence::{AbsentRows, Files, Presence, Unread};
 pub use read_text::read_text;
 pub use sources::{Sources, rows_per_epoch};

@@ -1,7 +1,7 @@
 //! Which audio files could be opened when a run began. One that cannot be read later is a bad file, or away with its
 //! disk: the first is left out, the second must not be, since the run would learn something else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -38,10 +38,7 @@ pub struct AbsentRows {
 /// The audio of a manifest, as it was when a run began.
 #[derive(Debug)]
 pub struct Presence {
-    /// By row.
-    files: Vec<PathBuf>,
-    /// Rows in the order of their paths.
-    by_path: Vec<usize>,
+    files: Files,
     /// Rows that were not there, or have been found to be gone alone since.
     absent: Mutex<BTreeSet<usize>>,
     /// How long a file that is away is waited for.
@@ -69,18 +66,9 @@ impl Unread {
 }
 
 impl Presence {
-    /// Of a manifest whose `absent` rows are known. A file that is away is waited for as long as `patience`.
-    pub fn new(manifest: &Manifest, absent: BTreeSet<usize>, patience: Duration) -> Self {
-        let files: Vec<PathBuf> = manifest.rows.iter().map(|row| row.file().to_owned()).collect();
-        Self { by_path: by_path(manifest), files, absent: Mutex::new(absent), patience }
-    }
-
-    /// The rows of a manifest that cannot be opened now.
-    pub fn absent_from(manifest: &Manifest) -> BTreeSet<usize> {
-        let (rows, by_path) = (&manifest.rows, by_path(manifest));
-        // A shard has many rows, and so has a file of which they are parts.
-        let files: Vec<&[usize]> = by_path.chunk_by(|&a, &b| rows[a].file() == rows[b].file()).collect();
-        files.into_par_iter().filter(|of| open(rows[of[0]].file()).is_err()).flatten_iter().copied().collect()
+    /// Of files whose `absent` rows are known. A file that is away is waited for as long as `patience`.
+    pub fn new(files: Files, absent: BTreeSet<usize>, patience: Duration) -> Self {
+        Self { files, absent: Mutex::new(absent), patience }
     }
 
     /// Rows that are left out when they cannot be read.
@@ -144,41 +132,72 @@ impl Presence {
                     DataError::Audio(AudioError::Io(error)) => error.source.to_string(),
                     error => error.to_string(),
                 };
-                Err(Unread::Away(DataError::AudioAway { path: self.files[row].clone(), reason, other }))
+                Err(Unread::Away(DataError::AudioAway { path: self.files.of(row).to_owned(), reason, other }))
             }
         }
     }
 
     /// The first of other files that cannot be read either; the file itself if there is no other.
     fn first_gone_beside(&self, row: usize) -> Option<PathBuf> {
-        let own = &self.files[row];
-        let others: BTreeSet<&Path> = {
-            let absent = self.lock();
-            let is_other = |other: &&usize| !absent.contains(other) && self.files[**other] != *own;
-            let place = self.by_path.partition_point(|&other| bytes(&self.files[other]) < bytes(own));
-            let (before, after) = self.by_path.split_at(place);
-            let before = before.iter().rev().filter(is_other).take(NEIGHBOURS);
-            let after = after.iter().filter(is_other).take(NEIGHBOURS);
-            let step = self.by_path.len().div_ceil(SPREAD);
-            let spread = self.by_path.iter().step_by(step).filter(is_other);
-            before.chain(after).chain(spread).map(|&other| self.files[other].as_path()).collect()
-        };
+        let Files { paths, of_row } = &self.files;
+        let own = of_row[row] as usize;
+        let absent: HashSet<u32> = self.lock().iter().map(|&row| of_row[row]).collect();
+        let is_other = |file: &usize| *file != own && !absent.contains(&(*file as u32));
+        let before = (0..own).rev().filter(is_other).take(NEIGHBOURS);
+        let after = (own + 1..paths.len()).filter(is_other).take(NEIGHBOURS);
+        let spread = (0..paths.len()).step_by(paths.len().div_ceil(SPREAD)).filter(is_other);
+        let others: BTreeSet<usize> = before.chain(after).chain(spread).collect();
         if others.is_empty() {
-            return Some(own.clone());
+            return Some(paths[own].clone());
         }
-        others.into_iter().find(|path| look_into(path).is_err()).map(Path::to_owned)
+        others.into_iter().map(|file| &paths[file]).find(|path| look_into(path).is_err()).cloned()
+    }
+}
+
+/// The files of a manifest. Several rows may be of one: parts of a recording, or members of a shard.
+#[derive(Debug)]
+pub struct Files {
+    /// In their order, each once.
+    paths: Vec<PathBuf>,
+    /// The place of each row's file among them.
+    of_row: Vec<u32>,
+}
+
+impl Files {
+    /// Of these rows.
+    pub fn of_manifest(manifest: &Manifest) -> Self {
+        let mut known: HashMap<&[u8], u32> = HashMap::new();
+        let mut found: Vec<&Path> = Vec::new();
+        let mut of_row = Vec::with_capacity(manifest.rows.len());
+        for row in &manifest.rows {
+            let place = *known.entry(bytes(row.file())).or_insert_with(|| {
+                found.push(row.file());
+                found.len() as u32 - 1
+            });
+            of_row.push(place);
+        }
+        drop(known);
+        let mut order: Vec<u32> = (0..found.len() as u32).collect();
+        order.par_sort_unstable_by(|&a, &b| bytes(found[a as usize]).cmp(bytes(found[b as usize])));
+        let mut place = vec![0; order.len()];
+        (0..).zip(&order).for_each(|(to, &from)| place[from as usize] = to);
+        of_row.iter_mut().for_each(|file| *file = place[*file as usize]);
+        Self { paths: order.into_iter().map(|file| found[file as usize].to_owned()).collect(), of_row }
+    }
+
+    /// The rows whose file cannot be opened now.
+    pub fn absent(&self) -> BTreeSet<usize> {
+        let is_absent: Vec<bool> = self.paths.par_iter().map(|path| open(path).is_err()).collect();
+        (0..self.of_row.len()).filter(|&row| is_absent[self.of_row[row] as usize]).collect()
+    }
+
+    fn of(&self, row: usize) -> &Path {
+        &self.paths[self.of_row[row] as usize]
     }
 }
 
 fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
-}
-
-/// Rows in the order of their paths, of which only whether they are neighbours matters.
-fn by_path(manifest: &Manifest) -> Vec<usize> {
-    let mut rows: Vec<usize> = (0..manifest.rows.len()).collect();
-    rows.par_sort_by(|&a, &b| bytes(manifest.rows[a].file()).cmp(bytes(manifest.rows[b].file())));
-    rows
 }
 
 /// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
@@ -248,7 +267,9 @@ mod tests {
     }
 
     fn presence(manifest: &Manifest) -> Presence {
-        Presence::new(manifest, Presence::absent_from(manifest), Duration::ZERO)
+        let files = Files::of_manifest(manifest);
+        let absent = files.absent();
+        Presence::new(files, absent, Duration::ZERO)
     }
 
     fn verdict(presence: &Presence, manifest: &Manifest, row: usize) -> Result<(), Unread> {

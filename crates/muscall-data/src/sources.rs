@@ -40,6 +40,9 @@ pub(crate) fn check(sources: &Sources, manifest: &Manifest) -> Result<(), DataEr
 /// assert_eq!(rows_per_epoch(&manifest, &Sources::from([("live".into(), 0.5)])), 1);
 /// ```
 pub fn rows_per_epoch(manifest: &Manifest, sources: &Sources) -> usize {
+    if sources.is_empty() {
+        return manifest.rows.len();
+    }
     by_source(manifest).iter().map(|(name, rows)| part_of(sources, *name, rows.len())).sum()
 }
 

@@ -205,7 +205,9 @@ fn key(split: Option<Split>, id: &str, part: Option<Option<Part>>) -> Key {
     // No text has such a byte.
     hash.update(&[0xff, split.map_or(0, |split| split as u8 + 1)]);
     if let Some(part) = part {
-        hash.update(part.map_or_else(|| "whole".to_owned(), |part| part.to_string()).as_bytes());
+        // No part starts or ends before the file does.
+        let times = part.map_or([-1.0; 2], |part| [part.start_s(), part.end_s().unwrap_or(-1.0)]);
+        times.iter().for_each(|time: &f64| hash.update(&time.to_le_bytes()));
     }
     let digest = hash.digest128();
     [digest as u64, (digest >> 64) as u64]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muscall_audio::{CropPosition, load_clip};
-use muscall_data::{AbsentRows, DataError, Presence, Unread};
+use muscall_data::{AbsentRows, DataError, Files, Presence, Unread};
 use muscall_model::Muscall;
 
 use crate::TrainError;
@@ -51,9 +51,10 @@ impl RunFiles {
             Some(known) => known & &now,
         };
         let known = progress.absent.as_ref().map(|known| &known.train);
+        let files = Files::of_manifest(train);
         let absent = if ranks.share(Ok(looks(known)))? {
             // A file may be missing on one machine only.
-            let ((), all) = ranks.gather(Ok(()), |()| Presence::absent_from(train))?;
+            let ((), all) = ranks.gather(Ok(()), |()| files.absent())?;
             merged(known, all.into_iter().flatten().collect())
         } else {
             known.cloned().unwrap_or_default()
@@ -63,18 +64,19 @@ impl RunFiles {
             let (path, reason) = (train.source.clone(), format!("{} and all others are gone", first.audio.display()));
             return Err(TrainError::NothingToTrainOn { path, reason });
         }
-        let train = Arc::new(Presence::new(train, absent, patience));
+        let train = Arc::new(Presence::new(files, absent, patience));
 
         let validation = validation.filter(|_| ranks.is_first());
         let validation_fingerprint = validation.map(Manifest::fingerprint).unwrap_or_default();
         let known = progress.absent.as_ref().filter(|known| known.validation_fingerprint == validation_fingerprint);
         let known = known.map(|known| &known.validation);
         let validation = validation.map(|manifest| {
+            let files = Files::of_manifest(manifest);
             let absent = match looks(known) {
-                true => merged(known, Presence::absent_from(manifest)),
+                true => merged(known, files.absent()),
                 false => known.cloned().unwrap_or_default(),
             };
-            Presence::new(manifest, absent, patience)
+            Presence::new(files, absent, patience)
         });
         Ok(Self { train, validation, validation_fingerprint })
     }
