@@ -187,20 +187,24 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
     midi.push(events.len() as u8);
     midi.extend(events);
     fs::create_dir(at("lmd")).unwrap();
-    fs::write(at("lmd/a.mid"), midi).unwrap();
+    fs::write(at("lmd/a.mid"), &midi).unwrap();
+    // The same in 40 ticks of 25 frames a second.
+    (midi[12], midi[13]) = (0xe7, 40);
+    fs::write(at("lmd/film.mid"), &midi).unwrap();
     fs::write(at("lmd/b.mid"), "no MIDI").unwrap();
     fs::write(at("lmd/c.mid"), b"MThd\0\0\0\x06\0\x01\0\0\x01\xe0").unwrap();
     let list = |lines: &str| fs::write(at("captions.json"), lines).unwrap();
     let row = |name: &str| format!("{{\"location\": \"lmd/{name}.mid\", \"caption\": \"a tone\"}}\n");
-    list(&["c", "a", "b"].map(row).concat());
+    list(&["c", "a", "film", "b"].map(row).concat());
     let render =
         || example("render_midi").arg(at("captions.json")).arg("--soundfont").arg(at("sine.sf2")).output().unwrap();
     let output = render();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(text(&output).starts_with("1 of 3 pieces"), "{}", text(&output));
+    assert!(text(&output).starts_with("1 of 4 pieces"), "{}", text(&output));
     let log = errors(&output);
     assert!(log.contains("b.mid") && log.contains("lmd/c.mid: the reader panicked while rendering"), "{log}");
-    assert!(log.contains("3 of 3 files done\n") && !log.contains("thread '"), "{log}");
+    assert!(log.contains("film.mid: its ticks are parts of a frame (25 frames of 40 ticks"), "{log}");
+    assert!(log.contains("4 of 4 files done\n") && !log.contains("thread '"), "{log}");
     let wav = at("rendered/lmd/a.wav");
     let heard = muscall::audio::decode(&wav, &muscall::audio::DecodeOptions::default()).unwrap().waveform;
     assert_eq!(heard.sample_rate(), 16_000);
@@ -221,6 +225,12 @@ fn midi_is_rendered_once_and_bad_files_are_named() {
         let output = render();
         assert!(output.status.code() == Some(2) && errors(&output).contains(problem), "{}", errors(&output));
     }
+    // A SoundFont 3 has Ogg Vorbis in the place of samples.
+    let mut compressed = soundfont();
+    let samples = compressed.windows(4).position(|name| name == b"smpl").unwrap() + 8;
+    compressed[samples..samples + 4].copy_from_slice(b"OggS");
+    fs::write(at("sine.sf2"), compressed).unwrap();
+    assert!(errors(&render()).contains("compressed (SoundFont 3); save it as SoundFont 2"));
     fs::write(at("sine.sf2"), "RIF").unwrap();
     let output = render();
     assert_eq!(output.status.code(), Some(2));

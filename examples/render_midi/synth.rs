@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use muscall::audio::guarded;
-use rustysynth::{MidiFile, MidiFileSequencer, SoundFont, Synthesizer, SynthesizerSettings};
+use rustysynth::{MidiFile, MidiFileSequencer, SoundFont, SoundFontError, Synthesizer, SynthesizerSettings};
 
 /// The instruments.
 pub struct Instruments(Arc<SoundFont>);
@@ -18,8 +18,16 @@ impl Instruments {
     pub fn read(path: &Path) -> Result<Self, Box<dyn Error>> {
         let at = |error: &dyn Error| format!("{}: {error}", path.display());
         let mut file = BufReader::new(File::open(path).map_err(|error| at(&error))?);
-        let font = guarded(path, "reading the instruments", || SoundFont::new(&mut file))?
-            .map_err(|error| format!("{}; expected a SoundFont 2 file (.sf2)", at(&error)))?;
+        let font =
+            guarded(path, "reading the instruments", || SoundFont::new(&mut file))?.map_err(|error| match error {
+                SoundFontError::UnsupportedSampleFormat => {
+                    format!(
+                        "{}: its samples are compressed (SoundFont 3); save it as SoundFont 2, with Polyphone say",
+                        path.display()
+                    )
+                }
+                error => format!("{}; expected a SoundFont 2 file (.sf2)", at(&error)),
+            })?;
         Ok(Self(Arc::new(font)))
     }
 
@@ -27,6 +35,7 @@ impl Instruments {
     pub fn render(&self, midi: &Path, sample_rate: i32, longest_s: f64) -> Result<Vec<f32>, Box<dyn Error>> {
         let at = |error: &dyn Error| format!("{}: {error}", midi.display());
         let bytes = fs::read(midi).map_err(|error| at(&error))?;
+        check_division(&bytes).map_err(|reason| format!("{}: {reason}", midi.display()))?;
         let render = || -> Result<Vec<f32>, Box<dyn Error>> {
             let piece = Arc::new(MidiFile::new(&mut Cursor::new(bytes))?);
             let settings = SynthesizerSettings::new(sample_rate);
@@ -41,5 +50,17 @@ impl Instruments {
             Ok(left)
         };
         guarded(midi, "rendering", render)?.map_err(|error| at(&*error).into())
+    }
+}
+
+/// Whether ticks are parts of a beat. Those of a frame of film have a negative number in the header, and rustysynth 1.3.8 takes
+/// it for one of beats.
+fn check_division(midi: &[u8]) -> Result<(), String> {
+    match midi {
+        [b'M', b'T', b'h', b'd', _, _, _, _, _, _, _, _, frames @ 0x80.., ticks, ..] => Err(format!(
+            "its ticks are parts of a frame ({} frames of {ticks} ticks per second, SMPTE), not of a beat; save it with ticks per quarter note",
+            frames.wrapping_neg()
+        )),
+        _ => Ok(()),
     }
 }
