@@ -56,8 +56,8 @@ impl Instruments {
 /// Whether ticks are parts of a beat. Those of a frame of film have a negative number in the header, and rustysynth 1.3.8 takes
 /// it for one of beats.
 fn check_division(midi: &[u8]) -> Result<(), String> {
-    match midi {
-        [b'M', b'T', b'h', b'd', _, _, _, _, _, _, _, _, frames @ 0x80.., ticks, ..] => Err(format!(
+    match midi.get(12..14) {
+        Some(&[frames, ticks]) if midi.starts_with(b"MThd") && frames >= 0x80 => Err(format!(
             "its ticks are parts of a frame ({} frames of {ticks} ticks per second, SMPTE), not of a beat; save it with ticks per quarter note",
             frames.wrapping_neg()
         )),
