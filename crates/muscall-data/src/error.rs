@@ -94,8 +94,8 @@ pub enum DataError {
     },
     /// A manifest is of no known format.
     #[error(
-        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, or a folder with metadata.csv, with a .txt of the same name beside each \
-         audio file, or with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
+        "{path}: not a manifest; expected a .jsonl, .json, .csv or .tsv file, shards (.tar), or a folder of shards, with metadata.csv, with a .txt of the same name \
+         beside each audio file, or with dataset_train.json, dataset_val.json, dataset_test.json and audio/"
     )]
     UnknownManifest {
         /// The file.
@@ -118,7 +118,7 @@ pub enum DataError {
         found: String,
     },
     /// A shard is damaged.
-    #[error("{path}: {reason}; samples before that are sound: make or copy the shard again")]
+    #[error("{path}: the shard cannot be used: {reason}; make it anew, or copy it again")]
     Shard {
         /// The tar file.
         path: PathBuf,

@@ -191,6 +191,11 @@ fn a_shard_that_is_cut_is_told_and_one_that_changed_is_not_read_as_it_was() {
     assert_eq!((examined.errors.len(), examined.splits[0].manifest.rows.len()), (1, SHARDS * SAMPLES - 1));
     let error = dataset(manifest, 8).train_item(0, SAMPLES - 1).unwrap_err().to_string();
     assert!(error.contains("music-000.tar/clips/000005.wav") && error.contains("changed or cut"), "{error}");
+    for (content, word) in [(&b""[..], "is empty"), (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "compressed by gzip")] {
+        fs::write(&first, content).unwrap();
+        let error = Manifest::read(&pattern, Split::Train).unwrap_err().to_string();
+        assert!(error.contains("music-000.tar") && error.contains(word), "{error}");
+    }
     // A header that is damaged.
     let mut damaged = bytes.clone();
     damaged[10] ^= 0xff;

@@ -1,7 +1,7 @@
 //! The samples of a shard.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,13 +45,31 @@ pub(crate) fn read(shard: &Path, columns: &Columns) -> Result<Vec<Result<RawRow,
     if !metadata.is_file() {
         return Err(DataError::Shard { path: shard.to_owned(), reason: "it is no regular file".to_owned() });
     }
-    let file = File::open(shard).map_err(io)?;
+    let mut file = File::open(shard).map_err(io)?;
+    if let Some(reason) = no_tar(&mut file).map_err(io)? {
+        return Err(DataError::Shard { path: shard.to_owned(), reason });
+    }
     let mut rows = Rows { shard: shard.into(), columns, rows: Vec::new() };
     let mut archive = Archive::new(BufReader::with_capacity(1 << 12, file));
     if let Err(reason) = rows.fill(&mut archive, metadata.len()) {
         rows.rows.push(Err(DataError::Shard { path: shard.to_owned(), reason }));
     }
     Ok(rows.rows)
+}
+
+/// Why a file with the name of a shard is none, if its start tells. Goes back to the start.
+fn no_tar(file: &mut File) -> io::Result<Option<String>> {
+    const PACKED: [(&[u8], &str); 4] =
+        [(b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "Zstandard"), (b"BZh", "bzip2"), (b"\xfd7zXZ", "xz")];
+    let mut start = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut start)?;
+    file.rewind()?;
+    if start.is_empty() {
+        return Ok(Some("it is empty".to_owned()));
+    }
+    let packed = PACKED.iter().find(|(letters, _)| start.starts_with(letters));
+    Ok(packed
+        .map(|(_, name)| format!("it is compressed by {name}, and members are read where they lie; unpack it first")))
 }
 
 struct Rows<'a> {
