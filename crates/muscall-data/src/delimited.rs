@@ -48,7 +48,11 @@ impl Dialect {
         let text = String::from_utf8_lossy(line).to_lowercase();
         let cells = |delimiter: u8| text.split(char::from(delimiter)).map(|cell| cell.trim().trim_matches('"'));
         let fits = |delimiter: u8| cells(delimiter).any(|cell| names.contains(&cell)) && cells(delimiter).count() > 1;
-        let delimiter = [usual].into_iter().chain(DELIMITERS).find(|&delimiter| fits(delimiter)).unwrap_or(usual);
+        let all = || [usual].into_iter().chain(DELIMITERS);
+        let parts = |delimiter: u8| cells(delimiter).count() > 1;
+        // Without such a name, who looks for one should read the names apart.
+        let delimiter = all().find(|&delimiter| fits(delimiter)).or_else(|| all().find(|&delimiter| parts(delimiter)));
+        let delimiter = delimiter.unwrap_or(usual);
         Ok(Self { delimiter, skipped: 0 })
     }
 }

@@ -101,6 +101,15 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// A table is in Parquet or Arrow.
+    #[error(
+        "{path}: Parquet and Arrow are not read; write the audio into files, and the rest into {{\"audio\": …, \"caption\": …}} lines of a \
+         .jsonl file: docs/DATASETS.md has a script"
+    )]
+    Parquet {
+        /// The file, or the first of a folder.
+        path: PathBuf,
+    },
     /// A manifest has no rows at all.
     #[error("{path}: the manifest has no rows; add some")]
     EmptyManifest {
@@ -136,7 +145,7 @@ pub enum DataError {
         reason: String,
     },
     /// A row of a manifest lacks something.
-    #[error("{path}: row {row}: no `{key}`; found {found}; add it, or rename the column that has it")]
+    #[error("{path}: row {row}: no `{key}`; found {found}; {remedy}")]
     MissingKey {
         /// The manifest.
         path: PathBuf,
@@ -146,6 +155,8 @@ pub enum DataError {
         key: String,
         /// The keys that are there.
         found: String,
+        /// What to do.
+        remedy: String,
     },
     /// A line is not JSON.
     #[error("{path}: row {row}: {reason} in column {column} of {found}; expected one JSON object per line")]

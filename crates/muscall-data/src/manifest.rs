@@ -6,6 +6,7 @@ pub(crate) mod examined;
 mod folder;
 mod held_out;
 mod names;
+mod published;
 mod raw;
 mod row;
 mod row_numbers;
@@ -22,6 +23,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::DataError;
 pub use columns::Columns;
 pub(crate) use names::AUDIO as AUDIO_KEYS;
+pub(crate) use published::song_describer_file;
 use raw::RawManifest;
 pub use row::{Row, Stored};
 pub use row_numbers::RowNumbers;
@@ -44,10 +46,11 @@ impl Manifest {
     /// `path` is a `.jsonl`, `.json`, `.csv` or `.tsv` file, one or more shards (`music-{000..127}.tar`), or a folder: of shards, in the released layout
     /// (`dataset_{train,val,test}.json` and `audio/`), with a table `metadata.csv` or `.jsonl` for all or in a folder of each
     /// split, or with a `.txt` or `.json` beside each audio file. A row has `audio` (or `audio_path`, `file`,
-    /// `file_name`, `path`, `filepath` …), `caption` or `captions` (in tables also `caption_1`, `caption_2` …; else `text`,
+    /// `file_name`, `path`, `filepath` …), `caption` or `captions` (or `caption_1`, `caption_2` …; else `text`,
     /// `description` or `prompt`), and maybe `id` (or `audio_id`), `split`, `label` and `source`; other keys are left alone. Paths are
-    /// relative to the manifest. Rows with the same id are one track with several captions. A manifest without
-    /// splits gives all its rows, whatever split is asked for.
+    /// relative to the manifest. Some public data sets are known by names of their own (`docs/DATASETS.md`). Rows with
+    /// the same id are one track with several captions. A manifest without splits gives all its rows, whatever split
+    /// is asked for.
     ///
     /// A row may be a part of its file: from `start_s` to `end_s` (or `start_time` and `end_time`, `start` and `end`,
     /// `offset` and `duration`), in seconds. A `duration` without a start is the length of the file.

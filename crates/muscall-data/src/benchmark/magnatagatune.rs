@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::music_caps::REMEDY;
 use super::{Benchmark, BenchmarkData, Task, check_folder, present};
 use crate::DataError;
 use crate::delimited::{self, Dialect};
@@ -36,6 +37,7 @@ impl Benchmark for MagnaTagATune {
             row: 1,
             key: key.to_owned(),
             found: header[..3.min(header.len())].join(", "),
+            remedy: REMEDY.to_owned(),
         };
         let audio = column("mp3_path").ok_or_else(|| missing("mp3_path"))?;
         let tags: Vec<String> = include_str!("../../assets/mtat_top50_tags.txt").lines().map(str::to_owned).collect();

@@ -11,7 +11,7 @@ use crate::delimited::{self, Dialect};
 use crate::manifest::{Manifest, Row, Split};
 
 /// 5,521 captions of ten seconds each; audio is what the user has as `<ytid>.<ext>`, or with
-/// `[start-end]` behind the id. Test is AudioSet's evaluation part.
+/// `[start-end]` behind the id, which may be in brackets, too. Test is AudioSet's evaluation part.
 ///
 /// `start_s` and `end_s` are times in the recording. A file that goes on to `end_s` is the recording, of which that part
 /// is taken; a shorter one is the clip, cut already.
@@ -69,15 +69,19 @@ fn goes_on_to(path: &Path, end_s: f64) -> bool {
 }
 
 /// Audio files under the root, by the id that their name starts with. Ids have eleven characters,
-/// which may be hyphens or underscores.
+/// which may be hyphens or underscores. Files of LP-MusicCaps are called `[<ytid>]-[30-40].wav`.
 fn audio_by_id(root: &Path) -> HashMap<String, PathBuf> {
     const LENGTH: usize = 11;
     let id = |path: PathBuf| {
         let name = path.file_stem()?.to_string_lossy().into_owned();
+        let name = name.strip_prefix('[').unwrap_or(&name);
         Some((name.get(..LENGTH)?.to_owned(), path))
     };
     muscall_audio::audio_files(root).into_iter().filter_map(id).collect()
 }
+
+/// For who has another table, or changed it.
+pub(super) const REMEDY: &str = "add it, or rename the column that has it";
 
 /// Some columns of a CSV file.
 pub(super) fn read_table<const N: usize>(path: &Path, names: [&'static str; N]) -> Result<Vec<[String; N]>, DataError> {
@@ -93,6 +97,7 @@ pub(super) fn read_table<const N: usize>(path: &Path, names: [&'static str; N]) 
             row: 1,
             key: key.to_owned(),
             found: found(),
+            remedy: REMEDY.to_owned(),
         })?;
     }
     let mut rows = Vec::new();

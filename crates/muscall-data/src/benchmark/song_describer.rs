@@ -5,7 +5,7 @@ use std::path::Path;
 use super::music_caps::{read_table, retrieval};
 use super::{Benchmark, BenchmarkData, check_folder};
 use crate::DataError;
-use crate::manifest::Split;
+use crate::manifest::{Split, song_describer_file};
 
 /// 1,106 captions of 706 tracks of two minutes; all of it is a test set.
 ///
@@ -27,14 +27,7 @@ impl Benchmark for SongDescriber {
         check_folder(root)?;
         let path = root.join("song_describer.csv");
         let rows = read_table(&path, ["track_id", "path", "caption"])?;
-        let row = |[id, file, caption]: [String; 3]| {
-            // The list names `74/1004074.mp3`, the archive has `74/1004074.2min.mp3`.
-            let file = Path::new(&file);
-            let short = file.with_extension("2min.mp3");
-            let places = [&short, file].map(|file| root.join("audio").join(file));
-            let place = places.iter().find(|path| path.exists()).unwrap_or(&places[0]).clone();
-            (place, (id, caption))
-        };
+        let row = |[id, file, caption]: [String; 3]| (song_describer_file(root, &file), (id, caption));
         retrieval(root, &path, rows.into_iter().map(row).collect())
     }
 }

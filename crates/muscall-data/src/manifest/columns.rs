@@ -48,6 +48,11 @@ impl Columns {
         self.audio.as_deref().map_or_else(|| names::AUDIO.to_vec(), |name| vec![name])
     }
 
+    /// Whether the audio is called otherwise than usual.
+    pub(super) fn names_audio(&self) -> bool {
+        self.audio.is_some()
+    }
+
     /// Names of captions, if they are not the usual ones.
     pub(super) fn captions(&self) -> &[String] {
         &self.captions

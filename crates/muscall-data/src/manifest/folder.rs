@@ -56,6 +56,18 @@ impl Layout {
     }
 }
 
+/// Whether a file is a table in Parquet or Arrow, by its name.
+pub(super) fn is_columnar(file: &Path) -> bool {
+    file.extension().and_then(OsStr::to_str).is_some_and(|extension| matches!(extension, "parquet" | "arrow"))
+}
+
+/// The first file in Parquet or Arrow of a folder, or of the folder `data` where the hub of Hugging Face has them.
+pub(super) fn columnar_file(folder: &Path) -> Option<PathBuf> {
+    let files = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of = |folder: PathBuf| files(folder).filter(|file| is_columnar(file)).min();
+    of(folder.to_owned()).or_else(|| of(folder.join("data")))
+}
+
 /// Rows of audio files with a text of the same name beside them: `.txt`, which is a caption, or `.json`, which is a row
 /// without the name of the file. If the folder has one folder for each split, that is the split.
 fn beside(folder: &Path, columns: &Columns) -> Vec<Result<RawRow, DataError>> {

@@ -21,6 +21,12 @@ pub(super) const CAPTION: [&str; 2] = ["captions", "caption"];
 pub(super) const OTHER_CAPTION: [&str; 3] = ["text", "description", "prompt"];
 const OPEN_CLIP: (&str, &str) = ("filepath", "title");
 
+/// Whether a column is one of several captions, `caption_1` and so on. Data sets also have `caption_id`,
+/// `caption_source` and the like.
+pub(super) fn is_numbered_caption(name: &str) -> bool {
+    name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The caption's name among these, where none is that of a caption.
 pub(super) fn other_caption<'a>(names: impl Fn(&str) -> bool + 'a) -> Option<&'static str> {
     let (file, title) = OPEN_CLIP;

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::collect::{Collected, Collector};
 use super::columns::Columns;
-use super::folder::{Beside, Layout, split_by_folder, split_by_shard};
+use super::folder::{Beside, Layout, columnar_file, is_columnar, split_by_folder, split_by_shard};
+use super::published::clotho_folder;
 use super::rows::{self, RawRow};
 use super::split::Split;
 use super::table;
@@ -37,7 +38,12 @@ impl RawManifest {
         }
         let (file, is_of_split) = match metadata.is_dir().then(|| Layout::of(path, split, columns)) {
             None => (path.to_owned(), false),
-            Some(None) => return Err(DataError::UnknownManifest { path: path.to_owned() }),
+            Some(None) => {
+                return Err(match columnar_file(path) {
+                    Some(path) => DataError::Parquet { path },
+                    None => DataError::UnknownManifest { path: path.to_owned() },
+                });
+            }
             Some(Some(Layout::OfSplit(file))) => (file, true),
             Some(Some(Layout::Table(file))) => (file, false),
             Some(Some(Layout::Shards(shards))) => return Self::of_shards(path, &shards, columns),
@@ -79,12 +85,13 @@ fn read_file(file: &Path, columns: &Columns, take: &mut dyn FnMut(Result<RawRow,
         Some("json") => rows::read_list(file, columns, take),
         Some("csv") => table::read(file, b',', columns, take),
         Some("tsv" | "tab") => table::read(file, b'\t', columns, take),
+        _ if is_columnar(file) => Err(DataError::Parquet { path: file.to_owned() }),
         _ => Err(DataError::UnknownManifest { path: file.to_owned() }),
     }
 }
 
 /// What the paths of a manifest are relative to: its folder, or `audio/` beside it in the released
-/// layout.
+/// layout, or the folder that captions of Clotho belong to.
 fn audio_folder(file: &Path) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -92,5 +99,5 @@ fn audio_folder(file: &Path) -> PathBuf {
     if name.starts_with("dataset_") && name.ends_with(".json") && audio.is_dir() {
         return audio;
     }
-    folder.to_owned()
+    clotho_folder(file).unwrap_or_else(|| folder.to_owned())
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::columns::Columns;
-use super::names::{self, other_caption};
-use super::rows::{RawRow, check_file, listed};
+use super::names::{self, is_numbered_caption, other_caption};
+use super::published;
+use super::rows::{Missing, RawRow, check_file};
 use super::times::Times;
 use crate::DataError;
 use crate::delimited::{self, Dialect};
@@ -32,19 +33,15 @@ pub(super) fn read(
         return Err(DataError::EmptyManifest { path: path.to_owned() });
     }
     let column = |keys: &[&str]| keys.iter().find_map(|key| header.iter().position(|name| name == key));
-    let missing = |key: &str| {
-        let (path, key, found) = (path.to_owned(), key.to_owned(), listed(header.iter()));
-        DataError::MissingKey { path, row: 1, key, found }
-    };
-    let audio = column(&columns.audio()).ok_or_else(|| missing(columns.audio()[0]))?;
+    let has = |name: &str| header.iter().any(|own| own == name);
+    let columns = published::columns(&columns, has).unwrap_or(columns);
+    let missing = |missing: Missing| missing.error(path, 1, header.iter());
+    let audio = column(&columns.audio()).ok_or_else(|| missing(Missing::Audio(&columns)))?;
     let (id, split) = (column(&names::ID), column(&["split"]));
     let (label, source) = (column(&["label"]), column(&["source"]));
-    // Data sets also have `caption_id`, `caption_source` and the like.
-    let is_numbered = |name: &str| {
-        name.strip_prefix("caption_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let is_caption = |name: &str| name == "caption" || name == "captions" || is_numbered(name);
-    let own = columns.captions().iter().map(|name| column(&[name]).ok_or_else(|| missing(name)));
+    let is_caption = |name: &str| name == "caption" || name == "captions" || is_numbered_caption(name);
+    let own =
+        columns.captions().iter().map(|name| column(&[name]).ok_or_else(|| missing(Missing::Caption(Some(name)))));
     let mut captions = own.collect::<Result<Vec<usize>, _>>()?;
     if captions.is_empty() {
         captions.extend((0..header.len()).filter(|&i| is_caption(&header[i])));
@@ -53,9 +50,10 @@ pub(super) fn read(
         captions.extend(other_caption(|name| column(&[name]).is_some()).and_then(|name| column(&[name])));
     }
     if captions.is_empty() {
-        return Err(missing("caption"));
+        return Err(missing(Missing::Caption(None)));
     }
-    let columns = Places { audio, id, split, label, source, captions };
+    let is_song_describer = published::is_song_describer(has);
+    let columns = Places { audio, id, split, label, source, captions, is_song_describer };
     let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -91,6 +89,7 @@ struct Places {
     label: Option<usize>,
     source: Option<usize>,
     captions: Vec<usize>,
+    is_song_describer: bool,
 }
 
 fn row(
@@ -110,7 +109,7 @@ fn row(
         return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
     }
     let text = |column: Option<usize>| column.map(cell).filter(|text| !text.is_empty()).map(str::to_owned);
-    let Some(audio) = text(Some(columns.audio)) else {
+    let Some(mut audio) = text(Some(columns.audio)) else {
         let (path, key, found) = (path.to_owned(), "audio".to_owned(), "an empty cell".to_owned());
         return Err(DataError::WrongType {
             path,
@@ -121,7 +120,15 @@ fn row(
         });
     };
     check_file(path, number, &audio)?;
-    let times = Times::read(path, number, |key| text(header.iter().position(|name| name == key)))?;
+    let mut times = Times::read(path, number, |key| text(header.iter().position(|name| name == key)))?;
+    if columns.is_song_describer {
+        times.length = None;
+    }
+    if columns.is_song_describer && header[columns.audio] == "path" {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let file = published::song_describer_file(folder, &audio);
+        audio = file.strip_prefix(folder).unwrap_or(&file).to_string_lossy().into_owned();
+    }
     Ok(RawRow {
         number,
         times,

@@ -48,7 +48,10 @@ impl TagTable {
         let csv = |source| DataError::csv(path, source);
         let header: Vec<String> = reader.headers().map_err(csv)?.iter().map(|name| name.trim().to_owned()).collect();
         let audio = AUDIO_KEYS.iter().find_map(|name| header.iter().position(|column| column == name));
-        let missing = |row, found| DataError::MissingKey { path: path.to_owned(), row, key: "audio".to_owned(), found };
+        let missing = |row, found| {
+            let (key, remedy) = ("audio".to_owned(), "add it, or rename the column that has it".to_owned());
+            DataError::MissingKey { path: path.to_owned(), row, key, found, remedy }
+        };
         let audio = audio.ok_or_else(|| missing(1, header.join(", ")))?;
         let (mut rows, mut record) = (Vec::new(), StringRecord::new());
         while reader.read_record(&mut record).map_err(csv)? {
