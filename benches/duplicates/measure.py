@@ -1,34 +1,50 @@
 #!/usr/bin/env python3
 """How many true copies `muscall duplicates` finds, and how many groups are wrong.
 
-    python3 benches/duplicates/measure.py MUSIC [--muscall PROGRAM] [--files 240] [--copies 60]
+    python3 benches/duplicates/measure.py MUSIC [MUSIC …] [--muscall PROGRAM] [--files 240] [--copies 60] [--seeds 1,2,3]
+    python3 benches/duplicates/measure.py MUSIC --half first      (the music that limits are chosen on)
+    python3 benches/duplicates/measure.py MUSIC --half second     (other music, for the figures)
 
-Takes files of a folder of music, encodes some of them again in seven ways (mp3 at 64 and 320 kbit/s, Vorbis at 64, Opus at 48, cut by
-half a second, 12 dB quieter, at half the rate), adds twenty different pieces for one made instrument, indexes all of it into a
-library of its own, and compares the groups with what was made. Needs ffmpeg and numpy.
+For each seed, takes files of folders of music (the same music in two places of one name, such as a MIDI file by two SoundFonts,
+counts as different), cuts some of them to 10 to 60 s, encodes some of them again in fifteen ways, adds twenty different pieces for one
+made instrument, indexes all of it into a library of its own, and compares the groups with what was made. `muscall` runs on
+`--threads` cores. Needs ffmpeg and numpy.
 """
 
 import argparse
+import collections
+import hashlib
 import json
 import os
 import pathlib
 import random
 import subprocess
 import tempfile
+import time
 import wave
 
 import numpy as np
 
-WAYS = [
-    (".mp3", ["-b:a", "64k"]),
-    (".mp3", ["-b:a", "320k"]),
-    (".ogg", ["-c:a", "libvorbis", "-b:a", "64k"]),
-    (".opus", ["-c:a", "libopus", "-b:a", "48k", "-ar", "48000"]),
-    (".flac", ["-ss", "0.5"]),
-    (".wav", ["-af", "volume=-12dB"]),
-    (".wav", ["-ar", "22050"]),
-]
+OPUS = ["-c:a", "libopus", "-ar", "48000", "-b:a"]
+WAYS = {
+    "mp3 64": (".mp3", ["-b:a", "64k"]),
+    "mp3 128": (".mp3", ["-b:a", "128k"]),
+    "mp3 320": (".mp3", ["-b:a", "320k"]),
+    "Vorbis 64": (".ogg", ["-c:a", "libvorbis", "-b:a", "64k"]),
+    "Opus 48": (".opus", [*OPUS, "48k"]),
+    "AAC 96": (".m4a", ["-c:a", "aac", "-b:a", "96k"]),
+    "cut by 0.5 s": (".flac", ["-ss", "0.5"]),
+    "cut by 0.5 s, mp3 96": (".mp3", ["-ss", "0.5", "-b:a", "96k"]),
+    "-12 dB": (".wav", ["-af", "volume=-12dB"]),
+    "22.05 kHz": (".wav", ["-ar", "22050"]),
+    "mono": (".flac", ["-ac", "1"]),
+    "0.9 s of silence in front": (".flac", ["-af", "adelay=900:all=1"]),
+    "0.4 s of silence in front, Opus 64": (".opus", ["-af", "adelay=400:all=1", *OPUS, "64k"]),
+    "mp3 64 twice": (".mp3", ["-b:a", "64k"]),
+    "Opus 24": (".opus", [*OPUS, "24k"]),
+}
 RATE = 16_000
+KINDS = {".wav", ".flac", ".mp3", ".ogg", ".m4a", ".opus"}
 
 
 def piece(path: pathlib.Path, seed: int) -> None:
@@ -50,29 +66,53 @@ def piece(path: pathlib.Path, seed: int) -> None:
         file.writeframes(samples.tobytes())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("music", type=pathlib.Path)
-    parser.add_argument("--muscall", default="muscall")
-    parser.add_argument("--files", type=int, default=240)
-    parser.add_argument("--copies", type=int, default=60)
-    arguments = parser.parse_args()
-    kinds = {".wav", ".flac", ".mp3", ".ogg", ".m4a", ".opus"}
-    found = sorted(path for path in arguments.music.rglob("*") if path.suffix in kinds)
-    random.Random(1).shuffle(found)
+def encode(source: pathlib.Path, target: pathlib.Path, options: list[str]) -> None:
+    subprocess.run(["ffmpeg", "-nostdin", "-loglevel", "error", "-i", source, *options, target], check=True)
+
+
+def half(path: pathlib.Path) -> str:
+    """By the name, so that renderings of one piece are in the same half."""
+    return "first" if hashlib.sha256(path.stem.encode()).digest()[0] % 2 == 0 else "second"
+
+
+def make(music: pathlib.Path, found: list[pathlib.Path], copies: int, draw: random.Random) -> list[str]:
+    """Fills a folder, and says in which way each copy was made."""
+    made = []
+    for i, path in enumerate(found):
+        own = music / f"{i:03}_own{path.suffix}"
+        length = draw.choice([None, 10, 12, 15, 20, 45, 60])
+        if length is None or path.suffix == ".opus":
+            os.symlink(path.resolve(), own)
+        else:
+            own = own.with_suffix(".flac")
+            encode(path, own, ["-t", str(length)])
+        if i < copies:
+            way = list(WAYS)[i % len(WAYS)]
+            suffix, options = WAYS[way]
+            copy = music / f"{i:03}_copy{suffix}"
+            if way.endswith("twice"):
+                encode(own, music / "once.mp3", options)
+                encode(music / "once.mp3", copy, options)
+                (music / "once.mp3").unlink()
+            else:
+                encode(own, copy, options)
+            made.append(way)
+    for i in range(20):
+        piece(music / f"piece{i:02}_own.wav", i)
+    return made
+
+
+def measure(arguments: argparse.Namespace, found: list[pathlib.Path], seed: int) -> tuple[int, int, int]:
+    """Copies that were made, found, and wrong groups."""
+    draw = random.Random(seed)
+    draw.shuffle(found)
     found = found[: arguments.files]
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         (root / "music").mkdir()
-        for i, path in enumerate(found):
-            os.symlink(path.resolve(), root / "music" / f"{i:03}_own{path.suffix}")
-        for i in range(min(arguments.copies, len(found))):
-            suffix, options = WAYS[i % len(WAYS)]
-            copy = root / "music" / f"{i:03}_copy{suffix}"
-            subprocess.run(["ffmpeg", "-loglevel", "error", "-i", found[i], *options, copy], check=True)
-        for i in range(20):
-            piece(root / "music" / f"piece{i:02}_own.wav", i)
+        made = make(root / "music", found, arguments.copies, draw)
         places = {"XDG_DATA_HOME": folder + "/data", "XDG_CONFIG_HOME": folder + "/config"}
+        places["RAYON_NUM_THREADS"] = str(arguments.threads)
 
         def muscall(*words: str) -> str:
             run = subprocess.run([arguments.muscall, *words], env={**os.environ, **places}, capture_output=True, text=True)
@@ -80,14 +120,39 @@ def main() -> None:
                 raise SystemExit(run.stderr)
             return run.stdout
 
-        print(muscall("index", str(root / "music")).strip())
-        groups = json.loads(muscall("duplicates", "--as-is", "--json"))["groups"]
+        print(f"seed {seed}:", muscall("index", str(root / "music")).strip())
+        start = time.monotonic()
+        groups = json.loads(muscall("duplicates", "--as-is", "--json", *arguments.more))["groups"]
+        took = time.monotonic() - start
     names = [{pathlib.Path(copy["path"]).name.split("_")[0] for copy in group} for group in groups]
-    right = sum(len(name) == 1 for name in names)
     wrong = [sorted(name) for name in names if len(name) > 1]
-    made = min(arguments.copies, len(found))
-    print(f"{made} copies: {right} found, {len(groups)} groups, of which {len(wrong)} join what is different: {wrong}")
-    print(f"precision {right / max(len(groups), 1):.3f}, recall {right / made:.3f}")
+    right = {name for group in names if len(group) == 1 for name in group}
+    missed = collections.Counter(way for i, way in enumerate(made) if f"{i:03}" not in right)
+    print(f"  {len(made)} copies: {len(made) - missed.total()} found, {len(wrong)} groups join what is different; {took:.1f} s")
+    for name in wrong:
+        print("  wrong:", *(f"{part} ({found[int(part)]})" if part.isdigit() else part for part in name))
+    if missed:
+        print("  missed:", ", ".join(f"{count} × {way}" for way, count in missed.most_common()))
+    return len(made), len(made) - missed.total(), len(wrong)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("music", type=pathlib.Path, nargs="+")
+    parser.add_argument("--muscall", default="muscall")
+    parser.add_argument("--files", type=int, default=240)
+    parser.add_argument("--copies", type=int, default=60)
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--half", choices=["first", "second"], help="only files whose names hash to this half")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--more", nargs="*", default=[], help="words for `muscall duplicates`, such as --more=--vectors-only")
+    arguments = parser.parse_args()
+    found = sorted(path for folder in arguments.music for path in folder.rglob("*") if path.suffix in KINDS)
+    found = [path for path in found if arguments.half in (None, half(path))]
+    sums = [measure(arguments, found.copy(), int(seed)) for seed in arguments.seeds.split(",")]
+    made, right, wrong = (sum(column) for column in zip(*sums))
+    print(f"together: {right} of {made} found, {wrong} groups wrong")
+    print(f"precision {right / max(right + wrong, 1):.3f}, recall {right / max(made, 1):.3f}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,32 @@ fn copies_are_found_and_other_pieces_are_not() {
 }
 
 #[test]
+fn a_copy_that_starts_later_is_found_by_hearing_the_files_and_only_then() {
+    let user = User::new();
+    let [a, cut] = ["a.wav", "cut.wav"].map(|name| user.music().join(name));
+    record(&a, 220.0, 1.3);
+    record(&user.music().join("b.wav"), 233.0, 1.3);
+    let mut reader = hound::WavReader::open(&a).unwrap();
+    let mut writer = hound::WavWriter::create(&cut, reader.spec()).unwrap();
+    for sample in reader.samples::<i16>().skip(user::RATE as usize / 2) {
+        writer.write_sample(sample.unwrap() / 4).unwrap();
+    }
+    writer.finalize().unwrap();
+    user.index();
+    let found = json(&user.says(&["duplicates", "--json"]));
+    let [group] = &found["groups"].as_array().unwrap()[..] else { panic!("{found}") };
+    let names: Vec<_> = group.as_array().unwrap().iter().map(|copy| copy["title"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a", "cut"]);
+    // Without the file there is nothing to hear, and vectors decide as they do by themselves.
+    let alone = user.says(&["duplicates", "--as-is", "--json", "--vectors-only"]);
+    fs::remove_file(&cut).unwrap();
+    let output = user.output(&["duplicates", "--as-is", "--json"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), alone);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("1 file could not be read") && told.contains("cut.wav"), "{told}");
+}
+
+#[test]
 fn labels_are_given_to_files_and_to_all_tracks() {
     let user = User::new();
     let (organ, bad) = (user.music().join("organ.wav"), user.music().join("bad.wav"));

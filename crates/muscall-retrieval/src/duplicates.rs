@@ -1,11 +1,11 @@
 //! Rows that are almost the same: other files of one recording, other masters, loops.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use muscall_kernels::{Level, Linear};
 use rayon::prelude::*;
 
+use crate::groups::Groups;
 use crate::{Embeddings, RetrievalError};
 
 /// Rows of a tile's side: a tile of cosines is 1 MiB.
@@ -55,63 +55,44 @@ pub(crate) fn linked(
     side: usize,
     second_look: &(dyn Fn(usize, usize) -> bool + Sync),
 ) -> Vec<Vec<usize>> {
+    let groups = Mutex::new(Groups::new(vectors.rows()));
+    near(vectors, threshold, side, second_look, &|pairs| {
+        let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+        pairs.into_iter().for_each(|(a, b)| groups.join(a, b));
+    });
+    groups.into_inner().unwrap_or_else(PoisonError::into_inner).into_groups()
+}
+
+/// Gives pairs of rows that are near to each other and pass a second look to `take`, the smaller row first; in no order, by
+/// several threads, some at a time.
+pub(crate) fn near(
+    vectors: Embeddings<'_>,
+    threshold: f32,
+    side: usize,
+    second_look: &(dyn Fn(usize, usize) -> bool + Sync),
+    take: &(dyn Fn(Vec<(usize, usize)>) + Sync),
+) {
     let (rows, dim) = (vectors.rows(), vectors.dim());
     let tile = |first: usize| -> Vec<f32> {
         (first..(first + side).min(rows)).flat_map(|row| vectors.row(row)).copied().collect()
     };
-    let forest = Mutex::new(Forest::new(rows));
     for right in (0..rows).step_by(side) {
         let columns = (right + side).min(rows) - right;
         let product = Linear::new(&tile(right), [columns, dim], &[], Level::best());
         (0..=right / side).into_par_iter().for_each(|left| {
             let left = left * side;
             let cosines = product.run(&tile(left), None); // [rows of the tile, columns]
-            let mut links = Vec::new();
+            let mut pairs = Vec::new();
             for (row, cosines) in (left..).zip(cosines.chunks_exact(columns)) {
                 let near = (right..)
                     .zip(cosines)
                     .filter(|&(column, &cosine)| row < column && cosine >= threshold && second_look(row, column));
-                links.extend(near.map(|(column, _)| (row, column)));
+                pairs.extend(near.map(|(column, _)| (row, column)));
             }
-            if !links.is_empty() {
-                // The sets are the same in whatever order they are joined.
-                let mut forest = forest.lock().unwrap_or_else(PoisonError::into_inner);
-                links.into_iter().for_each(|(a, b)| forest.join(a, b));
+            if !pairs.is_empty() {
+                take(pairs);
             }
         });
-    }
-    forest.into_inner().unwrap_or_else(PoisonError::into_inner).groups()
-}
-
-/// Disjoint sets of rows; the root of a set is its first row.
-struct Forest {
-    parents: Vec<usize>,
-}
-
-impl Forest {
-    fn new(rows: usize) -> Self {
-        Self { parents: (0..rows).collect() }
-    }
-
-    fn root(&mut self, mut row: usize) -> usize {
-        while self.parents[row] != row {
-            self.parents[row] = self.parents[self.parents[row]];
-            row = self.parents[row];
-        }
-        row
-    }
-
-    fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parents[a.max(b)] = a.min(b);
-    }
-
-    fn groups(mut self) -> Vec<Vec<usize>> {
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for row in 0..self.parents.len() {
-            groups.entry(self.root(row)).or_default().push(row);
-        }
-        groups.into_values().filter(|group| group.len() > 1).collect()
     }
 }
 
@@ -187,7 +168,7 @@ mod tests {
             prop_assume!(rows.iter().all(|row| dot(row, row) > 0.01));
             let values: Vec<f32> = rows.into_iter().flat_map(unit).collect();
             let vectors = Embeddings::new(&values, 3).unwrap();
-            let mut forest = Forest::new(vectors.rows());
+            let mut forest = Groups::new(vectors.rows());
             for b in 0..vectors.rows() {
                 for a in 0..b {
                     let cosine = dot(vectors.row(a), vectors.row(b));
@@ -195,7 +176,7 @@ mod tests {
                     if cosine >= threshold { forest.join(a, b) }
                 }
             }
-            prop_assert_eq!(linked(vectors, threshold, side, &|_, _| true), forest.groups());
+            prop_assert_eq!(linked(vectors, threshold, side, &|_, _| true), forest.into_groups());
         }
     }
 }

@@ -17,10 +17,13 @@ mod copies;
 mod diversity;
 mod duplicates;
 mod error;
+mod groups;
 mod index;
+mod lagged;
 mod metrics;
 mod pairs;
 mod playlist;
+mod possible_copies;
 mod probe;
 mod query;
 mod ranks;
@@ -37,6 +40,7 @@ pub use copies::{CopiesConfig, copies};
 pub use diversity::mmr;
 pub use duplicates::duplicates;
 pub use error::RetrievalError;
+pub use groups::Groups;
 pub use index::{
     Answer, ExactSearch, Index, IndexConfig, IndexWriter, Moment, Search, SearchMethod, Searcher, SegmentHit, Segments,
     Stages, TrackRecord,
@@ -49,6 +53,7 @@ pub use muscall_vectors::{
 };
 pub use pairs::Pairs;
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
+pub use possible_copies::{PossibleCopiesConfig, PossibleCopy, possible_copies};
 pub use probe::LinearProbe;
 pub use query::Query;
 pub use ranks::Ranks;

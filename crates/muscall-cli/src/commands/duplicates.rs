@@ -1,9 +1,12 @@
 //! `muscall duplicates`: what a library has twice.
 
+mod second_look;
+
 use clap::Args;
-use muscall::retrieval::{CopiesConfig, copies};
+use muscall::retrieval::{CopiesConfig, Index, PossibleCopiesConfig, copies, possible_copies};
 use serde::Serialize;
 
+use self::second_look::heard_groups;
 use super::answers::printable;
 use super::choice::LibraryArgument;
 use super::found::Found;
@@ -14,13 +17,17 @@ use crate::number::within;
 
 /// Find recordings that your library has more than once, whatever their names, formats and tags.
 ///
-/// Two tracks count as one recording if they are about as long and sound alike from moment to moment. Nothing is deleted.
+/// Two tracks count as one recording if they are about as long and their sound is the same second by second, however it was
+/// compressed. Files that may be copies are read again for that. Nothing is deleted.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  muscall duplicates\n  muscall duplicates --json")]
 pub(super) struct Arguments {
-    /// Compare two tracks window by window only if their vectors have at least this cosine.
-    #[arg(long, allow_negative_numbers = true, value_parser = within(0.01_f32, 1.0), default_value_t = CopiesConfig::default().threshold)]
-    threshold: f32,
+    /// Compare two tracks only if their vectors have at least this cosine. By default 0.85, or 0.93 with --vectors-only.
+    #[arg(long, allow_negative_numbers = true, value_parser = within(0.01_f32, 1.0))]
+    threshold: Option<f32>,
+    /// Compare only what the index has, and don't read any file again. Quicker; misses copies that start at another moment.
+    #[arg(long)]
+    vectors_only: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -40,10 +47,26 @@ struct Copy {
     path: String,
 }
 
+impl Arguments {
+    /// Groups of tracks that are one recording.
+    fn groups(&self, index: &Index) -> Result<Vec<Vec<usize>>, Failed> {
+        if self.vectors_only {
+            let config = CopiesConfig::default();
+            return Ok(copies(
+                index,
+                &CopiesConfig { threshold: self.threshold.unwrap_or(config.threshold), ..config },
+            )?);
+        }
+        let config = PossibleCopiesConfig::default();
+        let threshold = self.threshold.unwrap_or(config.threshold);
+        heard_groups(index, &possible_copies(index, &PossibleCopiesConfig { threshold, ..config })?)
+    }
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Found, Failed> {
     let library = arguments.library.open(!arguments.as_is)?;
     let index = library.index();
-    let found = copies(index, &CopiesConfig { threshold: arguments.threshold, ..CopiesConfig::default() })?;
+    let found = arguments.groups(index)?;
     let mut groups = Vec::with_capacity(found.len());
     for group in &found {
         let copy = |&track: &usize| {
