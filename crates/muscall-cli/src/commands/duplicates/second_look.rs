@@ -110,7 +110,7 @@ impl SecondLook<'_> {
     fn read(&self, track: usize) -> Option<Recording> {
         let path = self.index.track(track).map_err(|error| error.to_string()).and_then(|record| {
             let (path, part) = Part::split_name(&record.path);
-            Recording::read(AudioSource { path: path.as_ref(), part }).map_err(|error| error.to_string())
+            Recording::read(AudioSource { part, ..AudioSource::from(path) }).map_err(|error| error.to_string())
         });
         path.map_err(|reason| lock(&self.unread).push(reason)).ok()
     }
