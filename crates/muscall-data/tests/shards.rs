@@ -163,10 +163,15 @@ fn a_bad_member_is_named_with_its_shard() {
         (&[("a.wav", b""), ("a.txt", b"words")], &["bad.tar", "a.wav", "empty"]),
         (&[("a.wav", &sound), ("a.txt", b"\xff\xfe\xfd")], &["bad.tar", "a.txt", "UTF-8"]),
     ];
+    let others: [(&str, &[u8]); 2] = [("z.wav", &sound), ("z.txt", b"words")];
     for (members, words) in cases {
         tar(&shard, members);
         let error = Manifest::read(&shard, Split::Train).unwrap_err().to_string();
         assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        // It costs no other sample.
+        tar(&shard, &[members, &others].concat());
+        let rows = &Manifest::examine(&shard).unwrap().splits[0].manifest.rows;
+        assert!(rows.last().unwrap().audio.ends_with("bad.tar/z.wav"), "{rows:?}");
     }
     // Audio that is none shows when it is loaded, and others of its shard are read.
     tar(&shard, &[("a.wav", b"this is not audio"), ("a.txt", b"words"), ("b.wav", &sound), ("b.txt", b"more")]);

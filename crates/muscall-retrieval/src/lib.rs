@@ -53,7 +53,7 @@ pub use muscall_vectors::{
 };
 pub use pairs::Pairs;
 pub use playlist::{Playlist, PlaylistEntry, PlaylistFormat};
-pub use possible_copies::{PossibleCopiesConfig, PossibleCopy, possible_copies};
+pub use possible_copies::{PossibleCopy, possible_copies};
 pub use probe::LinearProbe;
 pub use query::Query;
 pub use ranks::Ranks;

@@ -10,21 +10,10 @@ use crate::{Index, RetrievalError, dot};
 /// Of the longer of two tracks, the other has at least so much.
 const OVERLAP: f64 = 0.75;
 
-/// Which pairs of tracks are worth hearing.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PossibleCopiesConfig {
-    /// The least cosine between the vectors of two tracks.
-    pub threshold: f32,
-    /// Seconds by which the lengths of two tracks may differ, up to a quarter of the longer one; long tracks by one part in
-    /// a hundred.
-    pub apart_s: f64,
-}
-
-impl Default for PossibleCopiesConfig {
-    fn default() -> Self {
-        // Copies by codecs at 64 kbit/s had 0.9 and more; of other real tracks one pair in twenty has 0.85.
-        Self { threshold: 0.85, apart_s: 4.0 }
-    }
+impl CopiesConfig {
+    /// When a pair of tracks is worth hearing: lengths may differ by a quarter of the longer one as well.
+    // Copies by codecs at 64 kbit/s had 0.9 and more; of other real tracks one pair in twenty has 0.85.
+    pub const WORTH_HEARING: Self = Self { threshold: 0.85, apart_s: 4.0 };
 }
 
 /// Two tracks that may be one recording.
@@ -42,12 +31,12 @@ pub struct PossibleCopy {
 ///
 /// The rule is loose, and quick: it takes the vectors of tracks, their lengths, and where both have nine windows or more,
 /// whether these could follow one course, if one track starts at another moment. Of tracks for one instrument that have fewer
-/// windows, most pairs are possible.
+/// windows, most pairs are possible. [`CopiesConfig::WORTH_HEARING`] is what it is made for.
 ///
 /// # Errors
 /// [`RetrievalError::OutOfRange`] if the threshold is not above 0 and at most 1, [`RetrievalError::Corrupt`].
-pub fn possible_copies(index: &Index, config: &PossibleCopiesConfig) -> Result<Vec<PossibleCopy>, RetrievalError> {
-    let PossibleCopiesConfig { threshold, apart_s } = *config;
+pub fn possible_copies(index: &Index, config: &CopiesConfig) -> Result<Vec<PossibleCopy>, RetrievalError> {
+    let CopiesConfig { threshold, apart_s } = *config;
     check_threshold(threshold)?;
     let known = Known::read(index)?;
     let vectors = known.vectors()?;
@@ -118,7 +107,7 @@ mod tests {
         drop(writer);
         let index = Index::open(&path).unwrap();
         let name = |track: usize| index.track(track).unwrap().path;
-        let found = possible_copies(&index, &PossibleCopiesConfig::default()).unwrap();
+        let found = possible_copies(&index, &CopiesConfig::WORTH_HEARING).unwrap();
         found.into_iter().map(|pair| (name(pair.tracks.0), name(pair.tracks.1), pair)).collect()
     }
 
@@ -162,7 +151,7 @@ mod tests {
         let path = dir.path().join("x.index");
         drop(IndexWriter::create(&path, &IndexConfig::new(4, Fingerprint::new("space"))).unwrap());
         let index = Index::open(&path).unwrap();
-        let wrong = PossibleCopiesConfig { threshold: 0.0, ..PossibleCopiesConfig::default() };
+        let wrong = CopiesConfig { threshold: 0.0, ..CopiesConfig::WORTH_HEARING };
         assert!(matches!(possible_copies(&index, &wrong), Err(RetrievalError::OutOfRange { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! A training on shards that is killed goes on at its place, without a buffer that was kept.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
+mod small_run;
 #[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
@@ -12,12 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
-use muscall_audio::AugmentConfig;
-use muscall_model::MuscallConfig;
-use muscall_model::audio::ResNetConfig;
-use muscall_model::text::TransformerConfig;
-use muscall_train::{Learner, Manifest, OnExisting, Recipe, Split};
+use muscall_train::{Manifest, Recipe, Split};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use wav::write_wav;
@@ -47,15 +43,7 @@ fn write_shards(dir: &Path) {
 }
 
 fn recipe() -> Recipe {
-    let mut recipe = Recipe::new(MuscallConfig::tiny());
-    recipe.epochs = 8;
-    recipe.batch_size = 3;
-    recipe.learning_rate = 1e-3;
-    recipe.checkpoint_steps = Some(1);
-    recipe.model.clip_s = 1.0;
-    recipe.model.audio = ResNetConfig::new(2).with_hidden(16).into();
-    recipe.model.text = TransformerConfig::new(1).with_width(16, 2).with_dropout(0.3).into();
-    recipe.data.augment = AugmentConfig::muscall();
+    let mut recipe = Recipe { epochs: 8, checkpoint_steps: Some(1), ..small_run::recipe() };
     recipe.data.shuffle_buffer = 4;
     recipe
 }
@@ -64,8 +52,7 @@ fn recipe() -> Recipe {
 fn train(data: &Path, run: &Path) -> u64 {
     let (train, val) = (Manifest::read(data, Split::Train).unwrap(), Manifest::read(data, Split::Val).unwrap());
     assert_eq!((train.rows.len(), val.rows.len()), (10, 3));
-    let learner = Learner::new(recipe(), run, &Device::flex()).unwrap().with_on_existing(OnExisting::Resume);
-    learner.fit(train, Some(val), &mut |_| ControlFlow::Continue(())).unwrap().steps
+    small_run::learner(&recipe(), run).fit(train, Some(val), &mut |_| ControlFlow::Continue(())).unwrap().steps
 }
 
 /// Not a test of its own: what the killed processes run.

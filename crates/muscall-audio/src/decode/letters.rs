@@ -53,8 +53,12 @@ const NAMES: [(&[u8; 4], &str); 47] = [
     (b"vdva", "DV audio"),
 ];
 
+/// The name that belongs to these letters.
+pub(super) fn known(letters: [u8; 4]) -> Option<&'static str> {
+    NAMES.iter().find(|(known, _)| **known == letters).map(|(_, name)| *name)
+}
+
 /// The name that belongs to the letters of an entry.
 pub(super) fn lettered(letters: [u8; 4]) -> String {
-    let known = NAMES.iter().find(|(known, _)| **known == letters).map(|(_, name)| (*name).to_owned());
-    known.unwrap_or_else(|| format!("the codec `{}`", letters.escape_ascii()))
+    known(letters).map_or_else(|| format!("the codec `{}`", letters.escape_ascii()), str::to_owned)
 }

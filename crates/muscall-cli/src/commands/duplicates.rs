@@ -3,7 +3,7 @@
 mod second_look;
 
 use clap::Args;
-use muscall::retrieval::{CopiesConfig, Index, PossibleCopiesConfig, copies, possible_copies};
+use muscall::retrieval::{CopiesConfig, Index, copies, possible_copies};
 use serde::Serialize;
 
 use self::second_look::heard_groups;
@@ -50,16 +50,12 @@ struct Copy {
 impl Arguments {
     /// Groups of tracks that are one recording.
     fn groups(&self, index: &Index) -> Result<Vec<Vec<usize>>, Failed> {
-        if self.vectors_only {
-            let config = CopiesConfig::default();
-            return Ok(copies(
-                index,
-                &CopiesConfig { threshold: self.threshold.unwrap_or(config.threshold), ..config },
-            )?);
+        let usual = if self.vectors_only { CopiesConfig::default() } else { CopiesConfig::WORTH_HEARING };
+        let config = CopiesConfig { threshold: self.threshold.unwrap_or(usual.threshold), ..usual };
+        match self.vectors_only {
+            true => Ok(copies(index, &config)?),
+            false => heard_groups(index, &possible_copies(index, &config)?),
         }
-        let config = PossibleCopiesConfig::default();
-        let threshold = self.threshold.unwrap_or(config.threshold);
-        heard_groups(index, &possible_copies(index, &PossibleCopiesConfig { threshold, ..config })?)
     }
 }
 

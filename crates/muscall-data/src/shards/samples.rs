@@ -30,9 +30,12 @@ struct Found {
 struct Sample {
     key: String,
     audio: Option<Found>,
-    text: Option<(String, String)>,
-    json: Option<(String, String)>,
+    text: Option<Text>,
+    json: Option<Text>,
 }
+
+/// A member's name, and what it says, or why that cannot be read.
+type Text = (String, Result<String, String>);
 
 /// A row for each sample of a shard with audio or a text, or what is wrong with it. Samples are numbered from 1 in their shard.
 /// Where the shard itself is damaged, that is the last row.
@@ -106,9 +109,9 @@ impl Rows<'_> {
             }
             let extension = extension.to_ascii_lowercase();
             if TEXTS.contains(&extension.as_str()) {
-                sample.text = Some((name.clone(), text(&mut entry, &name)?));
+                sample.text = Some((name.clone(), text(&mut entry)));
             } else if extension == "json" {
-                sample.json = Some((name.clone(), text(&mut entry, &name)?));
+                sample.json = Some((name.clone(), text(&mut entry)));
             } else if sample.audio.is_none() && has_audio_extension(Path::new(&name)) {
                 sample.audio = Some(Found { name: name.clone(), at, bytes });
             }
@@ -139,15 +142,16 @@ impl Rows<'_> {
             self.rows.push(Err(wrong(&name, "it is empty".to_owned())));
             return;
         }
-        let object = match &json {
+        let object = match json {
             None => Ok(Map::new()),
-            Some((name, json)) => serde_json::from_str::<Map<String, Value>>(json)
-                .map_err(|error| wrong(name, format!("it is no JSON object: {error}"))),
+            Some((name, json)) => json
+                .and_then(|json| serde_json::from_str(&json).map_err(|error| format!("it is no JSON object: {error}")))
+                .map_err(|reason| wrong(&name, reason)),
         };
-        let raw = object.and_then(|mut object| {
-            if let Some((_, text)) = text {
+        let raw = object.and_then(|mut object: Map<String, Value>| {
+            if let Some((name, text)) = text {
                 object.retain(|key, _| !is_caption(key));
-                object.insert("caption".to_owned(), text.into());
+                object.insert("caption".to_owned(), text.map_err(|reason| wrong(&name, reason))?.into());
             }
             let (path, audio_key) = (self.shard.join(&name), self.columns.audio()[0].to_owned());
             object.insert(audio_key, name.clone().into());
@@ -189,12 +193,12 @@ fn key_of(name: &str) -> (&str, &str) {
     }
 }
 
-fn text<R: Read>(entry: &mut Entry<'_, R>, name: &str) -> Result<String, String> {
+fn text<R: Read>(entry: &mut Entry<'_, R>) -> Result<String, String> {
     let bytes = entry.size();
     if bytes > MOST_TEXT {
-        return Err(format!("member {name} is a text of {bytes} bytes, and at most {MOST_TEXT} are read"));
+        return Err(format!("it is a text of {bytes} bytes, and at most {MOST_TEXT} are read"));
     }
     let mut text = Vec::with_capacity(bytes as usize);
-    entry.read_to_end(&mut text).map_err(|error| format!("member {name}: {error}"))?;
-    String::from_utf8(text).map_err(|_| format!("member {name} is not UTF-8"))
+    entry.read_to_end(&mut text).map_err(|error| error.to_string())?;
+    String::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())
 }

@@ -30,7 +30,7 @@ pub struct DataRecipe {
     pub threads: usize,
     /// Batches made ahead of the step.
     pub prefetch_batches: usize,
-    /// Of shards, how many samples the next one is drawn from. Only their numbers are held, and nothing that was read; a
+    /// Of shards, how many samples the next one is drawn from: 4096 if nothing is said. Only their numbers are held, and nothing that was read; a
     /// larger one mixes neighbours in a shard better, and reads from more places of the disk.
     #[serde(skip_serializing_if = "is_usual_buffer")]
     pub shuffle_buffer: usize,

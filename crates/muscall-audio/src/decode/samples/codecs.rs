@@ -3,6 +3,8 @@
 //! # Source
 //! RFC 2361, and `mmreg.h` of the Windows SDK for what was registered since.
 
+use super::super::letters;
+
 /// Numbers of formats in WAV, in order, and what they are called.
 const NUMBERS: [(u16, &str); 260] = [
     (0x2, "Microsoft ADPCM"),
@@ -267,29 +269,14 @@ const NUMBERS: [(u16, &str); 260] = [
     (0xf1ac, "FLAC in WAV"),
 ];
 
-/// Letters of compressed samples in AIFF-C, which are those of QuickTime.
-const LETTERS: [(&[u8; 4], &str); 24] = [
+/// Letters of compressed samples in AIFF-C; others are those of QuickTime.
+const LETTERS: [(&[u8; 4], &str); 9] = [
     (b"ACE2", "ACE 2:1"),
     (b"ACE8", "ACE 8:3"),
-    (b"ADP4", "IMA ADPCM"),
     (b"DWVW", "TX16W's delta format"),
-    (b"G722", "G.722"),
-    (b"G726", "G.726"),
-    (b"G728", "G.728"),
-    (b"GSM ", "GSM 06.10"),
-    (b"MAC3", "MACE 3:1"),
-    (b"MAC6", "MACE 6:1"),
-    (b"QDM2", "QDesign Music 2"),
-    (b"QDMC", "QDesign Music"),
-    (b"Qclp", "Qualcomm PureVoice"),
     (b"SDX2", "squared delta samples (SDX2)"),
-    (b"agsm", "GSM 06.10"),
     (b"alac", "Apple Lossless"),
     (b"cbd2", "cuberoot delta samples (CBD2)"),
-    (b"ima4", "IMA ADPCM in QuickTime's form"),
-    (b"ms\0\x02", "Microsoft ADPCM"),
-    (b"ms\0\x11", "IMA ADPCM"),
-    (b"ms\0\x31", "GSM 06.10"),
     (b"ms\0\x55", "mp3 in AIFF"),
     (b"rt24", "Voxware RT24"),
     (b"rt29", "Voxware RT29"),
@@ -305,8 +292,9 @@ pub(super) fn numbered(number: u16) -> String {
 
 /// What letters in an AIFF-C are called.
 pub(super) fn lettered(letters: [u8; 4]) -> String {
-    let known = LETTERS.iter().find(|(known, _)| **known == letters).map(|(_, name)| (*name).to_owned());
-    known.unwrap_or_else(|| format!("AIFF-C of the unknown kind `{}`", letters.escape_ascii()))
+    let own = LETTERS.iter().find(|(known, _)| **known == letters).map(|(_, name)| *name);
+    let known = own.or_else(|| letters::known(letters));
+    known.map_or_else(|| format!("AIFF-C of the unknown kind `{}`", letters.escape_ascii()), str::to_owned)
 }
 
 #[cfg(test)]
