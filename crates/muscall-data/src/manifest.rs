@@ -27,7 +27,7 @@ pub(crate) use published::song_describer_file;
 use raw::RawManifest;
 pub use row::{Row, Stored};
 pub use row_numbers::RowNumbers;
-pub(crate) use rows::{RawRow, row};
+pub(crate) use rows::{RawRow, row, set_caption};
 pub use split::Split;
 use splits::each_split;
 
@@ -88,11 +88,14 @@ impl Manifest {
     /// # Errors
     /// As [`read_splits`](Self::read_splits).
     pub fn read_splits_with(path: &Path, columns: &Columns) -> Result<Vec<(Split, Self)>, DataError> {
-        let splits =
-            each_split(path, columns, &mut |mut collected, _| match collected.take_errors().into_iter().next() {
-                Some(error) => Err(error),
-                None => Ok(collected),
-            })?;
+        let splits = each_split(path, &Split::ALL, columns, &mut |mut collected| match collected
+            .take_errors()
+            .into_iter()
+            .next()
+        {
+            Some(error) => Err(error),
+            None => Ok(collected),
+        })?;
         let manifest = |(split, rows, _)| (split, Self { rows, source: path.to_owned() });
         Ok(splits.into_iter().map(manifest).collect())
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig};
 use muscall_data::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
 use muscall_data::dataset::{DataConfig, Dataset};
-use muscall_data::{Manifest, Sources, Split};
+use muscall_data::{Columns, Manifest, Sources, Split};
 use tempfile::TempDir;
 use wav::write_wav;
 
@@ -223,6 +223,44 @@ fn shards_are_split_by_their_names() {
     assert_eq!(captions(Split::Train), ["one", "two"]);
     assert_eq!(captions(Split::Val), ["three"]);
     assert!(Manifest::read(dir.path(), Split::Test).is_err());
+}
+
+#[test]
+fn no_member_is_lost_and_no_folder_is_taken_for_shards() {
+    let dir = tempfile::tempdir().unwrap();
+    let sound = wav(dir.path(), 0);
+    let folder = dir.path().join("test");
+    fs::create_dir(&folder).unwrap();
+    // The folder that is given says nothing about its shards, and neither does a member's place on some disk.
+    tar(&folder.join("music-000.tar"), &[("a.wav", &sound), ("a.txt", b"one"), ("b.wav", &sound), ("b.txt", b"two")]);
+    tar(&folder.join("music-001.tar"), &[("a.wav", &sound), ("a.txt", b"three")]);
+    assert_eq!(Manifest::read(&folder, Split::Train).unwrap().rows.len(), 3);
+    assert_eq!(
+        Manifest::examine(&folder).unwrap().splits[0].numbers.iter().flatten().copied().collect::<Vec<_>>(),
+        [1, 2, 3]
+    );
+    // Two members of one name would be one track with the audio of the first.
+    let twice: [(&str, &[u8]); 6] = [
+        ("a.wav", &sound),
+        ("a.txt", b"one"),
+        ("b.wav", &sound),
+        ("b.txt", b"two"),
+        ("a.wav", &sound),
+        ("a.txt", b"three"),
+    ];
+    tar(&folder.join("music-001.tar"), &twice);
+    assert!(Manifest::read(&folder, Split::Train).unwrap_err().to_string().contains("music-001.tar/a.wav"));
+    // A folder of audio with texts stays one, whatever archive lies there.
+    fs::write(folder.join("song.wav"), &sound).unwrap();
+    fs::write(folder.join("song.txt"), "a song").unwrap();
+    let rows = Manifest::read(&folder, Split::Train).unwrap().rows;
+    assert_eq!((rows.len(), rows[0].captions[0].as_str()), (1, "a song"));
+    // Names of columns hold for texts beside audio, too.
+    let columns = Columns::new().with_audio("clip").with_captions(["words"]);
+    assert_eq!(Manifest::read_with(&folder, Split::Train, &columns).unwrap().rows[0].captions, ["a song"]);
+    let shard = dir.path().join("one.tar");
+    tar(&shard, &[("a.wav", &sound), ("a.json", br#"{"words": "in JSON", "stored": true}"#)]);
+    assert_eq!(Manifest::read_with(&shard, Split::Train, &columns).unwrap().rows[0].captions, ["in JSON"]);
 }
 
 #[test]

@@ -109,18 +109,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     };
     let recipe = read_recipe(recipe, &arguments.settings())?;
     let reads_clip_tokens = recipe.model.text.downcast_ref::<TransformerConfig>().is_some();
-    let examined = Manifest::examine_with(data, &arguments.columns.columns())?;
+    let wanted: &[Split] = if arguments.validation.is_some() { &[Split::Train] } else { &[Split::Train, Split::Val] };
+    let examined = Manifest::examine_splits(data, wanted, &arguments.columns.columns())?;
     let told = if !arguments.resume && examined.splits.iter().all(|split| split.manifest.rows.len() <= TOLD_ROWS) {
-        captions_told(&examined, data, reads_clip_tokens)?
+        captions_told(&examined, &(quoted(data) + &arguments.columns.typed()), reads_clip_tokens)?
     } else {
         Vec::new()
     };
     let (train, validation) = arguments.rows(examined, data, out, recipe.seed)?;
     // What there is to evaluate on.
     let rows = match &validation {
-        Some(_) if arguments.val_fraction.is_some() => out.join(HELD_OUT).display().to_string(),
-        Some(_) => arguments.validation.as_ref().unwrap_or(data).display().to_string(),
-        None => format!("{} --split train", data.display()),
+        Some(_) if arguments.val_fraction.is_some() => quoted(&out.join(HELD_OUT)),
+        Some(_) => quoted(arguments.validation.as_ref().unwrap_or(data)) + &arguments.columns.typed(),
+        None => format!("{} --split train{}", quoted(data), arguments.columns.typed()),
     };
     let held_out =
         validation.as_ref().filter(|_| arguments.val_fraction.is_some()).map(Manifest::to_jsonl).transpose()?;
@@ -180,7 +181,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         }
         let out = out.display();
         println!("{} steps taken. The bundle is in {out}; evaluate it with:", outcome.steps);
-        println!("  muscall evaluate --bundle {out} --data {rows}{}", arguments.columns.typed());
+        println!("  muscall evaluate --bundle {out} --data {rows}");
     }
     Ok(())
 }
@@ -216,10 +217,10 @@ impl Arguments {
         let train = take(Split::Train)
             .ok_or_else(|| DataError::EmptySplit { path: data.to_owned(), split: Split::Train.name() })?;
         let known = match &self.validation {
-            None => take(Split::Val),
+            // Validating on rows of the training would deceive.
+            None => take(Split::Val).filter(|rows| rows.rows != train.rows),
             Some(other) => match Manifest::read_with(other, Split::Val, &self.columns.columns()) {
                 Err(DataError::EmptySplit { .. }) => None,
-                // Validating on rows of the training would deceive.
                 Ok(rows) if rows.rows == train.rows => None,
                 other => Some(other?),
             },
@@ -253,7 +254,7 @@ impl Arguments {
 
 /// What is wrong with captions and labels, an example of each fault; `check` names all rows. Captions are too long
 /// for the paper's text encoder alone.
-fn captions_told(examined: &Examined, data: &Path, reads_clip_tokens: bool) -> Result<Vec<String>, Failed> {
+fn captions_told(examined: &Examined, data: &str, reads_clip_tokens: bool) -> Result<Vec<String>, Failed> {
     let tokenizer = reads_clip_tokens.then(ClipTokenizer::new).transpose()?;
     let mut told = Vec::new();
     for split in &examined.splits {
@@ -266,13 +267,20 @@ fn captions_told(examined: &Examined, data: &Path, reads_clip_tokens: bool) -> R
             let RowFinding { row, fault, .. } = &findings[0];
             let more = match findings.len() {
                 1 => String::new(),
-                all => format!("; this is so in {all} rows (muscall check --data {} lists them)", data.display()),
+                all => format!("; this is so in {all} rows (muscall check --data {data} lists them)"),
             };
             told.push(format!("{name}: row {row}: {fault}{more}"));
         }
         told.extend(check_words(&split.manifest).iter().map(|diagnosis| format!("{name}: {diagnosis}")));
     }
     Ok(told)
+}
+
+/// A path as a shell takes it: a pattern of shards would be expanded.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = path.chars().all(|letter| letter.is_alphanumeric() || "/._-+,:@%".contains(letter));
+    if is_plain { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Writes the rows that a run holds out, or removes those of a run that was here before.

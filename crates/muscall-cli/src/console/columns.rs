@@ -24,6 +24,9 @@ impl ColumnsArgument {
     pub fn typed(&self) -> String {
         let audio = self.audio_column.iter().map(|name| ("audio", name));
         let captions = self.caption_columns.iter().map(|name| ("caption", name));
-        audio.chain(captions).map(|(column, name)| format!(" --{column}-column {name:?}")).collect()
+        audio
+            .chain(captions)
+            .map(|(column, name)| format!(" --{column}-column '{}'", name.replace('\'', r"'\''")))
+            .collect()
     }
 }

@@ -93,7 +93,7 @@ impl Collector {
             Entry::Occupied(entry) => {
                 let first = entry.into_mut();
                 let earlier = &rows[first.track];
-                if earlier.audio != audio {
+                if earlier.audio != audio || earlier.stored != stored {
                     let (path, other) = (self.file.clone(), earlier.audio.clone());
                     self.errors.push((number, split, DataError::DuplicateId { path, row: number, id, other }));
                     return;
@@ -135,7 +135,7 @@ impl Collector {
         if has_splits {
             // A row without one was forgotten by whoever made the table.
             let Tracks { mut numbers, .. } = std::mem::take(&mut self.tracks[slot(None)]);
-            numbers.dedup_by_key(|(_, number)| *number);
+            numbers.dedup();
             numbers.into_iter().for_each(|(_, number)| self.wrong_split(number, ""));
         }
         for split in [None].into_iter().chain(Split::ALL.map(Some)) {

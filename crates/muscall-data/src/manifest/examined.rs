@@ -45,8 +45,16 @@ impl Manifest {
     /// # Errors
     /// As [`examine`](Self::examine).
     pub fn examine_with(path: &Path, columns: &Columns) -> Result<Examined, DataError> {
+        Self::examine_splits(path, &Split::ALL, columns)
+    }
+
+    /// The same of some splits; what is wrong with others is not looked at where they have files of their own.
+    ///
+    /// # Errors
+    /// As [`examine`](Self::examine).
+    pub fn examine_splits(path: &Path, wanted: &[Split], columns: &Columns) -> Result<Examined, DataError> {
         let mut errors = Vec::new();
-        let splits = each_split(path, columns, &mut |mut collected, _| {
+        let splits = each_split(path, wanted, columns, &mut |mut collected| {
             errors.extend(collected.take_errors());
             Ok(collected)
         });

@@ -1,5 +1,6 @@
 //! Folders that are data sets.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use muscall_audio::audio_files;
 use serde_json::{Map, Value};
 
 use super::columns::Columns;
-use super::rows::{RawRow, row};
+use super::rows::{RawRow, row, set_caption};
 use super::split::Split;
 use crate::read_text::read_text;
 use crate::{DataError, shards};
@@ -47,12 +48,12 @@ impl Layout {
         if let Some(file) = TABLES.map(|table| folder.join(table)).into_iter().find(|file| file.is_file()) {
             return Some(Self::Table(file));
         }
-        let shards = shards::in_folder(folder);
-        if !shards.is_empty() {
-            return Some(Self::Shards(shards));
-        }
         let rows = beside(folder, columns);
-        (!rows.is_empty()).then_some(Self::Beside(Beside(rows)))
+        if !rows.is_empty() {
+            return Some(Self::Beside(Beside(rows)));
+        }
+        let shards = shards::in_folder(folder);
+        (!shards.is_empty()).then_some(Self::Shards(shards))
     }
 }
 
@@ -89,19 +90,23 @@ pub(super) fn split_by_folder(rows: &mut [Result<RawRow, DataError>]) {
     }
 }
 
-/// The same by what shards are called, such as `train-000.tar` or `train/000.tar`.
-pub(super) fn split_by_shard(rows: &mut [Result<RawRow, DataError>]) {
-    if rows.iter().flatten().all(|row| row.split.is_none() && split_of_shard(row).is_some()) {
-        rows.iter_mut().flatten().for_each(|row| row.split = split_of_shard(row));
+/// The same by what the shards of `path` are called, such as `train-000.tar` or `train/000.tar`.
+pub(super) fn split_by_shard(path: &Path, rows: &mut [Result<RawRow, DataError>]) {
+    // The folder of all of them says nothing.
+    let folder = |row: &RawRow| row.stored.as_ref().and_then(|stored| stored.archive.parent()).map(Path::to_owned);
+    let folders: HashSet<PathBuf> = rows.iter().flatten().filter_map(folder).filter(|folder| folder != path).collect();
+    let by_folder = path.is_dir() || folders.len() > 1;
+    let split = |row: &RawRow| split_of_shard(row, |folder| by_folder && folder != path);
+    if rows.iter().flatten().all(|row| row.split.is_none() && split(row).is_some()) {
+        rows.iter_mut().flatten().for_each(|row| row.split = split(row));
     }
 }
 
-/// The split that a shard is called after: itself up to its number, or its folder.
-fn split_of_shard(row: &RawRow) -> Option<String> {
+/// The split that a shard is called after: itself up to its number, or its folder if that counts.
+fn split_of_shard(row: &RawRow, counts: impl Fn(&Path) -> bool) -> Option<String> {
     let shard = &*row.stored.as_ref()?.archive;
-    let stem = shard.file_stem()?.to_str()?;
-    let own = stem.split(|letter: char| !letter.is_alphabetic()).next();
-    let folder = shard.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let own = shard.file_stem()?.to_str()?.split(|letter: char| !letter.is_alphabetic()).next();
+    let folder = shard.parent().filter(|folder| counts(folder)).and_then(Path::file_name).and_then(OsStr::to_str);
     [own, folder].into_iter().flatten().find(|name| Split::parse(name).is_some()).map(str::to_owned)
 }
 
@@ -116,13 +121,15 @@ fn row_beside(file: &Path, name: &str, number: usize, columns: &Columns) -> Opti
     let read_object = |path: &Path| -> Result<Map<String, Value>, DataError> {
         let text = read_text(path)?;
         if path.extension().is_some_and(|extension| extension == "txt") {
-            return Ok(Map::from_iter([("caption".to_owned(), Value::from(text))]));
+            let mut object = Map::new();
+            set_caption(&mut object, columns, text);
+            return Ok(object);
         }
         serde_json::from_str(&text).map_err(|source| DataError::Json { path: path.to_owned(), source })
     };
     let path = [text, json].into_iter().find(|path| path.is_file())?;
     Some(read_object(&path).and_then(|mut object| {
-        object.insert("audio".to_owned(), name.into());
+        object.insert(columns.audio()[0].to_owned(), name.into());
         row(&path, number, Value::Object(object), columns)
     }))
 }

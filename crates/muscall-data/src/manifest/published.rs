@@ -31,7 +31,7 @@ const REMEDIES: [(&[&str], &str); 10] = [
          take out `start_s` and `end_s` if the files are the clips",
     ),
     (
-        &["ytid", "caption"],
+        &["ytid", "caption", "aspect_list"],
         "this is MusicCaps, which names recordings of YouTube and no files: `muscall benchmark --name musiccaps` reads a folder with \
          the table and files called by `ytid`; elsewhere write the file of each row in a column `audio`, and take out `start_s` and \
          `end_s` if the files are cut clips",
@@ -42,7 +42,7 @@ const REMEDIES: [(&[&str], &str); 10] = [
          out `start_time` if the files are cut clips",
     ),
     (
-        &["location", "caption"],
+        &["location", "caption", "test_set"],
         "this is MidiCaps, which names MIDI files: render them (the example `render_midi` does) and read the folder with `muscall \
          benchmark --name midicaps`, or write the rendered file of each row under `audio`",
     ),

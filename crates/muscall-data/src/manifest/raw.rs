@@ -65,7 +65,8 @@ impl RawManifest {
     fn of_shards(path: &Path, shards: &[PathBuf], columns: &Columns) -> Result<Self, DataError> {
         let read: Result<Vec<_>, _> = shards.par_iter().map(|shard| shards::read(shard, columns)).collect();
         let mut rows: Vec<_> = read?.into_iter().flatten().collect();
-        split_by_shard(&mut rows);
+        (1..).zip(&mut rows).for_each(|(number, row)| row.iter_mut().for_each(|row| row.number = number));
+        split_by_shard(path, &mut rows);
         Self::of_rows(path, rows)
     }
 

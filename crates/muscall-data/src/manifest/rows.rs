@@ -159,7 +159,9 @@ pub(crate) fn row(path: &Path, number: usize, value: Value, columns: &Columns) -
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
     let (label, source) = (named("label"), named("source"));
-    let stored = object.get("stored").map(|value| stored(path, number, value)).transpose()?;
+    // Others may have something of their own under this name.
+    let stored = object.get("stored").filter(|value| value.get("archive").is_some());
+    let stored = stored.map(|value| self::stored(path, number, value)).transpose()?;
     let mut times = Times::read(path, number, |key| match object.get(key) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -214,6 +216,13 @@ fn captions(
         return Err(DataError::EmptyCaption { path: path.to_owned(), row: number });
     }
     Ok(captions)
+}
+
+/// Writes the caption that stands beside a row's audio; what the row says itself gives way.
+pub(crate) fn set_caption(object: &mut Map<String, Value>, columns: &Columns, caption: String) {
+    columns.captions().iter().for_each(|name| drop(object.remove(name)));
+    let key = columns.captions().first().map_or(names::CAPTION[0], String::as_str);
+    object.insert(key.to_owned(), caption.into());
 }
 
 /// Where the audio lies in a shard, as a list of held-out rows has it.

@@ -13,20 +13,21 @@ use crate::DataError;
 /// A split, its rows, and where these stand.
 pub(super) type SplitRows = (Split, Vec<Row>, RowNumbers);
 
-/// Every split of a manifest that there is. `checked` sees what is read, and the split if it is of one alone.
+/// Each of these splits of a manifest that there is; all of one without splits. `checked` sees what is read.
 ///
 /// # Errors
 /// The first of `checked`, but for splits that are not there: of these, if there is none at all.
 pub(super) fn each_split(
     path: &Path,
+    wanted: &[Split],
     columns: &Columns,
-    checked: &mut dyn FnMut(Collected, Option<Split>) -> Result<Collected, DataError>,
+    checked: &mut dyn FnMut(Collected) -> Result<Collected, DataError>,
 ) -> Result<Vec<SplitRows>, DataError> {
     let (mut splits, mut absent) = (Vec::new(), None);
-    for split in Split::ALL {
+    for &split in wanted {
         let read = RawManifest::read(path, split, columns).and_then(|RawManifest { collected, is_of_split }| {
-            let collected = checked(collected, is_of_split.then_some(split))?;
-            let wanted: &[Split] = if is_of_split { &[split] } else { &Split::ALL };
+            let collected = checked(collected)?;
+            let wanted: &[Split] = if is_of_split { &[split] } else { wanted };
             Ok((collected.into_splits(wanted)?, is_of_split))
         });
         match read {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tar::{Archive, Entry, EntryType};
 
 use crate::DataError;
-use crate::manifest::{Columns, RawRow, Stored, row};
+use crate::manifest::{Columns, RawRow, Stored, row, set_caption};
 
 /// Members that hold a caption as plain text.
 const TEXTS: [&str; 3] = ["txt", "text", "caption"];
@@ -89,7 +89,14 @@ impl Rows<'_> {
         let behind = |last: &str| if last.is_empty() { String::new() } else { format!(" behind member {last}") };
         let entries = archive.entries_with_seek().map_err(|error| error.to_string())?;
         for entry in entries {
-            let mut entry = entry.map_err(|error| format!("it is damaged or cut{}: {error}", behind(&last)))?;
+            let mut entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    // What stands before is whole.
+                    self.add(sample);
+                    return Err(format!("it is damaged or cut{}: {error}", behind(&last)));
+                }
+            };
             let Some(name) = member_name(&entry) else { continue };
             if entry.header().entry_type() == EntryType::GNUSparse {
                 return Err(format!(
@@ -150,8 +157,7 @@ impl Rows<'_> {
         };
         let raw = object.and_then(|mut object: Map<String, Value>| {
             if let Some((name, text)) = text {
-                object.retain(|key, _| !is_caption(key));
-                object.insert("caption".to_owned(), text.map_err(|reason| wrong(&name, reason))?.into());
+                set_caption(&mut object, self.columns, text.map_err(|reason| wrong(&name, reason))?);
             }
             let (path, audio_key) = (self.shard.join(&name), self.columns.audio()[0].to_owned());
             object.insert(audio_key, name.clone().into());
@@ -170,16 +176,11 @@ impl Rows<'_> {
     }
 }
 
-/// Keys of a row that are captions.
-fn is_caption(key: &str) -> bool {
-    ["caption", "captions", "text", "description", "prompt"].contains(&key)
-}
-
 /// The name of a file; nothing for folders, links, and files that systems add.
 fn member_name<R: Read>(entry: &Entry<'_, R>) -> Option<String> {
     let kind = entry.header().entry_type();
     let is_file = kind.is_file() || kind.is_contiguous() || kind == EntryType::GNUSparse;
-    let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").to_owned();
+    let name = String::from_utf8_lossy(&entry.path_bytes()).trim_start_matches("./").trim_start_matches('/').to_owned();
     let base = PathBuf::from(&name).file_name().map(|base| base.to_string_lossy().into_owned())?;
     (is_file && !base.starts_with('.')).then_some(name)
 }
