@@ -23,6 +23,7 @@ fn wave(number: u16) -> Vec<u8> {
 fn a_wav_names_its_codec() {
     for (number, name) in [
         (0x65, "G.722"),
+        (0x28f, "G.722"),
         (0x64, "G.726"),
         (0x42, "G.723.1"),
         (0x111, "G.723"),

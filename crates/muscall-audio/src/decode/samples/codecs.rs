@@ -6,7 +6,7 @@
 use super::super::letters;
 
 /// Numbers of formats in WAV, in order, and what they are called.
-const NUMBERS: [(u16, &str); 260] = [
+const NUMBERS: [(u16, &str); 262] = [
     (0x2, "Microsoft ADPCM"),
     (0x4, "VSELP (Compaq)"),
     (0x5, "CVSD (IBM)"),
@@ -165,6 +165,8 @@ const NUMBERS: [(u16, &str); 260] = [
     (0x280, "Telum Audio"),
     (0x281, "Telum IA"),
     (0x285, "ADPCM (Norcom)"),
+    // As ffmpeg writes it.
+    (0x28f, "G.722"),
     (0x300, "FM Towns sound"),
     (0x350, "Micronas"),
     (0x351, "CELP 8.33 (Micronas)"),
@@ -212,6 +214,7 @@ const NUMBERS: [(u16, &str); 260] = [
     (0x4201, "AMR (Nokia)"),
     (0x4243, "G.726 (Divio)"),
     (0x434c, "LEAD Speech"),
+    (0x5346, "Flash ADPCM"),
     (0x564c, "Vorbis (LEAD)"),
     (0x5756, "WavPack"),
     (0x674f, "Ogg Vorbis in WAV"),
@@ -322,6 +325,8 @@ mod tests {
             assert_eq!(numbered(number), name);
         }
         assert_eq!(numbered(0xbeef), "WAV of an unregistered format, 0xbeef,");
-        assert_eq!([lettered(*b"ima4"), lettered(*b"x\0y\xff")].map(|name| name.len()), [29, 39]);
+        assert_eq!(lettered(*b"ima4"), "IMA ADPCM in QuickTime's form");
+        assert_eq!(lettered(*b"alac"), "Apple Lossless");
+        assert_eq!(lettered(*b"x\0y\xff"), r"AIFF-C of the unknown kind `x\x00y\xff`");
     }
 }
