@@ -77,6 +77,7 @@ fn step(batch: usize, micro: usize, recompute: bool) {
     let frames = log_mel.frames(recipe.model.clip_samples());
     let item = |index| LoadedItem {
         index,
+        window: 0,
         mel: (0..log_mel.n_mels * frames).map(|_| rng.random_range(-60.0..20.0)).collect(),
         valid_frames: frames,
         views: None,

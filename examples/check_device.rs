@@ -103,7 +103,7 @@ fn batches(recipe: &Recipe, manifest: &Manifest, tracks: usize) -> Result<Vec<Ve
         let mel = extractor.extract(&clip.samples)?.into_values();
         let views = recipe.ssl.as_ref().map(|_| [mel.clone(), mel.clone()]);
         let (captions, faults) = (vec![row.captions[0].clone()], Vec::new());
-        Ok(LoadedItem { index, mel, valid_frames: log_mel.frames(clip.valid), views, captions, faults })
+        Ok(LoadedItem { index, window: 0, mel, valid_frames: log_mel.frames(clip.valid), views, captions, faults })
     };
     if tracks < 2 || manifest.rows.len() < tracks {
         return Err(format!("--tracks {tracks}: expected from 2 to {}", manifest.rows.len()).into());

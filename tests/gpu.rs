@@ -31,7 +31,7 @@ fn gpus_agree_with_the_cpu() {
         let mel = extractor.extract(&tone(index)).unwrap().into_values();
         let valid_frames = mel.len() / config.log_mel.n_mels;
         let captions = vec![format!("tone {index} of a flute")];
-        LoadedItem { index, mel, valid_frames, views: None, captions, faults: Vec::new() }
+        LoadedItem { index, window: 0, mel, valid_frames, views: None, captions, faults: Vec::new() }
     };
     let batch: Vec<LoadedItem> = (0..4).map(item).collect();
     let recipe = Recipe { batch_size: 4, learning_rate: 1e-3, ..Recipe::new(config.clone()) };

@@ -182,7 +182,15 @@ fn the_cpu_agrees_with_itself_whatever_the_recipe() {
             let mel = log_mel.extract(&clip.samples).unwrap().into_values();
             let valid_frames = recipe.model.log_mel.frames(clip.valid);
             let views = recipe.ssl.as_ref().map(|_| [mel.clone(), mel.clone()]);
-            LoadedItem { index, mel, valid_frames, views, captions: row.captions.clone(), faults: Vec::new() }
+            LoadedItem {
+                index,
+                window: 0,
+                mel,
+                valid_frames,
+                views,
+                captions: row.captions.clone(),
+                faults: Vec::new(),
+            }
         };
         let captions = Captions::without_file(&recipe, &[&manifest], &device).unwrap();
         let check = DeviceCheck::new(&recipe, &captions, &device, &device).with_steps(2);

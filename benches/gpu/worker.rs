@@ -182,6 +182,7 @@ fn step(case: &Case, state: &mut State) -> Value {
         let items = values.chunks_exact(bands * frames).zip(captions(case.batch)).enumerate();
         let items = items.map(|(index, (mel, caption))| LoadedItem {
             index,
+            window: 0,
             mel: mel.to_vec(),
             valid_frames: frames,
             views: None,

@@ -62,7 +62,9 @@ pub struct RawBatch {
 pub struct LoadedItem {
     /// The row of the manifest.
     pub index: usize,
-    /// `[n_mels, frames]`.
+    /// Which of a track's fixed places it is from.
+    pub window: usize,
+    /// `[n_mels, frames]`; empty where nothing is read.
     pub mel: Vec<f32>,
     /// Frames that are not padding.
     pub valid_frames: usize,
@@ -274,7 +276,10 @@ impl ItemMaker {
     fn make(&self, index: usize) -> Result<LoadedItem, DataError> {
         let Self { dataset, frontend, epoch } = self;
         let item = dataset.train_item(*epoch, index)?;
-        let mel = |audio: &[f32]| frontend.extract(audio).map(muscall_audio::LogMel::into_values);
+        let mel = |audio: &[f32]| match audio {
+            [] => Ok(Vec::new()),
+            _ => frontend.extract(audio).map(muscall_audio::LogMel::into_values),
+        };
         let views = match &item.views {
             Some([first, second]) => Some([mel(first)?, mel(second)?]),
             None => None,
@@ -282,6 +287,7 @@ impl ItemMaker {
         let valid_frames = frontend.config().frames(item.valid);
         Ok(LoadedItem {
             index,
+            window: item.window,
             mel: mel(&item.audio)?,
             valid_frames,
             views,

@@ -1,5 +1,8 @@
 //! A manifest as training items.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use muscall_audio::{AudioCache, AugmentConfig, Clip, ClipConfig, CropPosition, load_clip};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -21,6 +24,13 @@ pub struct DataConfig {
     pub augment: AugmentConfig,
     /// Whether training items are random crops, or always the central one.
     pub random_crop: bool,
+    /// Of random crops, how many places of a track they are taken from: [fixed ones](window_position), so that what
+    /// something else makes of each needs to be computed once. None for any place.
+    pub windows: Option<usize>,
+    /// Whether files are read: not where what would be made of them is known.
+    pub reads_audio: bool,
+    /// Rows that are left out, by their numbers, and why: something else that was to hear them could not.
+    pub unheard: Arc<BTreeMap<usize, String>>,
     /// Captions per item, of those that its track has.
     pub captions_per_track: usize,
     /// Rows of shards that the next one is drawn from.
@@ -38,7 +48,9 @@ pub struct DataConfig {
 pub struct Item {
     /// The row of the manifest.
     pub index: usize,
-    /// The waveform, cropped and augmented.
+    /// Which of a track's [fixed places](window_position) was drawn; the central one if there are none.
+    pub window: usize,
+    /// The waveform, cropped and augmented; empty where nothing is read.
     pub audio: Vec<f32>,
     /// Samples of it that are not padding.
     pub valid: usize,
@@ -48,6 +60,16 @@ pub struct Item {
     pub captions: Vec<String>,
     /// What is wrong with the crop, before augmentation.
     pub faults: Vec<ClipFault>,
+}
+
+/// The place of a fixed window of a track: the first is in the middle, and the others are anywhere, the same ones for
+/// everybody who asks.
+pub fn window_position(window: usize) -> CropPosition {
+    const SEED: u64 = 0x77_69_6e_64_6f_77;
+    match window {
+        0 => CropPosition::Central,
+        _ => CropPosition::Random { seed: item_seed(SEED, 0, window as u64) },
+    }
 }
 
 /// A manifest with the recipe for its items.
@@ -99,13 +121,26 @@ impl Dataset {
         let row = &self.manifest.rows[index];
         let mut rng = ChaCha8Rng::seed_from_u64(item_seed(self.config.seed, epoch, index as u64));
         // Drawn in any case, so that a switch changes nothing but itself.
-        let crop = CropPosition::Random { seed: rng.random() };
+        let seed: u64 = rng.random();
         let first = rng.random_range(0..row.captions.len());
         let augment = self.config.augment.draw(&mut rng);
         let captions = self.captions(row, first, &mut rng);
         let views = self.config.views.as_ref().map(|views| [views.draw(&mut rng), views.draw(&mut rng)]);
 
-        let position = if self.config.random_crop { crop } else { CropPosition::Central };
+        let (window, position) = match (self.config.random_crop, self.config.windows) {
+            (false, _) => (0, CropPosition::Central),
+            (true, None) => (0, CropPosition::Random { seed }),
+            (true, Some(windows)) => {
+                let window = (seed % windows.max(1) as u64) as usize;
+                (window, window_position(window))
+            }
+        };
+        if let Some(reason) = self.config.unheard.get(&index) {
+            return Err(DataError::Unheard { path: row.audio.clone(), reason: reason.clone() });
+        }
+        if !self.config.reads_audio {
+            return Ok(Item { index, window, audio: Vec::new(), valid: 0, views: None, captions, faults: Vec::new() });
+        }
         let clip = match &self.config.cache {
             Some(cache) => cache.load_clip(row.source(), position, &self.config.clip)?,
             None => load_clip(row.source(), position, &self.config.clip)?,
@@ -121,7 +156,7 @@ impl Dataset {
             })
         });
         augment.apply(&mut audio, rate);
-        Ok(Item { index, audio, valid, views, captions, faults })
+        Ok(Item { index, window, audio, valid, views, captions, faults })
     }
 
     /// The first one, and others of the row in random order, as many as wanted.

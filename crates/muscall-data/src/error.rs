@@ -25,6 +25,14 @@ pub enum DataError {
         /// Sources that there are.
         known: String,
     },
+    /// What is made of a track is not known, since it could not be heard when a run began.
+    #[error("{path}: {reason}")]
+    Unheard {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// No rows can be held out of a manifest.
     #[error("{path}: cannot hold out rows: found {found}, expected {expected}")]
     HeldOut {

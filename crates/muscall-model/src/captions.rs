@@ -1,6 +1,9 @@
 //! Words through the text encoder.
 
+use burn::tensor::Tensor;
+
 use crate::finite::{append, append_tensor};
+use crate::inference::PackedText;
 use crate::muscall::Muscall;
 use crate::{ModelError, TextEmbedding};
 
@@ -39,7 +42,27 @@ impl Muscall {
     /// [`ModelError::NotFinite`] if the model has diverged, [`ModelError::Config`] if its text
     /// encoder is too small for the tokenizer.
     pub fn embed_text<S: AsRef<str>>(&self, texts: impl AsRef<[S]>) -> Result<TextEmbedding, ModelError> {
-        let texts = texts.as_ref();
+        let dim = self.config().projection_dim;
+        let values = self.through_text(
+            texts.as_ref(),
+            dim,
+            |packed, texts| packed.embed(texts, self.text_frontend()),
+            |texts| {
+                let batch = self.text_frontend().batch(texts, self.device());
+                Ok(self.model()?.embed_text(batch))
+            },
+        )?;
+        Ok(TextEmbedding::new(values, dim))
+    }
+
+    /// Rows of so many numbers for captions: by our own kernels where there are any, else by burn's operators.
+    pub(crate) fn through_text<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        width: usize,
+        kernels: impl Fn(&PackedText, &[&str]) -> Option<Vec<f32>>,
+        operators: impl Fn(&[&str]) -> Result<Tensor<2>, ModelError>,
+    ) -> Result<Vec<f32>, ModelError> {
         if !texts.is_empty() {
             self.config().text.check_tokens()?;
         }
@@ -47,14 +70,11 @@ impl Muscall {
         for texts in texts.chunks(TEXT_BATCH) {
             let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
             let packed = self.source().map(|source| self.packed.text(source)).transpose()?.flatten();
-            match packed.and_then(|encoder| encoder.embed(&texts, self.text_frontend())) {
-                Some(embedded) => append(&mut values, &embedded, self.config().projection_dim, "text")?,
-                None => {
-                    let text = self.text_frontend().batch(&texts, self.device());
-                    append_tensor(&mut values, self.model()?.embed_text(text), "text")?;
-                }
+            match packed.and_then(|encoder| kernels(encoder, &texts)) {
+                Some(embedded) => append(&mut values, &embedded, width, "text")?,
+                None => append_tensor(&mut values, operators(&texts)?, "text")?,
             }
         }
-        Ok(TextEmbedding::new(values, self.config().projection_dim))
+        Ok(values)
     }
 }

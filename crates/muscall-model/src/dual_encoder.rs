@@ -325,18 +325,29 @@ impl DualEncoder {
     /// # Shapes
     /// - audio: `[batch, n_mels, frames]`, dB; returns `[batch, projection_dim]`, unit norm.
     pub fn embed_audio(&self, audio: impl Into<AudioBatch>) -> Tensor<2> {
-        normalise(project(&self.audio_projection, self.audio.forward(audio)))
+        self.project_audio(self.audio.forward(audio))
     }
 
-    /// Into the joint space from what a map over time was pooled to.
-    pub(crate) fn embed_pooled(&self, pooled: Tensor<2>) -> Tensor<2> {
-        normalise(project(&self.audio_projection, pooled))
+    /// Into the joint space from what the audio encoder, or a window of its map over time, was pooled to.
+    ///
+    /// # Shapes
+    /// - features: `[batch, output_dim]` of the audio tower; returns `[batch, projection_dim]`, unit norm.
+    pub fn project_audio(&self, features: Tensor<2>) -> Tensor<2> {
+        normalise(project(&self.audio_projection, features))
+    }
+
+    /// Into the joint space from what the text encoder gave.
+    ///
+    /// # Shapes
+    /// - features: `[batch, output_dim]` of the text tower; returns `[batch, projection_dim]`, unit norm.
+    pub fn project_text(&self, features: Tensor<2>) -> Tensor<2> {
+        normalise(project(&self.text_projection, features))
     }
 
     /// # Shapes
     /// - returns `[batch, projection_dim]`, unit norm.
     pub fn embed_text(&self, text: impl Into<TextBatch>) -> Tensor<2> {
-        normalise(project(&self.text_projection, self.text.forward(text)))
+        self.project_text(self.text.forward(text))
     }
 
     /// What comes out of the parts of both encoders, the embeddings last.

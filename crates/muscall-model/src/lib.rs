@@ -19,6 +19,7 @@ mod captions;
 mod dual_encoder;
 mod embedding;
 mod error;
+mod features;
 mod finite;
 #[cfg(feature = "sentence")]
 pub mod hub;

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use muscall_audio::{Clip, ClipConfig, CropPosition, LogMelExtractor, load_clip, load_whole};
 use muscall_vectors::Fingerprint;
 use rayon::prelude::*;
 
-use crate::audio::AudioBatch;
 use crate::bundle;
 use crate::dual_encoder::{DualEncoder, MuscallConfig};
 use crate::finite::{append, append_tensor};
@@ -346,20 +345,13 @@ impl Muscall {
         valid_frames: Option<Vec<usize>>,
         rows: &mut Vec<f32>,
     ) -> Result<(), ModelError> {
+        self.check_frames(mels)?;
         let n_mels = self.config().log_mel.n_mels;
-        let frames = mels[0].len() / n_mels;
-        let long = frames >= self.config().audio.min_frames();
-        ModelError::check(long, "clip_s", format!("{frames} frames of log-mel"), "at least about a second")?;
-        let most = self.config().audio.max_frames().unwrap_or(usize::MAX);
-        let found = format!("{frames} frames of log-mel");
-        ModelError::check(frames <= most, "clip_s", found, "within the longest input of the audio encoder")?;
         let packed = self.source().map(|source| self.packed.audio(source)).transpose()?.flatten();
         if let Some(audio) = packed {
             return append(rows, &audio.embed(mels, n_mels), self.config().projection_dim, "audio");
         }
-        let data = TensorData::new(mels.concat(), [mels.len(), n_mels, frames]);
-        let batch = AudioBatch { mel: Tensor::from_data(data, self.device()), valid_frames };
-        append_tensor(rows, self.model()?.embed_audio(batch), "audio")
+        append_tensor(rows, self.model()?.embed_audio(self.audio_batch(mels, valid_frames)), "audio")
     }
 
     /// How well labels describe files, as cosines: the whole of each file, in windows that overlap

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use muscall_model::TextFrontend;
 use muscall_model::text::bert::{SentenceEncoder, find};
+use muscall_model::{AudioBatch, TextBatch, TextFrontend};
 use muscall_retrieval::Fingerprint;
 
 use crate::TrainError;
+use crate::batcher::LoadedItem;
+use crate::known::{Input, Known};
 use crate::loss::Weighting;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
@@ -20,6 +22,8 @@ use crate::step::CaptionSource;
 pub struct Captions {
     frontend: TextFrontend,
     weighting: Option<Arc<SentenceEncoder>>,
+    /// What of clips and captions stays the same, and is known.
+    known: Known,
 }
 
 impl CaptionSource for Captions {
@@ -33,6 +37,14 @@ impl CaptionSource for Captions {
         let rows: Vec<&[f32]> = vectors.chunks_exact(dim).collect();
         let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
         Some(rows.iter().flat_map(|a| rows.iter().map(move |b| dot(a, b))).collect())
+    }
+
+    fn known_audio(&self, items: &[LoadedItem], device: &Device) -> Option<Input<AudioBatch>> {
+        self.known.audio(items, device)
+    }
+
+    fn known_text(&self, items: &[LoadedItem], device: &Device) -> Option<Input<TextBatch>> {
+        self.known.text(items, device)
     }
 }
 
@@ -76,7 +88,22 @@ impl Captions {
     }
 
     fn new(frontend: TextFrontend, weighting: Option<Weighter>) -> Self {
-        Self { frontend, weighting: weighting.map(|weighter| Arc::new(weighter.encoder)) }
+        Self { frontend, weighting: weighting.map(|weighter| Arc::new(weighter.encoder)), known: Known::default() }
+    }
+
+    /// Of a frontend that there is.
+    pub(crate) fn of(frontend: TextFrontend) -> Self {
+        Self::new(frontend, None)
+    }
+
+    /// With what is known of the training rows.
+    pub(crate) fn with_known(self, known: Known) -> Self {
+        Self { known, ..self }
+    }
+
+    /// What is known of the training rows.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 }
 
@@ -97,7 +124,7 @@ fn weighting(recipe: &Recipe, frontend: &TextFrontend, device: &Device) -> Resul
     Ok(Some(Weighter { encoder, is_frontend: own.is_some() }))
 }
 
-fn captions_of<'a>(manifests: &[&'a Manifest]) -> Vec<&'a str> {
+pub(crate) fn captions_of<'a>(manifests: &[&'a Manifest]) -> Vec<&'a str> {
     let rows = manifests.iter().flat_map(|manifest| &manifest.rows);
     rows.flat_map(|row| &row.captions).map(String::as_str).collect()
 }

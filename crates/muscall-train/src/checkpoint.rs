@@ -55,6 +55,9 @@ pub struct Progress {
     pub recipe: Recipe,
     /// Identifies the training rows and their captions.
     pub data_fingerprint: String,
+    /// Identifies the weights that do not learn, where some don't: a checkpoint is without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// Whose audio was not there when the run began. A checkpoint of an older version does not know.
     #[serde(default)]
     pub absent: Option<AbsentRows>,
@@ -76,6 +79,7 @@ impl Progress {
             loss_scale: LossScale::of(recipe.precision),
             recipe: recipe.clone(),
             data_fingerprint,
+            frozen: None,
             absent: None,
         }
     }
@@ -92,7 +96,7 @@ impl Progress {
 pub struct Checkpoint {
     /// How far.
     pub progress: Progress,
-    /// Parameters and running statistics.
+    /// Parameters and running statistics of what learns.
     pub model: StateDict,
     /// Moments.
     pub optimizer: StateDict,

@@ -129,6 +129,55 @@ pub enum TrainError {
         /// Why the first one cannot.
         reason: String,
     },
+    /// Most of a model is to stay as it is, and there is no model.
+    #[error(
+        "the recipe says learns = \"{learns}\", so that the rest of a trained model stays as it is; name that model: --init BUNDLE (Learner::with_initial)"
+    )]
+    NoInitial {
+        /// What the recipe trains.
+        learns: &'static str,
+    },
+    /// A model is to learn what another one makes of music, and there is no other one.
+    #[error(
+        "the recipe's loss is `distil`, and there is no teacher; distil with `muscall distil`, or give one with Learner::with_teacher"
+    )]
+    NoTeacher,
+    /// A recipe that takes its model from somewhere else was read by itself.
+    #[error(
+        "{path}: the recipe has no [model]; start from a trained one (--init BUNDLE), or write preset = \"…\" under [model]"
+    )]
+    NoModel {
+        /// The recipe's file.
+        path: PathBuf,
+    },
+    /// A run that goes on was given other weights for what does not learn.
+    #[error(
+        "{path}: the run was started from other weights than these of {origin}; give those it was started from, or start over in another directory"
+    )]
+    OtherInitial {
+        /// The run's directory.
+        path: PathBuf,
+        /// Where the weights are from.
+        origin: String,
+    },
+    /// Another program is computing the same vectors.
+    #[error("{path}: another run is computing these vectors; wait until it is done, or stop it")]
+    VectorsInUse {
+        /// The file of vectors.
+        path: PathBuf,
+    },
+    /// The listener stopped a run before its first step.
+    #[error(
+        "stopped before the first step, {done} of {all} {what} being computed; what is computed is kept, and the same command continues"
+    )]
+    Stopped {
+        /// Windows or captions.
+        what: &'static str,
+        /// How many are.
+        done: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// The directory holds a run already, or a bundle.
     #[error(
         "{path}: this directory already holds a run; continue it (`--resume`, OnExisting::Resume), start over (`--replace`, OnExisting::Replace), or choose another directory"

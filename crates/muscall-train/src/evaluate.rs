@@ -27,6 +27,8 @@ pub struct Evaluation {
     pub captions: usize,
     /// Tracks that could not be read, and are not in the gallery.
     pub unreadable: Vec<TrainError>,
+    /// Which part of a teacher's variance is explained, if it is a teacher's vectors that were ranked.
+    pub explained: Option<f64>,
     /// Rows of the manifest that were ranked.
     rows: Vec<usize>,
     /// The track of each caption.
@@ -98,6 +100,18 @@ impl Evaluation {
         }
     }
 
+    /// Ranks what has been embedded.
+    pub(crate) fn of(embedded: Embedded) -> Result<Self, TrainError> {
+        let Embedded { rows, unreadable, owners, dim, audio, text } = embedded;
+        let (tracks, captions, pairs) = (rows.len(), owners.len(), Pairs { text_to_audio: owners });
+        let ranks = Ranks::new(Embeddings::new(&audio, dim)?, Embeddings::new(&text, dim)?, &pairs)?;
+        let metrics = BothDirections {
+            text_to_audio: RetrievalMetrics::from_ranks(&ranks.text_to_audio, tracks),
+            audio_to_text: RetrievalMetrics::from_ranks(&ranks.audio_to_text, captions),
+        };
+        Ok(Self { metrics, ranks, tracks, captions, unreadable, explained: None, rows, pairs, dim, audio, text })
+    }
+
     /// Track embeddings, `[tracks, dim]`.
     ///
     /// # Errors
@@ -165,15 +179,23 @@ fn evaluate_with(
     let captions: Vec<&str> = rows.iter().flat_map(|&row| &manifest.rows[row].captions).map(String::as_str).collect();
     let owners =
         rows.iter().enumerate().flat_map(|(track, &row)| manifest.rows[row].captions.iter().map(move |_| track));
-    let pairs = Pairs { text_to_audio: owners.collect() };
+    let owners = owners.collect();
     let (text, dim) = (model.embed_text(&captions)?.values().to_vec(), model.config().projection_dim);
-    let ranks = Ranks::new(Embeddings::new(&audio, dim)?, Embeddings::new(&text, dim)?, &pairs)?;
-    let metrics = BothDirections {
-        text_to_audio: RetrievalMetrics::from_ranks(&ranks.text_to_audio, rows.len()),
-        audio_to_text: RetrievalMetrics::from_ranks(&ranks.audio_to_text, captions.len()),
-    };
-    let (tracks, captions) = (rows.len(), captions.len());
-    Ok(Evaluation { metrics, ranks, tracks, captions, unreadable, rows, pairs, dim, audio, text })
+    Evaluation::of(Embedded { rows, unreadable, owners, dim, audio, text })
+}
+
+/// Rows with their embeddings.
+pub(crate) struct Embedded {
+    /// Of the manifest.
+    pub(crate) rows: Vec<usize>,
+    pub(crate) unreadable: Vec<TrainError>,
+    /// The track of each caption.
+    pub(crate) owners: Vec<usize>,
+    pub(crate) dim: usize,
+    /// `[tracks, dim]`.
+    pub(crate) audio: Vec<f32>,
+    /// `[captions, dim]`.
+    pub(crate) text: Vec<f32>,
 }
 
 /// At most `tracks` rows, the same ones for the same seed, in their order.

@@ -34,6 +34,16 @@ pub enum Event<'a> {
         /// Of how many.
         total: usize,
     },
+    /// What stays the same all the run is being computed, before the first step: what frozen towers, or a teacher, make of
+    /// tracks and captions.
+    Preparing {
+        /// `windows` of tracks, or `captions`.
+        what: &'static str,
+        /// How many tracks or captions are done.
+        done: usize,
+        /// Of how many.
+        total: usize,
+    },
     /// Something that is not as it should be, but does not stop the run.
     Warning(&'a TrainError),
     /// The training doctor found something.
@@ -117,6 +127,9 @@ pub struct ValidationReport {
     pub tracks: usize,
     /// Both directions.
     pub metrics: BothDirections,
+    /// Which part of a teacher's variance the student explains, where there is a teacher: the score is then this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explained: Option<f64>,
     /// Whether the averaged weights were validated, or the weights themselves.
     pub is_ema: bool,
     /// Whether the score is the best so far.

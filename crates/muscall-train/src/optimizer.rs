@@ -32,6 +32,15 @@ pub struct AdamWConfig {
     pub clip_norm: Option<f64>,
     /// Factor on the learning rate of a pretrained text encoder that is fine-tuned.
     pub pretrained_rate: f64,
+    /// Factor on the learning rate of both towers where that does not apply; heads and temperature have all of it. Smaller
+    /// where the towers come with a bundle and the heads have more to learn.
+    #[serde(skip_serializing_if = "is_one")]
+    pub tower_rate: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_one(rate: &f64) -> bool {
+    *rate == 1.0
 }
 
 impl Default for AdamWConfig {
@@ -44,6 +53,7 @@ impl Default for AdamWConfig {
             decay_everything: false,
             clip_norm: None,
             pretrained_rate: 0.1,
+            tower_rate: 1.0,
         }
     }
 }
@@ -61,6 +71,8 @@ impl AdamWConfig {
         TrainError::check(decay, "optimizer.weight_decay", self.weight_decay, "at least 0")?;
         let pretrained = self.pretrained_rate >= 0.0 && self.pretrained_rate.is_finite();
         TrainError::check(pretrained, "optimizer.pretrained_rate", self.pretrained_rate, "at least 0")?;
+        let tower = self.tower_rate >= 0.0 && self.tower_rate.is_finite();
+        TrainError::check(tower, "optimizer.tower_rate", self.tower_rate, "at least 0")?;
         let clip = self.clip_norm.unwrap_or(1.0);
         TrainError::check(clip > 0.0 && clip.is_finite(), "optimizer.clip_norm", clip, "positive")
     }

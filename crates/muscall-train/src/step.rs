@@ -8,16 +8,17 @@ mod outputs;
 mod part;
 
 use burn::tensor::Device;
-use muscall_model::TextFrontend;
+use muscall_model::{AudioBatch, TextBatch, TextFrontend};
 
 use crate::batcher::LoadedItem;
 use crate::gradient::GradientDict;
+use crate::known::Input;
 use crate::recipe::Recipe;
 use crate::trainee::Trainee;
 
 pub(crate) use loss_and_embeddings::LossAndEmbeddings;
 pub use losses::LossValues;
-pub(crate) use outputs::HostOutputs;
+pub(crate) use outputs::{HostOutputs, values as host};
 pub(crate) use part::{BatchText, Part};
 
 /// What comes of a batch.
@@ -68,6 +69,16 @@ pub trait CaptionSource {
 
     /// Similarity of meaning, `[captions, captions]`, if the loss is weighted by it.
     fn similarity(&self, captions: &[&str]) -> Option<Vec<f32>>;
+
+    /// What clips of a batch are made of, if not of themselves: see [`Input`].
+    fn known_audio(&self, _items: &[LoadedItem], _device: &Device) -> Option<Input<AudioBatch>> {
+        None
+    }
+
+    /// What captions of a batch are made of, if not of themselves.
+    fn known_text(&self, _items: &[LoadedItem], _device: &Device) -> Option<Input<TextBatch>> {
+        None
+    }
 }
 
 impl CaptionSource for TextFrontend {

@@ -1,11 +1,12 @@
 //! What is trained: the model, and what only training needs.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
-use muscall_model::weights::{StateDict, state_of, with_state};
+use muscall_model::weights::{ParameterMapper, StateDict, map_parameters, state_of, state_where, with_state};
 use muscall_model::{AudioBatch, DualEncoder, ModelError, TextBatch};
 
 use crate::heads::Heads;
+use crate::known::Input;
 use crate::recipe::Recipe;
 
 /// The model with its heads.
@@ -15,15 +16,17 @@ pub struct Trainee {
     pub model: DualEncoder,
     /// What does not.
     pub heads: Heads,
+    /// Whether the audio tower and the text tower stay as they are: they then work as in inference.
+    stays: [bool; 2],
 }
 
 /// A part of a batch on the device.
 #[derive(Debug, Clone)]
 pub struct DevicePart {
-    /// Clips.
-    pub audio: AudioBatch,
-    /// Their captions.
-    pub text: TextBatch,
+    /// Clips; without autodiff if the audio tower stays as it is.
+    pub audio: Input<AudioBatch>,
+    /// Their captions; the same.
+    pub text: Input<TextBatch>,
     /// Both views of each clip, the first ones before the second ones: `[2 · clips, n_mels, frames]`.
     pub views: Option<Tensor<3>>,
 }
@@ -49,7 +52,8 @@ impl Trainee {
         model.audio = model.audio.with_recompute(recipe.recompute);
         model = model.with_precision(recipe.precision);
         let heads = Heads::new(recipe, device);
-        let trainee = Self { model, heads };
+        let stays = [!recipe.learns.trains_audio(), !recipe.learns.trains_text()];
+        let trainee = Self { model, heads, stays };
         // burn draws a weight when it is first looked at: all at once here, so that the order of
         // the draws, and with it the seed's meaning, does not depend on what comes next.
         let _ = trainee.state();
@@ -71,6 +75,13 @@ impl Trainee {
         state
     }
 
+    /// Those whose names are wanted: nothing else is copied.
+    pub(crate) fn state_where(&self, is_wanted: impl Fn(&str) -> bool) -> StateDict {
+        let mut state = state_where(&self.model, &is_wanted);
+        state.extend(state_where(&self.heads, is_wanted));
+        state
+    }
+
     /// With the tensors of a checkpoint; `origin` is what a message calls it.
     ///
     /// # Errors
@@ -78,15 +89,43 @@ impl Trainee {
     pub fn with_state(self, mut state: StateDict, origin: &str) -> Result<Self, ModelError> {
         let own = state_of(&self.heads);
         let heads = own.keys().filter_map(|name| state.remove_entry(name)).collect();
-        Ok(Self { model: with_state(self.model, state, origin)?, heads: with_state(self.heads, heads, origin)? })
+        let (model, heads) = (with_state(self.model, state, origin)?, with_state(self.heads, heads, origin)?);
+        Ok(Self { model, heads, stays: self.stays })
     }
 
     /// Through both encoders.
     pub fn forward(&self, part: DevicePart) -> Outputs {
-        let audio = self.model.embed_audio(part.audio);
-        let text = self.model.embed_text(part.text);
+        let audio = self.embed_audio(part.audio);
+        let text = self.embed_text(part.text);
         let views = part.views.and_then(|views| self.embed_views(views));
         Outputs { audio, text, views }
+    }
+
+    /// Clips, or what is known of them, into the joint space.
+    pub(crate) fn embed_audio(&self, audio: Input<AudioBatch>) -> Tensor<2> {
+        let [stays, _] = self.stays;
+        let encode = |model: &DualEncoder, clips: AudioBatch| match stays {
+            true => model.project_audio(Tensor::from_inner(model.audio.valid().forward(clips))),
+            false => model.embed_audio(clips),
+        };
+        audio.embed(&self.model, encode, DualEncoder::project_audio)
+    }
+
+    /// Captions, or what is known of them, into the joint space.
+    pub(crate) fn embed_text(&self, text: Input<TextBatch>) -> Tensor<2> {
+        let [_, stays] = self.stays;
+        let encode = |model: &DualEncoder, captions: TextBatch| match stays {
+            true => model.project_text(Tensor::from_inner(model.text.valid().forward(captions))),
+            false => model.embed_text(captions),
+        };
+        text.embed(&self.model, encode, DualEncoder::project_text)
+    }
+
+    /// The same, where nothing follows a gradient to parameters that do not learn: what comes before all that does is
+    /// computed as in inference, at the memory of that.
+    #[must_use]
+    pub fn with_frozen(self, is_frozen: impl Fn(&str) -> bool) -> Self {
+        Self { model: map_parameters(self.model, &mut Freeze(is_frozen)), ..self }
     }
 
     /// Both views of each clip, projected, if the recipe asks for views: as in [`DevicePart`] and [`Outputs`].
@@ -100,6 +139,14 @@ impl Trainee {
     /// The same network, through which no gradient is followed.
     #[must_use]
     pub fn no_grad(self) -> Self {
-        Self { model: self.model.no_grad(), heads: self.heads.no_grad() }
+        Self { model: self.model.no_grad(), heads: self.heads.no_grad(), ..self }
+    }
+}
+
+struct Freeze<F>(F);
+
+impl<F: Fn(&str) -> bool> ParameterMapper for Freeze<F> {
+    fn map<const D: usize>(&mut self, name: String, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if (self.0)(&name) { param.map(|tensor| tensor.set_require_grad(false)).set_require_grad(false) } else { param }
     }
 }

@@ -60,7 +60,7 @@ fn batch(recipe: &Recipe, first: usize) -> Vec<LoadedItem> {
         let mel = extractor.extract(&samples).unwrap().into_values();
         let valid_frames = mel.len() / recipe.model.log_mel.n_mels;
         let captions = vec![format!("tone {index} of a flute")];
-        LoadedItem { index, mel, valid_frames, views: None, captions, faults: Vec::new() }
+        LoadedItem { index, window: 0, mel, valid_frames, views: None, captions, faults: Vec::new() }
     };
     (first..first + 4).map(item).collect()
 }

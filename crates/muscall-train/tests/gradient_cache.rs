@@ -33,6 +33,7 @@ fn items(recipe: &Recipe, tracks: usize, captions: usize) -> Vec<LoadedItem> {
     let mut mel = || -> Vec<f32> { (0..values).map(|_| rng.random_range(-60.0..20.0)).collect() };
     let item = |index: usize| LoadedItem {
         index,
+        window: 0,
         mel: mel(),
         valid_frames: 32,
         views: recipe.ssl.as_ref().map(|_| [mel(), mel()]),

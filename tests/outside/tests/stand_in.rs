@@ -134,7 +134,15 @@ fn a_device_is_checked_with_it() {
         let samples = load_clip(row.source(), CropPosition::Central, &clip).unwrap().samples;
         let mel = log_mel.extract(&samples).unwrap().into_values();
         let valid_frames = mel.len() / 64;
-        LoadedItem { index, mel, valid_frames, views: None, captions: row.captions.clone(), faults: Vec::new() }
+        LoadedItem {
+            index,
+            window: 0,
+            mel,
+            valid_frames,
+            views: None,
+            captions: row.captions.clone(),
+            faults: Vec::new(),
+        }
     };
     let captions = TextFrontend::from(ClipTokenizer::new().unwrap());
     let (device, reference) = (Device::default(), Device::default());

@@ -10,6 +10,7 @@ mod classify;
 pub mod compare;
 mod completions;
 mod devices;
+mod distil;
 mod duplicates;
 pub mod embed;
 pub mod evaluate;
@@ -75,6 +76,7 @@ enum Action {
     Inspect(inspect::Arguments),
     Check(check::Arguments),
     Train(train::Arguments),
+    Distil(distil::Arguments),
     Evaluate(evaluate::Arguments),
     Compare(compare::Arguments),
     #[cfg(feature = "report")]
@@ -109,6 +111,7 @@ pub fn main() -> ExitCode {
         Action::Inspect(arguments) => done(inspect::run(&arguments)),
         Action::Check(arguments) => return check::run(&arguments).unwrap_or_else(|error| console::exit(Err(error))),
         Action::Train(arguments) => done(train::run(&arguments)),
+        Action::Distil(arguments) => done(distil::run(&arguments)),
         Action::Evaluate(arguments) => done(evaluate::run(&arguments)),
         Action::Compare(arguments) => done(compare::run(&arguments)),
         #[cfg(feature = "report")]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use muscall::Recipe;
+use muscall::{Recipe, TrainError};
 
 use crate::Failed;
 
@@ -11,8 +11,12 @@ use crate::Failed;
 const RECIPES: &[(&str, &str)] = &[
     ("box", include_str!("../../../../recipes/box.toml")),
     ("box_second", include_str!("../../../../recipes/box_second.toml")),
+    ("clap", include_str!("../../../../recipes/clap.toml")),
+    ("clap_heads", include_str!("../../../../recipes/clap_heads.toml")),
+    ("clap_top", include_str!("../../../../recipes/clap_top.toml")),
     ("dcase", include_str!("../../../../recipes/dcase.toml")),
     ("dcase_cl", include_str!("../../../../recipes/dcase_cl.toml")),
+    ("distil", include_str!("../../../../recipes/distil.toml")),
     ("figure3/depth_01", include_str!("../../../../recipes/figure3/depth_01.toml")),
     ("figure3/depth_02", include_str!("../../../../recipes/figure3/depth_02.toml")),
     ("figure3/depth_04", include_str!("../../../../recipes/figure3/depth_04.toml")),
@@ -47,6 +51,19 @@ const RECIPES: &[(&str, &str)] = &[
     ("table4/no_crop_no_augmentation", include_str!("../../../../recipes/table4/no_crop_no_augmentation.toml")),
     ("table4/weighted", include_str!("../../../../recipes/table4/weighted.toml")),
 ];
+
+/// The same for a run that starts from a bundle: a recipe without a model has that of the bundle.
+pub(super) fn read_recipe_from(recipe: &Path, settings: &[String], bundle: Option<&Path>) -> Result<Recipe, Failed> {
+    let read = read_recipe(recipe, settings);
+    let (Some(bundle), Err(error)) = (bundle, &read) else { return read };
+    if !matches!(error.downcast_ref(), Some(TrainError::NoModel { .. })) {
+        return read;
+    }
+    let mut settings = settings.to_vec();
+    // As TOML has it: a path may hold anything.
+    settings.insert(0, format!("model.preset={}", toml::Value::String(bundle.display().to_string())));
+    read_recipe(recipe, &settings)
+}
 
 /// A file, or one of those that come with the program.
 pub(super) fn read_recipe(recipe: &Path, settings: &[String]) -> Result<Recipe, Failed> {
@@ -97,8 +114,24 @@ mod tests {
             .collect();
         assert_eq!(names, RECIPES.iter().map(|(name, _)| (*name).to_owned()).collect());
         for name in &names {
-            let file = Recipe::read(&root.join(name).with_extension("toml")).unwrap();
-            assert_eq!(read_recipe(Path::new(name), &[]).unwrap(), file);
+            let path = root.join(name).with_extension("toml");
+            let bundle = root.join("../models/box");
+            let (file, settings) = match Recipe::read(&path) {
+                // The model is to come with --init.
+                Err(TrainError::NoModel { .. }) => {
+                    assert!(name.starts_with("clap"), "{name}");
+                    let setting = vec![format!("model.preset={}", bundle.display())];
+                    // Not every model has a top.
+                    let setting = if name == "clap_top" {
+                        vec![setting[0].clone(), "learns=heads".to_owned(), "data.windows=1".to_owned()]
+                    } else {
+                        setting
+                    };
+                    (Recipe::read_with(&path, &setting).unwrap(), setting)
+                }
+                file => (file.unwrap(), Vec::new()),
+            };
+            assert_eq!(read_recipe_from(Path::new(name), &settings, Some(&bundle)).unwrap(), file);
             // What is printed is a recipe, and the same one.
             let dir = tempfile::tempdir().unwrap();
             let printed = dir.path().join("printed.toml");

@@ -13,7 +13,7 @@ use muscall::train::doctor::{RowFinding, check_rows, check_words};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
 use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
-use super::recipes::read_recipe;
+use super::recipes::read_recipe_from;
 use crate::console::say;
 use crate::number::{positive, whole, within};
 use crate::{Failed, console};
@@ -100,14 +100,14 @@ pub struct Arguments {
 /// In words for whoever typed it.
 pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     if let Some(recipe) = &arguments.print_recipe {
-        let recipe = read_recipe(recipe, &arguments.settings())?;
+        let recipe = read_recipe_from(recipe, &arguments.settings(), arguments.init.as_deref())?;
         say(toml::to_string(&recipe)?.trim_end());
         return Ok(());
     }
     let Arguments { recipe: Some(recipe), data: Some(data), out: Some(out), .. } = arguments else {
         return Err("give --recipe, --data and --out".into());
     };
-    let recipe = read_recipe(recipe, &arguments.settings())?;
+    let recipe = read_recipe_from(recipe, &arguments.settings(), arguments.init.as_deref())?;
     let reads_clip_tokens = recipe.model.text.downcast_ref::<TransformerConfig>().is_some();
     let wanted: &[Split] = if arguments.validation.is_some() { &[Split::Train] } else { &[Split::Train, Split::Val] };
     let examined = Manifest::examine_splits(data, wanted, &arguments.columns.columns())?;

@@ -39,6 +39,12 @@ impl Progress {
         progress
     }
 
+    /// So many of so many are done.
+    pub fn at(&self, done: usize, all: usize) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+    }
+
     /// A line above the bar, or in the log. What a terminal would obey, as in the name of a file, is shown as a sign.
     pub fn line(&self, line: &str) {
         let line: String = line.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();

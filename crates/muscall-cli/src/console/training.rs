@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use muscall::Event;
+use muscall::train::ValidationReport;
 use muscall::train::device_check::Quantity;
 
 use super::{Progress, stop_on_ctrl_c};
@@ -40,6 +41,7 @@ impl TrainingConsole {
             Event::Started { steps, taken, parameters, rows } => {
                 self.progress.bar.set_length(*steps);
                 self.progress.bar.set_position(*taken);
+                self.progress.bar.set_message("");
                 let millions = *parameters as f64 / 1e6;
                 self.line(&format!(
                     "{rows} training clips, {millions:.1} M parameters, {steps} steps, {taken} of them taken"
@@ -53,6 +55,14 @@ impl TrainingConsole {
                 self.progress.bar.set_message(message);
             }
             Event::Validated(report) if report.is_ema => {}
+            Event::Validated(ValidationReport { explained: Some(explained), epoch, is_best, .. }) => {
+                let percent = 100.0 * explained;
+                self.validation = format!(" · explains {percent:.1} %");
+                let (epoch, best) = (epoch + 1, if *is_best { ", best so far" } else { "" });
+                if epoch.is_multiple_of(self.every) {
+                    self.line(&format!("epoch {epoch:>3}: explains {percent:.1} % of the teacher's variance{best}"));
+                }
+            }
             Event::Validated(report) => {
                 let metrics = &report.metrics.text_to_audio;
                 let (recall, map) = (("R@10", metrics.r_at_10), ("mAP@10", metrics.map_at_10));
@@ -110,11 +120,10 @@ impl TrainingConsole {
             Event::Skipped(error) => self.line(&format!("left out: {error}")),
             Event::Warning(error) => self.line(&format!("warning: {error}")),
             Event::Diagnosed(diagnosis) => self.line(&format!("doctor: {diagnosis}")),
-            Event::EmbeddingCaptions { done, total } => {
-                self.progress.log(done == total, || format!("{done} of {total} captions embedded"));
-                self.progress.bar.set_length(*total as u64);
-                self.progress.bar.set_position(*done as u64);
-                self.progress.bar.set_message("captions embedded");
+            Event::EmbeddingCaptions { done, total } => self.prepared("captions embedded", *done, *total),
+            Event::Preparing { what, done, total } => {
+                let what = if *what == "tracks" { "tracks heard" } else { "captions embedded" };
+                self.prepared(what, *done, *total);
             }
             _ => {}
         }
@@ -125,6 +134,14 @@ impl TrainingConsole {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    /// What is done once, before the first step.
+    fn prepared(&self, what: &'static str, done: usize, total: usize) {
+        self.progress.log(done == total, || format!("{done} of {total} {what}"));
+        self.progress.bar.set_length(total as u64);
+        self.progress.bar.set_position(done as u64);
+        self.progress.bar.set_message(what);
     }
 
     fn line(&self, line: &str) {

@@ -158,14 +158,22 @@ impl PackedAudio {
     /// # Shapes
     /// - each mel: `[n_mels, frames]`; returns `[clips, projection_dim]`, unit norm.
     pub(crate) fn embed(&self, mels: &[&[f32]], n_mels: usize) -> Vec<f32> {
-        let embed = |mel: &&[f32]| {
-            let pooled = match &self.encoder {
-                AudioNetwork::ResNet(network) => network.run(mel, n_mels),
-                AudioNetwork::Htsat(network) => network.run(mel),
-            };
-            self.projected(pooled, 1)
-        };
-        mels.par_iter().flat_map_iter(embed).collect()
+        mels.par_iter().flat_map_iter(|mel| self.projected(self.pooled(mel, n_mels), 1)).collect()
+    }
+
+    /// What the head is given.
+    ///
+    /// # Shapes
+    /// - each mel: `[n_mels, frames]`; returns `[clips, output_dim]` of the encoder.
+    pub(crate) fn features(&self, mels: &[&[f32]], n_mels: usize) -> Vec<f32> {
+        mels.par_iter().flat_map_iter(|mel| self.pooled(mel, n_mels)).collect()
+    }
+
+    fn pooled(&self, mel: &[f32], n_mels: usize) -> Vec<f32> {
+        match &self.encoder {
+            AudioNetwork::ResNet(network) => network.run(mel, n_mels),
+            AudioNetwork::Htsat(network) => network.run(mel),
+        }
     }
 
     /// Starts on a recording whose windows share a map; nothing for encoders that have none.
@@ -265,7 +273,13 @@ impl PackedText {
     /// # Shapes
     /// - returns `[captions, projection_dim]`, unit norm.
     pub(crate) fn embed(&self, captions: &[&str], frontend: &TextFrontend) -> Option<Vec<f32>> {
-        let (states, width) = match &self.encoder {
+        let (states, width) = self.features(captions, frontend)?;
+        Some(self.projected(states, width))
+    }
+
+    /// What the head is given, `[captions, width]`, and that width; nothing as above.
+    pub(crate) fn features(&self, captions: &[&str], frontend: &TextFrontend) -> Option<(Vec<f32>, usize)> {
+        Some(match &self.encoder {
             TextNetwork::Vectors(None) => {
                 let vectors = frontend.vectors(captions)?;
                 let width = vectors.len() / captions.len().max(1);
@@ -279,8 +293,7 @@ impl PackedText {
             TextNetwork::Transformer(network) => (network.run(&frontend.tokens(captions)?), network.width()),
             #[cfg(feature = "sentence")]
             TextNetwork::Bert(network) => (network.run(&frontend.tokens(captions)?), network.width()),
-        };
-        Some(self.projected(states, width))
+        })
     }
 
     fn projected(&self, states: Vec<f32>, width: usize) -> Vec<f32> {

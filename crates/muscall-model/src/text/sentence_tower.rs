@@ -11,6 +11,7 @@ use super::bert::{Bert, BertConfig, DEFAULT_MODEL, SENTENCE, SentenceEncoder, Se
 use super::frontend::TextFrontend;
 use super::head::Head;
 use super::tokenizer::TOKENIZER;
+use super::transformer::is_in_top_layers;
 use crate::space::Description;
 use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::weights::{StateDict, read_safetensors, state_of, weights_file};
@@ -117,6 +118,14 @@ impl TowerConfig for SentenceTowerConfig {
     fn parameter_group(&self, name: &str) -> ParameterGroup {
         let is_pretrained = self.fine_tune && name.starts_with(ENCODER);
         if is_pretrained { ParameterGroup::Pretrained } else { ParameterGroup::Rest }
+    }
+
+    /// The last layers and what pools them; all that a frozen encoder leaves to learn.
+    fn is_top(&self, name: &str) -> Option<bool> {
+        Some(match name.strip_prefix(ENCODER) {
+            Some(name) => is_in_top_layers(name, self.encoder.depth) || name.starts_with("pooler."),
+            None => true,
+        })
     }
 
     fn pretrained(&self, device: &Device) -> Result<StateDict, ModelError> {

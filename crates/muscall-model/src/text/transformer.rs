@@ -17,6 +17,9 @@ use crate::space::Description;
 use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::{Activations, ModelError, Precision};
 
+/// Layers at the top of a stack that learn where the others stay as they are.
+const TOP_LAYERS: usize = 2;
+
 /// The paper's text encoder: a pre-norm causal Transformer, read out at the end token.
 ///
 /// # Source
@@ -114,6 +117,11 @@ impl TowerConfig for TransformerConfig {
         self.dropout
     }
 
+    /// The last layers and the norm behind them.
+    fn is_top(&self, name: &str) -> Option<bool> {
+        Some(is_in_top_layers(name, self.depth) || name.starts_with("norm_out."))
+    }
+
     fn parameter_group(&self, name: &str) -> ParameterGroup {
         let is_frozen = match name.strip_prefix("layers.") {
             Some(rest) => {
@@ -123,6 +131,12 @@ impl TowerConfig for TransformerConfig {
         };
         if is_frozen { ParameterGroup::Frozen } else { ParameterGroup::Rest }
     }
+}
+
+/// Whether a parameter, `layers.3.…`, is in the last layers of a stack.
+pub(super) fn is_in_top_layers(name: &str, depth: usize) -> bool {
+    let number = name.strip_prefix("layers.").and_then(|rest| rest.split('.').next());
+    number.and_then(|number| number.parse::<usize>().ok()).is_some_and(|layer| layer + TOP_LAYERS >= depth)
 }
 
 #[typetag::serde(name = "transformer")]

@@ -54,6 +54,13 @@ pub trait TowerConfig: Debug + Send + Sync + Any {
         ParameterGroup::default()
     }
 
+    /// Whether a parameter is at the top of the encoder, near its vectors: what learns where the rest of a pretrained
+    /// encoder stays as it is. Nothing for an encoder of which a part cannot stay, such as one whose norms keep
+    /// statistics of what they see.
+    fn is_top(&self, _name: &str) -> Option<bool> {
+        None
+    }
+
     /// Weights that training starts from instead of random ones: all of the encoder's, or some.
     ///
     /// # Errors

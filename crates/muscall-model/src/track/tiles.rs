@@ -98,7 +98,7 @@ impl<'a> Tiles<'a> {
         let windows = starts.iter().flat_map(|&start| &columns[start * a_column..][..width * a_column]);
         let data = TensorData::new(windows.copied().collect(), [starts.len(), width, height, channels]);
         let map = Tensor::<4>::from_data(data, self.device).permute([0, 3, 2, 1]);
-        let embedded = self.model.embed_pooled(self.encoder.pool(map)).into_data().convert::<f32>();
+        let embedded = self.model.project_audio(self.encoder.pool(map)).into_data().convert::<f32>();
         embedded.try_into_vec().expect("converted to f32")
     }
 }

@@ -17,7 +17,7 @@ pub fn state_of<M: Module>(module: &M) -> StateDict {
 }
 
 /// Those whose names are wanted: nothing else is copied.
-pub(crate) fn state_where<M: Module>(module: &M, is_wanted: impl Fn(&str) -> bool) -> StateDict {
+pub fn state_where<M: Module>(module: &M, is_wanted: impl Fn(&str) -> bool) -> StateDict {
     let mut collector = Collector { is_wanted, state: StateDict::new() };
     visit_parameters(module, &mut collector);
     collector.state

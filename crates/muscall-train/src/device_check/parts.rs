@@ -7,6 +7,7 @@ use muscall_model::Precision;
 
 use super::difference::difference;
 use crate::gradient::GradientDict;
+use crate::known::Input;
 use crate::trainee::{DevicePart, Trainee};
 
 /// Keeps gradients within the range of 16-bit floats.
@@ -19,7 +20,10 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn of(trainee: &Trainee, batch: DevicePart, precision: Precision) -> Self {
-        let activations = trainee.model.activations(batch.audio, batch.text);
+        let (Input::Batch(audio), Input::Batch(text)) = (batch.audio, batch.text) else {
+            panic!("a device is compared on clips and captions");
+        };
+        let activations = trainee.model.activations(audio, text);
         let host = |tensor: &Tensor<2>| {
             let data = tensor.clone().into_data().convert::<f32>();
             data.try_into_vec::<f32>().expect("converted to f32")

@@ -40,16 +40,18 @@ impl Bundles<'_> {
         let mut first = None;
         for (model, is_ema) in [(Some(self.model(&state.trainee.model)?), false), (self.averaged(state)?, true)] {
             let Some(model) = model else { continue };
-            let Evaluation { metrics, tracks, unreadable, .. } = data.files.evaluate(&model, validation)?;
+            let Evaluation { metrics, tracks, unreadable, explained, .. } = data.evaluate(&model, validation)?;
             if !is_ema {
                 for error in &unreadable {
                     reporter.tell(Event::Skipped(error));
                 }
             }
             let found = &metrics.text_to_audio;
-            let score = match self.recipe.validation.best_by {
-                BestBy::RAt10 => [found.r_at_10, found.map_at_10],
-                BestBy::MapAt10 => [found.map_at_10, found.r_at_10],
+            let score = match (explained, self.recipe.validation.best_by) {
+                // A student is as good as it is near.
+                (Some(explained), _) => [explained, found.map_at_10],
+                (None, BestBy::RAt10) => [found.r_at_10, found.map_at_10],
+                (None, BestBy::MapAt10) => [found.map_at_10, found.r_at_10],
             };
             let progress = &mut state.progress;
             let best = if is_ema { &mut progress.best_ema } else { &mut progress.best };
@@ -58,7 +60,7 @@ impl Bundles<'_> {
                 *best = Some(score);
             }
             let (step, epoch) = (progress.step, progress.epoch);
-            reporter.tell_validation(&ValidationReport { step, epoch, tracks, metrics, is_ema, is_best })?;
+            reporter.tell_validation(&ValidationReport { step, epoch, tracks, metrics, explained, is_ema, is_best })?;
             if is_best {
                 let dir = if is_ema { self.ema_dir() } else { self.dir.to_owned() };
                 model.save(&dir)?;

@@ -31,7 +31,8 @@ pub(super) fn check_device(
         CheckDevice::Gpu => !muscall_model::is_cpu(device),
         CheckDevice::Always => true,
     };
-    if !wanted {
+    // Where something is known, a device is not asked for all of the network.
+    if !wanted || !data.captions.known().is_empty() {
         return Ok(());
     }
     let Some(reference) = muscall_model::cpu() else {

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use muscall_data::AbsentRows;
-use muscall_model::weights::with_state;
+use muscall_model::weights::{StateDict, with_state};
 use muscall_model::{LOGIT_SCALE, Temperature};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::options::Options;
 use super::state::{Position, TrainingState};
@@ -31,12 +32,16 @@ impl TrainingState {
         resumed: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
         let state = ranks.agree(Self::random(&options.recipe, device, fresh))?;
+        let recipe = &options.recipe;
         let state = match resumed {
             _ if !ranks.is_first() => Ok(state),
-            Some(checkpoint) => state.resumed(options, checkpoint),
+            Some(checkpoint) if recipe.learns.is_all() => state.resumed(options, checkpoint),
+            // The checkpoint has what learns, and the rest is where it was.
+            Some(checkpoint) => state.pretrained(options).and_then(|state| state.resumed(options, checkpoint)),
             None => state.pretrained(options),
         };
         let mut state = ranks.agree(state)?.on_all_ranks(ranks)?;
+        state.trainee = state.trainee.with_frozen(|name| !recipe.trains(name));
         // An average is what is saved, and rank 0 saves.
         if let Some(ema) = options.recipe.ema.as_ref().filter(|_| ranks.is_first())
             && state.ema.is_none()
@@ -60,8 +65,19 @@ impl TrainingState {
 
     fn resumed(mut self, options: &Options, checkpoint: Checkpoint) -> Result<Self, TrainError> {
         let origin = run_dir::checkpoints(&options.dir).display().to_string();
+        let frozen = std::mem::take(&mut self.progress.frozen);
         self.progress = Progress { recipe: options.recipe.clone(), ..checkpoint.progress };
-        self.trainee = self.trainee.with_state(checkpoint.model, &origin)?;
+        if frozen != self.progress.frozen {
+            let origin =
+                options.initial.as_ref().map_or_else(|| "the recipe".to_owned(), |initial| initial.origin.clone());
+            return Err(TrainError::OtherInitial { path: options.dir.clone(), origin });
+        }
+        let mut weights = checkpoint.model;
+        if !options.recipe.learns.is_all() {
+            let own = self.trainee.state().into_iter().filter(|(name, _)| !options.recipe.trains(name));
+            weights.extend(own);
+        }
+        self.trainee = self.trainee.with_state(weights, &origin)?;
         self.optimizer.restore(checkpoint.optimizer, self.progress.optimizer_steps);
         self.ema = options.recipe.ema.as_ref().zip(checkpoint.ema).map(|(ema, state)| Ema::restore(ema.decay, state));
         Ok(self)
@@ -72,10 +88,21 @@ impl TrainingState {
         let mut weights = self.trainee.state();
         weights.extend(options.recipe.model.pretrained(&options.device)?);
         self.trainee = self.trainee.with_state(weights, "pretrained encoders")?;
-        match &options.initial {
-            Some(initial) => self.with_initial(&options.recipe, initial),
-            None => Ok(self),
+        if let Some(initial) = &options.initial {
+            self = self.with_initial(&options.recipe, initial)?;
         }
+        let recipe = &options.recipe;
+        if let Some(teacher) = &options.teacher {
+            // The side that stays is the teacher's.
+            let mut weights = self.trainee.state();
+            let stays = teacher.state()?.into_owned().into_iter().filter(|(name, _)| !recipe.trains(name));
+            weights.extend(stays);
+            self.trainee = self.trainee.with_state(weights, "the teacher")?;
+        }
+        if !recipe.learns.is_all() {
+            self.progress.frozen = Some(content_of(&self.trainee.state(), |name| !recipe.trains(name)));
+        }
+        Ok(self)
     }
 
     fn with_initial(mut self, recipe: &Recipe, initial: &InitialWeights) -> Result<Self, TrainError> {
@@ -122,9 +149,14 @@ impl TrainingState {
     ) -> Result<T, TrainError> {
         let Position { step, epoch, step_in_epoch } = self.learned;
         let absent = Some(absent);
+        let recipe = &self.progress.recipe;
+        let model = match recipe.learns.is_all() {
+            true => self.trainee.state(),
+            false => self.trainee.state_where(|name| recipe.trains(name)),
+        };
         let checkpoint = Checkpoint {
             progress: Progress { step, epoch, step_in_epoch, absent, ..self.progress.clone() },
-            model: self.trainee.state(),
+            model,
             // Moments are twice as large as the model: they are lent, not copied.
             optimizer: self.optimizer.take_state(),
             ema: self.ema.as_ref().map(Ema::state),
@@ -133,4 +165,14 @@ impl TrainingState {
         self.optimizer.restore(checkpoint.optimizer, self.optimizer.step_count());
         done
     }
+}
+
+/// A hash of some tensors, with their names.
+fn content_of(state: &StateDict, is_wanted: impl Fn(&str) -> bool) -> String {
+    let mut hash = Xxh3::new();
+    for (name, data) in state.iter().filter(|(name, _)| is_wanted(name)) {
+        hash.update(name.as_bytes());
+        hash.update(data.as_bytes());
+    }
+    format!("{:032x}", hash.digest128())
 }

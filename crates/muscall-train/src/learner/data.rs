@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use muscall_audio::{AudioCache, AudioError, ClipConfig, LogMelExtractor};
 use muscall_data::AbsentRows;
+use muscall_model::Muscall;
 
 use super::files::{RunFiles, Waits};
 use super::options::Options;
@@ -13,7 +14,8 @@ use crate::captions::Captions;
 use crate::checkpoint::Progress;
 use crate::dataset::{DataConfig, Dataset};
 use crate::distributed::{Ranks, ShareNote};
-use crate::evaluate::subset;
+use crate::evaluate::{Evaluation, subset};
+use crate::known::Known;
 use crate::manifest::Manifest;
 use crate::recipe::Recipe;
 
@@ -24,6 +26,12 @@ pub(super) struct Manifests {
 }
 
 impl Manifests {
+    /// With as many validation rows as the gallery may have.
+    pub(super) fn with_gallery(self, recipe: &Recipe) -> Self {
+        let validation = self.validation.map(|manifest| subset(&manifest, recipe.validation.gallery, recipe.seed));
+        Self { validation, ..self }
+    }
+
     pub(super) fn all(&self) -> Vec<&Manifest> {
         std::iter::once(&self.train).chain(&self.validation).collect()
     }
@@ -38,6 +46,8 @@ pub(super) struct TrainingData<'a> {
     cache: Option<AudioCache>,
     /// As many rows as the gallery may have.
     pub(super) validation: Option<Manifest>,
+    /// What is known of these.
+    known_validation: Known,
     pub(super) files: RunFiles,
 }
 
@@ -48,13 +58,13 @@ impl<'a> TrainingData<'a> {
         ranks: &Ranks,
         Manifests { train, validation }: Manifests,
         captions: Captions,
+        known_validation: Known,
         progress: &Progress,
     ) -> Result<Self, TrainError> {
         let recipe = &options.recipe;
         let (frontend, cache) = ranks.agree(frontend_and_cache(recipe))?;
-        let gallery = recipe.validation.gallery;
-        let validation = validation.map(|manifest| subset(&manifest, gallery, recipe.seed));
-        let waits = Waits { leaves_out_missing: options.leaves_out_missing, patience: options.patience };
+        let reads_audio = !captions.known().has_audio();
+        let waits = Waits { reads_audio, leaves_out_missing: options.leaves_out_missing, patience: options.patience };
         let files = RunFiles::look(ranks, progress, &train, validation.as_ref(), waits)?;
         let log_mel = &recipe.model.log_mel;
         let config = DataConfig {
@@ -66,6 +76,9 @@ impl<'a> TrainingData<'a> {
             cache: cache.clone(),
             augment: recipe.data.augment.clone(),
             random_crop: recipe.data.random_crop,
+            windows: recipe.data.windows,
+            reads_audio,
+            unheard: captions.known().unheard(),
             captions_per_track: recipe.data.captions_per_track,
             shuffle_buffer: recipe.data.shuffle_buffer,
             sources: recipe.data.sources.clone(),
@@ -73,7 +86,16 @@ impl<'a> TrainingData<'a> {
             seed: recipe.seed,
         };
         let dataset = Arc::new(ranks.agree(Dataset::new(train, config).map_err(TrainError::from))?);
-        Ok(Self { recipe, dataset, captions, frontend: Arc::new(frontend), cache, validation, files })
+        let frontend = Arc::new(frontend);
+        Ok(Self { recipe, dataset, captions, frontend, cache, validation, known_validation, files })
+    }
+
+    /// Evaluates on these rows, or on what is known of them.
+    pub(super) fn evaluate(&self, model: &Muscall, manifest: &Manifest) -> Result<Evaluation, TrainError> {
+        match self.known_validation.is_empty() {
+            true => self.files.evaluate(model, manifest),
+            false => self.known_validation.evaluate(model, manifest),
+        }
     }
 
     /// The batches of an epoch of which `taken` steps have been taken; of each, what is at these places.

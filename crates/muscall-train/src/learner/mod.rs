@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use burn::tensor::Device;
+use muscall_model::Muscall;
 
 use crate::TrainError;
 use crate::distributed::{Alone, Communicator, Ranks};
@@ -73,6 +74,8 @@ impl Learner {
             device: device.clone().without_autodiff(),
             on_existing: OnExisting::default(),
             initial: None,
+            teacher: None,
+            vectors: None,
             communicator: Arc::new(Alone),
             check_device: CheckDevice::default(),
             late_reports: None,
@@ -86,6 +89,22 @@ impl Learner {
     #[must_use]
     pub fn with_initial(mut self, initial: InitialWeights) -> Self {
         self.options.initial = Some(initial);
+        self
+    }
+
+    /// The model whose vectors are learned, where the recipe's loss is [`DistilLoss`](crate::loss::DistilLoss). The side that
+    /// does not learn is the teacher's own: the bundle has it too.
+    #[must_use]
+    pub fn with_teacher(mut self, teacher: Muscall) -> Self {
+        self.options.teacher = Some(teacher);
+        self
+    }
+
+    /// Where vectors are kept that stay the same all the run, those of frozen towers and of a teacher: beside the manifest
+    /// if nothing is said. Other runs on the same music find them there.
+    #[must_use]
+    pub fn with_vectors(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.options.vectors = Some(folder.into());
         self
     }
 

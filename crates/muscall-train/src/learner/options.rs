@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use burn::tensor::Device;
+use muscall_model::Muscall;
 
 use crate::distributed::Communicator;
 use crate::initial::InitialWeights;
@@ -46,6 +47,10 @@ pub(super) struct Options {
     pub(super) on_existing: OnExisting,
     /// Instead of random weights.
     pub(super) initial: Option<InitialWeights>,
+    /// Whose vectors are learned, where the loss is `distil`.
+    pub(super) teacher: Option<Muscall>,
+    /// Where vectors that stay the same are kept, if not beside the manifest.
+    pub(super) vectors: Option<PathBuf>,
     pub(super) communicator: Arc<dyn Communicator>,
     pub(super) check_device: CheckDevice,
     /// Whether a step is reported after the next one has been asked for; by default on a GPU.

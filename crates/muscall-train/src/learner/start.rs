@@ -1,11 +1,12 @@
 //! From a recipe and manifests, or a checkpoint, to a run.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use muscall_data::rows_per_epoch;
-use muscall_model::is_cpu;
+use muscall_model::{TextFrontend, is_cpu};
 
 use super::bundles::Bundles;
 use super::data::{Manifests, TrainingData};
@@ -21,9 +22,11 @@ use crate::checkpoint::Progress;
 use crate::distributed::Ranks;
 use crate::doctor::{FaultCounts, TrainingDoctor, leakage};
 use crate::event::Event;
+use crate::known::{Known, Preparation, prepare};
 use crate::log::RunLog;
+use crate::loss::DistilLoss;
 use crate::manifest::Manifest;
-use crate::recipe::{OnNotFinite, Recipe};
+use crate::recipe::{Learns, OnNotFinite, Recipe};
 use crate::run_dir;
 use crate::schedule::Schedule;
 use crate::step::CaptionSource;
@@ -47,11 +50,14 @@ impl<'a> Run<'a> {
         if recipe.doctor && ranks.is_first() {
             diagnose_leakage(&manifests, listener);
         }
+        let manifests = manifests.with_gallery(recipe);
         let captions = prepare_captions(options, &ranks, &manifests, listener)?;
+        let [known, known_validation] = prepare_known(options, &ranks, &manifests, captions.frontend(), listener)?;
+        let captions = captions.with_known(known);
         let device = options.device.clone().autodiff();
         ranks.agree(check_precision(options, &device))?;
         let state = TrainingState::begin(options, &ranks, &device, fresh, resumed)?;
-        let data = TrainingData::open(options, &ranks, manifests, captions, &state.progress)?;
+        let data = TrainingData::open(options, &ranks, manifests, captions, known_validation, &state.progress)?;
         let bundles =
             Bundles { recipe, dir: &options.dir, device: device.clone(), frontend: data.captions.frontend().clone() };
         // A step that may be left out is waited for, and so is what ranks exchange.
@@ -126,6 +132,13 @@ fn prepare_captions(
     manifests: &Manifests,
     listener: &mut Listener<'_>,
 ) -> Result<Captions, TrainError> {
+    let is_distilled = options.recipe.loss.downcast_ref::<DistilLoss>().is_some();
+    match (&options.teacher, options.recipe.learns) {
+        (None, _) if is_distilled => return Err(TrainError::NoTeacher),
+        // A student of music has the words of its teacher.
+        (Some(teacher), Learns::Audio) => return Ok(Captions::of(teacher.text_frontend().clone())),
+        _ => {}
+    }
     let mut prepare = || {
         Captions::prepare(&options.recipe, &manifests.all(), &options.device, |done, total| {
             let _ = listener(Event::EmbeddingCaptions { done, total });
@@ -139,6 +152,35 @@ fn prepare_captions(
         let _ = listener(Event::Warning(&error));
     }
     Ok(captions)
+}
+
+/// What frozen towers or a teacher make of the rows; as above, rank 0 comes first.
+fn prepare_known(
+    options: &Options,
+    ranks: &Ranks,
+    manifests: &Manifests,
+    frontend: &TextFrontend,
+    listener: &mut Listener<'_>,
+) -> Result<[Known; 2], TrainError> {
+    let preparation = Preparation {
+        recipe: &options.recipe,
+        device: &options.device,
+        initial: options.initial.as_ref(),
+        frontend,
+        teacher: options.teacher.as_ref(),
+        folder: options.vectors.as_deref(),
+    };
+    let mut prepare = || {
+        let mut progress = |what, done, total| match listener(Event::Preparing { what, done, total }) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(TrainError::Stopped { what, done, all: total }),
+        };
+        prepare(&preparation, &manifests.train, manifests.validation.as_ref(), &mut progress)
+    };
+    match ranks.first(&mut prepare)? {
+        Some(known) => ranks.agree(Ok(known)),
+        None => ranks.agree(prepare()),
+    }
 }
 
 /// Whether the device has numbers of the recipe's precision.

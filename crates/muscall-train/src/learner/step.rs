@@ -64,9 +64,14 @@ impl Run<'_> {
 
 /// What the learning rate of a parameter is multiplied with; zero for one that is not trained.
 fn rate_factor(recipe: &Recipe, name: &str) -> f64 {
+    if !recipe.trains(name) {
+        return 0.0;
+    }
+    let is_in_tower = name.starts_with("audio.") || name.starts_with("text.");
     match recipe.model.parameter_group(name) {
         ParameterGroup::Frozen => 0.0,
         ParameterGroup::Pretrained => recipe.optimizer.pretrained_rate,
+        ParameterGroup::Rest if is_in_tower => recipe.optimizer.tower_rate,
         ParameterGroup::Rest => 1.0,
     }
 }

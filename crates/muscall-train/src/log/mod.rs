@@ -95,6 +95,10 @@ impl RunLog {
     /// [`TrainError::Io`] with the file.
     pub fn validation(&mut self, r: &ValidationReport) -> Result<(), TrainError> {
         self.jsonl.json("validation", r)?;
+        if let Some(explained) = r.explained {
+            let of = if r.is_ema { "validation_ema" } else { "validation" };
+            self.events.scalars(r.step, &[(&format!("{of}/explained"), explained)])?;
+        }
         for (direction, m) in [("t2a", &r.metrics.text_to_audio), ("a2t", &r.metrics.audio_to_text)] {
             let of = if r.is_ema { "validation_ema" } else { "validation" };
             let names = ["r1", "r5", "r10", "map10", "median_rank"].map(|name| format!("{of}/{direction}_{name}"));

@@ -1,5 +1,6 @@
 //! A training run as a TOML file.
 
+mod learns;
 mod parts;
 mod read;
 
@@ -8,10 +9,11 @@ use muscall_model::{MuscallConfig, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::loss::Loss;
+use crate::loss::{DistilLoss, Loss, TeacherSide};
 use crate::optimizer::AdamWConfig;
 use crate::schedule::Schedule;
 
+pub use learns::Learns;
 pub use parts::{BestBy, DataRecipe, EmaRecipe, OnNotFinite, SslRecipe, ValidationRecipe};
 
 /// Everything that decides how a run goes, but for the data.
@@ -63,6 +65,9 @@ pub struct Recipe {
     pub learning_rate: f64,
     /// The model.
     pub model: MuscallConfig,
+    /// Which parts of the model learn.
+    #[serde(default, skip_serializing_if = "Learns::is_all")]
+    pub learns: Learns,
     /// The data.
     #[serde(default)]
     pub data: DataRecipe,
@@ -116,6 +121,7 @@ impl Recipe {
             accumulate: 1,
             learning_rate: 5e-5,
             model,
+            learns: Learns::default(),
             data: DataRecipe { augment: AugmentConfig::muscall(), ..DataRecipe::default() },
             loss: Loss::default(),
             ssl: None,
@@ -155,9 +161,58 @@ impl Recipe {
         self.loss.validate()?;
         self.ssl.as_ref().map_or(Ok(()), SslRecipe::validate)?;
         self.ema.as_ref().map_or(Ok(()), EmaRecipe::validate)?;
+        self.validate_parts()?;
         self.optimizer.validate()?;
         self.schedule.validate()?;
         Ok(self.model.validate()?)
+    }
+
+    /// Whether what learns fits the rest.
+    fn validate_parts(&self) -> Result<(), TrainError> {
+        let Self { learns, model, data, .. } = self;
+        let is_distilled = self.loss.downcast_ref::<DistilLoss>();
+        let side = is_distilled.map(|distil| distil.teacher);
+        let fits = match side {
+            Some(TeacherSide::Text) => *learns == Learns::Audio,
+            Some(TeacherSide::Audio) => *learns == Learns::Text,
+            None => true,
+        };
+        let expected = "\"audio\" where loss.teacher is \"text\", and \"text\" where it is \"audio\"";
+        TrainError::check(fits, "learns", format!("{learns:?}"), expected)?;
+        if *learns == Learns::Top {
+            for (field, has_top) in
+                [("model.audio", model.audio.is_top("").is_some()), ("model.text", model.text.is_top("").is_some())]
+            {
+                let expected = "an encoder that can stay as it is but for its last layers, where learns is \"top\"; take \"heads\" or \"all\"";
+                TrainError::check(has_top, field, "another encoder", expected)?;
+            }
+        }
+        let is_known = *learns == Learns::Heads || side.is_some();
+        if is_known {
+            let captions = data.captions_per_track;
+            let expected = "1 where the loss is `distil`";
+            TrainError::check(side.is_none() || captions == 1, "data.captions_per_track", captions, expected)?;
+            let windows = data.windows.is_some() || side == Some(TeacherSide::Audio) || !data.random_crop;
+            let expected =
+                "given where learns is \"heads\" or the loss `distil`: what is computed once is of fixed windows";
+            TrainError::check(windows, "data.windows", "none", expected)?;
+            TrainError::check(
+                self.ssl.is_none(),
+                "ssl",
+                "given",
+                "left out where learns is \"heads\" or the loss `distil`",
+            )?;
+        }
+        let is_plain = *learns != Learns::Heads || data.augment == AugmentConfig::none();
+        let expected = "left out where learns is \"heads\": what the towers make of a clip is computed once";
+        TrainError::check(is_plain, "data.augment", "given", expected)?;
+        let has_heads = *learns != Learns::Heads || model.project;
+        TrainError::check(has_heads, "model.project", "false", "true where learns is \"heads\"")
+    }
+
+    /// Whether a parameter learns, by its name in the whole model or among the heads of training.
+    pub(crate) fn trains(&self, name: &str) -> bool {
+        self.learns.trains(&self.model, name)
     }
 
     /// Whether a run of this recipe may continue with another one: only settings that do not affect the numbers may differ.

@@ -21,6 +21,10 @@ fn is_usual_buffer(buffer: &usize) -> bool {
 pub struct DataRecipe {
     /// A random crop each time, or always the central one.
     pub random_crop: bool,
+    /// Of random crops, how many places of a track they are taken from: the middle, and others that are the same in every
+    /// epoch. Any place if it is left out. Frozen towers and teachers hear each of these places once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows: Option<usize>,
     /// Augmentations.
     pub augment: AugmentConfig,
     /// Captions of a track that a batch has, drawn without repetition; of several each is a
@@ -50,6 +54,7 @@ impl Default for DataRecipe {
     fn default() -> Self {
         Self {
             random_crop: true,
+            windows: None,
             augment: AugmentConfig::none(),
             captions_per_track: 1,
             threads: 2,
@@ -69,6 +74,8 @@ impl DataRecipe {
         TrainError::check(prefetch >= 1, "data.prefetch_batches", prefetch, "at least 1")?;
         let buffer = self.shuffle_buffer;
         TrainError::check(buffer >= 1, "data.shuffle_buffer", buffer, "at least 1")?;
+        let windows = self.windows.unwrap_or(1);
+        TrainError::check((1..=10_000).contains(&windows), "data.windows", windows, "from 1 to 10000")?;
         let captions = self.captions_per_track;
         TrainError::check(captions >= 1, "data.captions_per_track", captions, "at least 1")?;
         Ok(self.augment.validate()?)

@@ -80,6 +80,9 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
         let parsed = format!("{key} = {value}").parse::<Table>().or_else(|_| quoted().parse::<Table>());
         merge(&mut table, parsed.map_err(|_| invalid())?);
     }
+    if !table.contains_key("model") {
+        return Err(TrainError::NoModel { path: path.to_owned() });
+    }
     let mut base = Table::new();
     let file = |source| TrainError::RecipeFile { path: path.to_owned(), source: Box::new(source) };
     for (key, default) in defaults(path, &table)? {

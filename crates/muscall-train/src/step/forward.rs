@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use muscall_model::AudioBatch;
 
 use super::StepContext;
@@ -14,6 +14,7 @@ use crate::dataset::item_seed;
 use crate::distributed::SharedNorms;
 use crate::draws;
 use crate::gradient::GradientDict;
+use crate::known::Input;
 use crate::loss::{PairBatch, nt_xent};
 use crate::trainee::{DevicePart, Outputs, Trainee};
 
@@ -49,11 +50,11 @@ impl StepContext<'_> {
         let Some(norms) = norms else {
             return trainee.forward(part);
         };
-        let text = trainee.model.embed_text(part.text);
+        let text = trainee.embed_text(part.text);
         // Other ranks of this process draw too, before their audio; no audio encoder draws with shared norms.
         drop(draws);
         let (audio, views) = norms.pass(|| {
-            let audio = trainee.model.embed_audio(part.audio);
+            let audio = trainee.embed_audio(part.audio);
             (audio, part.views.and_then(|views| trainee.embed_views(views)))
         });
         Outputs { audio, text, views }
@@ -61,21 +62,27 @@ impl StepContext<'_> {
 
     /// What the network reads of items.
     pub(crate) fn on_device(&self, items: &[LoadedItem]) -> DevicePart {
-        let bands = self.recipe.model.log_mel.n_mels;
-        let mels = |mels: Vec<&[f32]>| {
+        let (bands, learns) = (self.recipe.model.log_mel.n_mels, self.recipe.learns);
+        // A tower that stays as it is works as in inference.
+        let device = |learns: bool| if learns { self.device.clone() } else { self.device.clone().without_autodiff() };
+        let mels = |mels: Vec<&[f32]>, device: &Device| {
             let (clips, frames) = (mels.len(), mels[0].len() / bands);
-            Tensor::<3>::from_data(TensorData::new(mels.concat(), [clips, bands, frames]), self.device)
+            Tensor::<3>::from_data(TensorData::new(mels.concat(), [clips, bands, frames]), device)
         };
         let view = |which: usize| items.iter().filter_map(move |item| Some(item.views.as_ref()?[which].as_slice()));
         let views: Vec<&[f32]> = view(0).chain(view(1)).collect();
         let captions: Vec<&str> = items.iter().flat_map(|item| &item.captions).map(String::as_str).collect();
-        DevicePart {
-            audio: AudioBatch {
-                mel: mels(items.iter().map(|item| item.mel.as_slice()).collect()),
+        let clips = || {
+            Input::Batch(AudioBatch {
+                mel: mels(items.iter().map(|item| item.mel.as_slice()).collect(), &device(learns.trains_audio())),
                 valid_frames: Some(items.iter().map(|item| item.valid_frames).collect()),
-            },
-            text: self.captions.frontend().batch(&captions, self.device),
-            views: (!views.is_empty()).then(|| mels(views)),
+            })
+        };
+        let texts = || Input::Batch(self.captions.frontend().batch(&captions, &device(learns.trains_text())));
+        DevicePart {
+            audio: self.captions.known_audio(items, self.device).unwrap_or_else(clips),
+            text: self.captions.known_text(items, self.device).unwrap_or_else(texts),
+            views: (!views.is_empty()).then(|| mels(views, self.device)),
         }
     }
 

@@ -45,6 +45,6 @@ impl HostOutputs {
 }
 
 /// On the host.
-pub(super) fn values(tensor: Tensor<2>) -> Vec<f32> {
+pub(crate) fn values(tensor: Tensor<2>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().try_into_vec().expect("converted to f32")
 }

@@ -63,6 +63,12 @@ impl TowerConfig for HtsatConfig {
         self.depths.iter().enumerate().map(stage).sum()
     }
 
+    /// The last stage and the norm behind it.
+    fn is_top(&self, name: &str) -> Option<bool> {
+        let last = format!("stages.{}.", self.depths.len() - 1);
+        Some(name.starts_with(&last) || name.starts_with("norm."))
+    }
+
     fn describe(&self, space: &mut Description) {
         let Self { width, depths, heads } = self;
         space.field("encoder", "htsat");

@@ -69,6 +69,11 @@ impl TowerConfig for StaticWordsConfig {
         space.field("width", *dim);
         space.unless(0, "hidden", hidden.unwrap_or(0));
     }
+
+    /// All that there is to learn.
+    fn is_top(&self, _name: &str) -> Option<bool> {
+        Some(true)
+    }
 }
 
 #[typetag::serde(name = "static_words")]

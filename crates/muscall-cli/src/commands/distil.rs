@@ -1,0 +1,190 @@
+//! A small model that hears as a large one does, from music without words.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use muscall::data::Row;
+use muscall::files::write;
+use muscall::indexing::{Item, Origin};
+use muscall::train::CheckDevice;
+use muscall::train::distil::{Nearness, Side, nearness, ridge, untrained};
+use muscall::{Device, Event, Learner, Manifest, Muscall, OnExisting, Recipe};
+use serde_json::json;
+
+use super::recipes::read_recipe;
+use crate::number::{positive, whole, within};
+use crate::{Failed, Source, console};
+
+/// Where the teacher's vectors are kept, in the folder of a run.
+const VECTORS: &str = "teacher";
+/// What was measured at the end, there too.
+const REPORT: &str = "nearness.json";
+
+/// Trains a small model to put music where a large one puts it, on the music of any folder. No captions are needed: the words are
+/// the teacher's. The bundle, checkpoints and logs go to --out.
+///
+/// The teacher hears some windows of each track once; what it makes of them is kept in --out and is there for the next run. At
+/// the end the student is measured on tracks that were held out.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: muscall distil ~/Music --teacher clap --out runs/student\n         muscall index --bundle runs/student ~/Music"
+)]
+pub struct Arguments {
+    /// A folder of music, or a manifest.
+    music: PathBuf,
+    /// The bundle of the model to learn from, such as an imported LAION-CLAP.
+    #[arg(long)]
+    teacher: PathBuf,
+    /// Directory of the run, and of the student's bundle.
+    #[arg(long)]
+    out: PathBuf,
+    /// The recipe: a TOML file, or the name of one that comes with this program.
+    #[arg(long, default_value = "distil")]
+    recipe: PathBuf,
+    /// Width of the student's residual network, in place of the recipe's: 8, 16, 32 or 64.
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 1024))]
+    width: Option<u64>,
+    /// Windows of each track, in place of the recipe's.
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 10_000))]
+    windows: Option<u64>,
+    /// Passes over the music, in place of the recipe's.
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 1_000_000))]
+    epochs: Option<u64>,
+    /// Tracks per batch, in place of the recipe's.
+    #[arg(long, allow_negative_numbers = true, value_parser = whole(2_u64, 1_000_000))]
+    batch_size: Option<u64>,
+    /// Largest learning rate, in place of the recipe's.
+    #[arg(long, allow_negative_numbers = true, value_parser = positive(1000.0))]
+    learning_rate: Option<f64>,
+    /// Override a setting of the recipe, such as data.threads=4; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// The part of the tracks that is held out and measured on. Parts and copies of one recording stay together.
+    #[arg(long, value_name = "PART", default_value_t = 0.1, allow_negative_numbers = true, value_parser = within(0.001, 0.9))]
+    val_fraction: f64,
+    /// Also measure what the student explained before it had learned, and what a linear map from mean and deviation of the
+    /// log-mel bands explains.
+    #[arg(long)]
+    baselines: bool,
+    /// Continue from the last checkpoint in --out.
+    #[arg(long, conflicts_with = "replace")]
+    resume: bool,
+    /// Remove the run in --out and start over; what the teacher has heard is kept.
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    device: console::DeviceArgument,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// In words for whoever typed it.
+pub fn run(arguments: &Arguments) -> Result<(), Failed> {
+    let device = arguments.device.open()?;
+    let teacher = Muscall::load(&arguments.teacher, &device)?;
+    let recipe = read_recipe(&arguments.recipe, &arguments.settings())?.with_teacher(teacher.config())?;
+    let all = tracks(&arguments.music)?;
+    let (train, held) = all.hold_out(arguments.val_fraction, recipe.seed)?;
+    eprintln!("{} of {} are held out", held.rows.len(), console::count(all.rows.len(), "track"));
+
+    let on_existing = match (arguments.resume, arguments.replace) {
+        (true, _) => OnExisting::Resume,
+        (_, true) => OnExisting::Replace,
+        _ => OnExisting::Refuse,
+    };
+    let vectors = arguments.out.join(VECTORS);
+    let mut console = console::TrainingConsole::new(1)?;
+    let learner = Learner::new(recipe.clone(), &arguments.out, &device)?
+        .with_on_existing(on_existing)
+        .with_check_device(CheckDevice::Never)
+        .with_teacher(teacher.clone())
+        .with_vectors(&vectors);
+    let listener = &mut |event: Event<'_>| -> ControlFlow<()> { console.listen(&event) };
+    let outcome = learner.fit(train.clone(), Some(held.clone()), listener)?;
+    console.finish();
+    if outcome.interrupted {
+        println!("Stopped after {} steps; continue with --resume.", outcome.steps);
+        return Ok(());
+    }
+    let windows = recipe.data.windows.unwrap_or(1);
+    let side = |manifest| Side { teacher: &teacher, manifest, windows, vectors: &vectors };
+    let measured = measure(&outcome.model, side(&held))?;
+    let explained = |part: f64| format!("{:.1} %", 100.0 * part);
+    println!(
+        "on {} of {} that were held out, the student explains {} of the teacher's variance; of the ten windows of other \
+         tracks that are nearest to one, {} are the same",
+        console::count(measured.windows, "window"),
+        console::count(measured.tracks, "track"),
+        explained(measured.explained),
+        explained(measured.agreement_at_10),
+    );
+    let baselines = match arguments.baselines {
+        true => Some(baselines(&outcome.model, &recipe, &device, [side(&train), side(&held)])?),
+        false => None,
+    };
+    if let Some([linear, random]) = baselines {
+        println!("a linear map from mean and deviation of each log-mel band explains {}", explained(linear));
+        println!("the student before it had learned: {}", explained(random));
+    }
+    let report = json!({
+        "nearness": measured,
+        "ridge_explained": baselines.map(|[linear, _]| linear),
+        "untrained_explained": baselines.map(|[_, random]| random),
+    });
+    write(&arguments.out.join(REPORT), serde_json::to_string_pretty(&report)? + "\n")?;
+    let out = arguments.out.display();
+    println!(
+        "The student is in {out}; use it like any other model:\n  muscall index --bundle {out} {}",
+        arguments.music.display()
+    );
+    Ok(())
+}
+
+impl Arguments {
+    /// What `--set` and the flags for single settings say, the flags last.
+    fn settings(&self) -> Vec<String> {
+        let mut settings = self.settings.clone();
+        let flags = [
+            ("model.audio.width", self.width),
+            ("data.windows", self.windows),
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+        ];
+        settings.extend(flags.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?))));
+        settings.extend(self.learning_rate.map(|rate| format!("learning_rate={rate:e}")));
+        settings
+    }
+}
+
+/// All tracks of a folder or a manifest, each of which has nothing but its name for a caption.
+fn tracks(music: &Path) -> Result<Manifest, Failed> {
+    let found = Source::read(music)?;
+    for refused in &found.unreadable {
+        eprintln!("left out: {}: {}", refused.path, refused.reason);
+    }
+    let row = |item: Item| match item.origin {
+        Origin::File(file) => Ok(Row { part: item.part, ..Row::new(&item.path, file, vec![item.path.clone()]) }),
+        _ => Err(format!("{}: the music must be on this machine", item.path)),
+    };
+    let rows: Result<Vec<Row>, String> = found.items.into_iter().map(row).collect();
+    Ok(Manifest { rows: rows?, source: music.to_owned() })
+}
+
+fn measure(student: &Muscall, side: Side<'_>) -> Result<Nearness, Failed> {
+    let progress = console::Progress::files(side.manifest.rows.len(), "measured");
+    let measured = nearness(student, side, &mut |done, all| progress.at(done, all));
+    progress.finish();
+    Ok(measured?)
+}
+
+/// What a linear map explains, and the student before its first step.
+fn baselines(student: &Muscall, recipe: &Recipe, device: &Device, sides: [Side<'_>; 2]) -> Result<[f64; 2], Failed> {
+    let [train, held] = sides;
+    let progress = console::Progress::files(train.manifest.rows.len() + held.manifest.rows.len(), "measured");
+    let linear = ridge(student.frontend(), student, sides, &mut |done, all| progress.at(done, all));
+    progress.finish();
+    let untrained = untrained(recipe, held.teacher, device)?;
+    Ok([linear?, measure(&untrained, held)?.explained])
+}
