@@ -33,6 +33,7 @@ mod serve;
 mod similar;
 mod status;
 mod tags;
+mod taught;
 pub mod train;
 
 use std::process::{ExitCode, Termination};

@@ -14,6 +14,7 @@ use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subs
 use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
 
 use super::recipes::read_recipe_from;
+use super::taught::Taught;
 use crate::console::say;
 use crate::number::{positive, whole, within};
 use crate::{Failed, console};
@@ -73,6 +74,10 @@ pub struct Arguments {
     /// Start from the weights of this bundle, and from the optimizer's state if one is beside them.
     #[arg(long)]
     init: Option<PathBuf>,
+    /// Rows that the bundle of --init is good at, and should stay good at. Their R@10 is told before and after the run, with a
+    /// warning if it falls by more than its interval.
+    #[arg(long, value_name = "DATA", requires = "init")]
+    keep: Option<PathBuf>,
     /// Continue from the last checkpoint in --out.
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
@@ -132,7 +137,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
         _ => OnExisting::Refuse,
     };
     let mut console = console::TrainingConsole::new(1)?;
-    let mut learner = Learner::new(recipe, out, &arguments.device.open()?)?
+    let device = arguments.device.open()?;
+    let (gallery, seed) = (recipe.validation.gallery, recipe.seed);
+    let memory = recipe.memory_bytes(&device)?;
+    let mut learner = Learner::new(recipe, out, &device)?
         .with_on_existing(on_existing)
         .with_missing_left_out(arguments.leave_out_missing);
     if arguments.no_check_device {
@@ -145,7 +153,17 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let world = distributed::world()?;
     if world.rank() == 0 {
         told.iter().for_each(|line| eprintln!("{line}"));
+        if let Some(bytes) = memory {
+            eprintln!("the run takes about {:.1} GB of memory", bytes / 1e9);
+        }
     }
+    let taught = match &arguments.init {
+        Some(bundle) if world.rank() == 0 && bundle.join("config.json").exists() => {
+            let rows = validation.as_ref().map(|rows| subset(rows, gallery, seed));
+            Some(Taught::before(bundle, rows, arguments.keep.as_deref(), &device)?)
+        }
+        _ => None,
+    };
     let known = validation.clone();
     let mut unwritten = None;
     let listener = &mut |event: Event<'_>| {
@@ -176,6 +194,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     if outcome.interrupted {
         println!("Stopped after {} steps; continue with --resume.", outcome.steps);
     } else {
+        if let Some(taught) = taught {
+            taught.after(&outcome.model)?;
+        }
         if let Some(known) = known {
             calibrate(&outcome.model, &known, out)?;
         }

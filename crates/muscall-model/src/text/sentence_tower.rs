@@ -7,11 +7,13 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::batch::TextBatch;
-use super::bert::{Bert, BertConfig, DEFAULT_MODEL, SENTENCE, SentenceEncoder, SentenceTokenizer, find};
+use super::bert::{
+    Bert, BertConfig, DEFAULT_MODEL, SENTENCE, SentenceEncoder, SentenceTokenizer, find, find_here, published_config,
+};
 use super::frontend::TextFrontend;
 use super::head::Head;
 use super::tokenizer::TOKENIZER;
-use super::transformer::is_in_top_layers;
+use super::transformer::{TOP_LAYERS, is_in_top_layers};
 use crate::space::Description;
 use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoderConfig, TextTower, TowerConfig};
 use crate::weights::{StateDict, read_safetensors, state_of, weights_file};
@@ -66,6 +68,20 @@ impl SentenceTowerConfig {
         self
     }
 
+    /// With the sizes that the encoder's folder gives in its `config.json`, if it is on this machine and no bundle. What only
+    /// training looks at stays.
+    ///
+    /// # Errors
+    /// [`ModelError`] with the file of the folder that does not fit.
+    pub fn with_published_sizes(mut self) -> Result<Self, ModelError> {
+        if self.bundle().is_none()
+            && let Ok(folder) = find_here(&self.model)
+        {
+            self.encoder = BertConfig { dropout: self.encoder.dropout, ..published_config(&folder)? };
+        }
+        Ok(self)
+    }
+
     fn head(&self, device: &Device) -> Head {
         match self.hidden {
             Some(hidden) => Head::mlp(self.encoder.width, hidden, device),
@@ -118,6 +134,15 @@ impl TowerConfig for SentenceTowerConfig {
     fn parameter_group(&self, name: &str) -> ParameterGroup {
         let is_pretrained = self.fine_tune && name.starts_with(ENCODER);
         if is_pretrained { ParameterGroup::Pretrained } else { ParameterGroup::Rest }
+    }
+
+    /// Of a caption of usual length, as the published networks of this kind have been measured.
+    fn activations(&self, only_top: bool) -> Option<f64> {
+        const TOKENS: f64 = 24.0;
+        let BertConfig { depth, width, mlp, heads, .. } = self.encoder;
+        let layers = if only_top { depth.min(TOP_LAYERS) } else { depth };
+        let states = 12.0 * width as f64 + 3.0 * mlp as f64 + 3.0 * heads as f64 * TOKENS;
+        Some(if self.fine_tune { layers as f64 * TOKENS * states } else { 0.0 })
     }
 
     /// The last layers and what pools them; all that a frozen encoder leaves to learn.

@@ -18,7 +18,7 @@ use crate::tower::{Encoder, MOST_UNITS, ParameterGroup, TextEncoder, TextEncoder
 use crate::{Activations, ModelError, Precision};
 
 /// Layers at the top of a stack that learn where the others stay as they are.
-const TOP_LAYERS: usize = 2;
+pub(super) const TOP_LAYERS: usize = 2;
 
 /// The paper's text encoder: a pre-norm causal Transformer, read out at the end token.
 ///

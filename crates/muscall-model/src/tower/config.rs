@@ -40,6 +40,12 @@ pub trait TowerConfig: Debug + Send + Sync + Any {
         0.0
     }
 
+    /// About how many numbers one input leaves behind for the backward pass, where all of the encoder learns or only its
+    /// [top](Self::is_top): so that a run can say what memory it takes. Nothing where nobody has counted.
+    fn activations(&self, _only_top: bool) -> Option<f64> {
+        None
+    }
+
     /// Writes what decides a vector besides weights, beginning with the field `encoder`. Fields that only training
     /// looks at, such as dropout, are not written: with them an index would have to be made again.
     fn describe(&self, space: &mut Description);

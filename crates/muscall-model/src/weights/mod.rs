@@ -26,6 +26,6 @@ pub use self::released_config::read_released_config;
 pub use self::running::{RunningStatistics, running_statistics, with_running_statistics};
 pub use self::safetensors::write_safetensors;
 pub(crate) use self::safetensors::{Rounded, write};
-pub use self::state::{StateDict, state_of, state_where, with_state};
-pub(crate) use self::state::{check_shapes, draw_all, shapes_of};
+pub use self::state::{StateDict, shapes_of, state_of, state_where, with_state};
+pub(crate) use self::state::{check_shapes, draw_all};
 pub(crate) use self::tensors::Tensors;

@@ -75,7 +75,7 @@ pub(crate) fn check_shapes<'a>(
 }
 
 /// The shapes of all float tensors: nothing is drawn or allocated for them.
-pub(crate) fn shapes_of<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
+pub fn shapes_of<M: Module>(module: &M) -> BTreeMap<String, Vec<usize>> {
     struct Shapes(BTreeMap<String, Vec<usize>>);
     impl ParameterVisitor for Shapes {
         fn visit<const D: usize>(&mut self, name: String, param: &Param<Tensor<D>>) {

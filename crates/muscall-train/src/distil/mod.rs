@@ -12,4 +12,4 @@ mod student;
 
 pub use linear::{ridge, untrained};
 pub(crate) use nearness::explained;
-pub use nearness::{Nearness, Side, nearness};
+pub use nearness::{Nearness, Side, nearness, nearness_of_words};

@@ -61,6 +61,22 @@ pub fn nearness(
     vectors.compare(student.config().projection_dim)
 }
 
+/// Compares what a student of words and its teacher make of captions that the student has not learned from: windows and
+/// tracks are captions here.
+///
+/// # Errors
+/// [`TrainError::Model`] if a caption cannot be embedded, [`TrainError::NothingToEvaluate`] if there are none.
+pub fn nearness_of_words(student: &Muscall, teacher: &Muscall, held: &Manifest) -> Result<Nearness, TrainError> {
+    let captions: Vec<&str> = held.rows.iter().flat_map(|row| &row.captions).map(String::as_str).collect();
+    let embed = |model: &Muscall| Ok::<_, TrainError>(model.embed_text(&captions)?.values().to_vec());
+    let compared = Compared { owners: (0..captions.len()).collect(), found: embed(student)?, right: embed(teacher)? };
+    if captions.is_empty() {
+        let (path, reason) = (held.source.clone(), "there are no captions".to_owned());
+        return Err(TrainError::NothingToEvaluate { path, rows: 0, reason });
+    }
+    compared.compare(student.config().projection_dim)
+}
+
 /// What two make of the same windows.
 pub(super) struct Compared {
     /// The track of each window.

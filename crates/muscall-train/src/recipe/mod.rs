@@ -1,6 +1,7 @@
 //! A training run as a TOML file.
 
 mod learns;
+mod memory;
 mod parts;
 mod read;
 

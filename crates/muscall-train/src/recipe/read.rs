@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use muscall_data::read_text;
 use muscall_files::FileError;
+use muscall_model::text::SentenceTowerConfig;
 use muscall_model::{ModelError, MuscallConfig};
 use toml::{Table, Value};
 
@@ -94,7 +95,18 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
     }
     table.extend(model.map(|model| ("model".to_owned(), model)));
     merge(&mut base, table);
-    Value::Table(base).try_into().map_err(file)
+    let text = base.get("model").and_then(|model| model.get("text"));
+    let has_sizes = text.is_none_or(|text| text.get("encoder").is_some());
+    let recipe: Recipe = Value::Table(base).try_into().map_err(file)?;
+    if has_sizes { Ok(recipe) } else { with_published_sizes(recipe) }
+}
+
+/// A sentence encoder that is on this machine has the sizes that its own files give, unless the recipe gives them.
+fn with_published_sizes(mut recipe: Recipe) -> Result<Recipe, TrainError> {
+    if let Some(text) = recipe.model.text.downcast_ref::<SentenceTowerConfig>() {
+        recipe.model.text = text.clone().with_published_sizes()?.into();
+    }
+    Ok(recipe)
 }
 
 /// The model of a bundle, such as an imported LAION-CLAP; its text tower is looked for there as well.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{IMAGE, PATCH};
+use super::grid::{IMAGE, PATCH, WINDOW};
 use crate::ModelError;
 use crate::space::Description;
 use crate::tower::TowerConfig;
@@ -61,6 +61,17 @@ impl TowerConfig for HtsatConfig {
     fn parameters(&self) -> f64 {
         let stage = |(stage, &depth): (usize, &usize)| depth as f64 * 12.0 * ((self.width << stage) as f64).powi(2);
         self.depths.iter().enumerate().map(stage).sum()
+    }
+
+    /// Per patch and block, twenty states and three maps of attention: measured on the larger published size.
+    fn activations(&self, only_top: bool) -> Option<f64> {
+        let stage = |stage: usize| {
+            let (side, width) = (Self::side(stage), (self.width << stage) as f64);
+            let maps = 3.0 * (WINDOW * WINDOW * self.heads[stage]) as f64;
+            self.depths[stage] as f64 * (side * side) as f64 * (20.0 * width + maps)
+        };
+        let first = if only_top { self.depths.len() - 1 } else { 0 };
+        Some((first..self.depths.len()).map(stage).sum())
     }
 
     /// The last stage and the norm behind it.

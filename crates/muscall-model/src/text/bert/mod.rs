@@ -14,6 +14,8 @@ pub use config::{BertConfig, BertPooling};
 pub(in crate::text) use encoder::SENTENCE;
 pub use encoder::SentenceEncoder;
 pub use network::Bert;
+pub(in crate::text) use published::published_config;
 pub(crate) use published::to_published;
+pub(in crate::text) use source::find_here;
 pub use source::{DEFAULT_MODEL, find};
 pub use tokenizer::SentenceTokenizer;

@@ -59,8 +59,27 @@ struct PublishedPooling {
     pooling_mode_mean_tokens: bool,
 }
 
+/// A part of a sentence encoder, as `modules.json` lists them.
+#[derive(Deserialize)]
+struct PublishedModule {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// Whether a sentence encoder has nothing behind its pooling that changes a vector's direction.
+fn check_modules(dir: &Path) -> Result<(), ModelError> {
+    let path = dir.join("modules.json");
+    let modules = read::<Vec<PublishedModule>>(&path)?.unwrap_or_default();
+    let is_known = |kind: &str| matches!(kind.rsplit('.').next(), Some("Transformer" | "Pooling" | "Normalize"));
+    let other = modules.iter().find(|module| !is_known(&module.kind));
+    let expected = "a Transformer, its pooling and a norm alone; take an encoder without further layers";
+    ModelError::check(other.is_none(), "type", other.map_or("", |module| &module.kind), expected)
+        .map_err(|source| ModelError::InvalidFile { path, source: Box::new(source) })
+}
+
 /// The configuration of a published folder; that of all-MiniLM-L6-v2 if it has no `config.json`.
-pub(super) fn published_config(dir: &Path) -> Result<BertConfig, ModelError> {
+pub(in crate::text) fn published_config(dir: &Path) -> Result<BertConfig, ModelError> {
+    check_modules(dir)?;
     let path = dir.join("config.json");
     let default = BertConfig::default();
     let Some(published) = read::<PublishedConfig>(&path)? else {

@@ -21,17 +21,26 @@ const TOKENIZER: &str = "tokenizer.json";
 /// # Errors
 /// [`ModelError::SentenceModel`] with the places that were looked at.
 pub fn find(model: &str) -> Result<PathBuf, ModelError> {
+    let tried = match find_here(model) {
+        Ok(found) => return Ok(found),
+        Err(tried) => tried,
+    };
+    let missing = |reason| ModelError::SentenceModel { model: model.to_owned(), tried, reason };
+    download(model).map_err(missing)
+}
+
+/// The same without a download, or the places that were looked at.
+pub(in crate::text) fn find_here(model: &str) -> Result<PathBuf, Vec<PathBuf>> {
     let mut tried = vec![PathBuf::from(model)];
     if let Some(cache) = cache() {
         let name = model.rsplit('/').next().unwrap_or(model);
         tried.push(cache.join(name));
     }
     tried.extend(HubCache::from_env().and_then(|cache| cache.snapshot(model)));
-    if let Some(found) = tried.iter().find(|path| path.join(WEIGHTS).is_file()) {
-        return Ok(found.clone());
+    match tried.iter().find(|path| path.join(WEIGHTS).is_file()) {
+        Some(found) => Ok(found.clone()),
+        None => Err(tried),
     }
-    let missing = |reason| ModelError::SentenceModel { model: model.to_owned(), tried, reason };
-    download(model).map_err(missing)
 }
 
 fn cache() -> Option<PathBuf> {
@@ -47,7 +56,7 @@ fn download(model: &str) -> Result<PathBuf, String> {
     let fetch = || {
         let hub = Hub::from_env()?;
         let revision = hub.newest(model)?;
-        let wanted = ["config.json", "1_Pooling/config.json", TOKENIZER, WEIGHTS];
+        let wanted = ["config.json", "modules.json", "1_Pooling/config.json", TOKENIZER, WEIGHTS];
         for file in wanted.into_iter().filter(|&file| revision.has(file) || file == WEIGHTS || file == TOKENIZER) {
             revision.fetch(file, &mut |_| ())?;
         }
