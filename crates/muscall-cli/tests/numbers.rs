@@ -35,6 +35,12 @@ const CASES: [Case; 24] = [
     ("train", "learning-rate", &["1e-4", "0.5"], &["0", "1e300"]),
     ("train", "clip-seconds", &["0.5", "30"], &["0", "1e300"]),
     ("train", "val-fraction", &["0.1", "0.5"], &["1.5"]),
+    ("distil", "width", &["1", "64"], &["0", "1025", "1.5"]),
+    ("distil", "windows", &["1", "8"], &["0", "10001"]),
+    ("distil", "epochs", &["1", "200"], &["0", "18446744073709551615"]),
+    ("distil", "batch-size", &["2", "64"], &["1", "2.5"]),
+    ("distil", "learning-rate", &["1e-4", "0.5"], &["0", "1e300"]),
+    ("distil", "val-fraction", &["0.1", "0.5"], &["0", "1"]),
     ("train", "devices", &["1", "8"], &["0", "256"]),
 ];
 /// What is a number nowhere.

@@ -7,6 +7,7 @@ mod wav;
 
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use muscall_model::Muscall;
@@ -17,6 +18,9 @@ use muscall_model::weights::{state_of, write_safetensors};
 use muscall_train::distil::nearness_of_words;
 use muscall_train::{Manifest, Recipe, Row};
 use serde_json::json;
+
+/// Random weights are drawn from the state of the process.
+static DRAWS: Mutex<()> = Mutex::new(());
 
 const CLAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/clap/hf");
 const WORDS: [&str; 12] =
@@ -110,6 +114,7 @@ fn captions() -> Manifest {
 
 #[test]
 fn words_of_any_language_are_read_by_an_encoder_from_a_folder() {
+    let _draws = DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     let (folder, run) = (dir.path().join("xlm"), dir.path().join("run"));
     let encoder = write_xlm_roberta(&folder);
@@ -156,6 +161,7 @@ fn words_of_any_language_are_read_by_an_encoder_from_a_folder() {
 
 #[test]
 fn an_encoder_with_another_layer_behind_it_is_refused() {
+    let _draws = DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
     let dir = tempfile::tempdir().unwrap();
     write_xlm_roberta(dir.path());
     let kinds = ["Transformer", "Pooling", "Dense", "Normalize"];

@@ -76,8 +76,21 @@ fn heads_learn_and_towers_stay_to_the_bit() {
     let [checkpoint, bundle] =
         [checkpoint, dir.join("heads/weights.safetensors")].map(|path| fs::metadata(path).unwrap().len());
     assert!(checkpoint * 10 < bundle, "{checkpoint} of {bundle}");
-    // What the towers have made of everything is there for the next run.
+    // What the towers have made of everything is there for the next run, also for one of several ranks.
+    let steps = |run: &str| -> Vec<f64> {
+        let log = small_run::steps(&dir.join(run));
+        log[1..].iter().map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect()
+    };
     heard = 0;
+    let ranks = learner(&recipe, dir, "ranks");
+    small_run::fit(&ranks, dir, 3, &mut |event| {
+        heard += usize::from(matches!(event, Event::Preparing { what: "tracks", .. }));
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let apart = steps("ranks").into_iter().zip(steps("heads")).map(|(one, other)| (one / other - 1.0).abs());
+    let apart = apart.fold(0.0, f64::max);
+    assert!(heard == 0 && apart < 1e-4, "{apart:e}");
     fit("again", &mut heard);
     assert_eq!(heard, 0);
     small_run::assert_same(&dir.join("again"), &dir.join("heads"));

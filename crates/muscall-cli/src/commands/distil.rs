@@ -31,7 +31,7 @@ const REPORT: &str = "nearness.json";
 /// captions, from a list of these: nothing is heard.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: muscall distil ~/Music --teacher clap --out runs/student\n         muscall index --bundle runs/student ~/Music"
+    after_help = "Example: muscall distil ~/Music --teacher clap --out runs/student\n         muscall index --model runs/student ~/Music"
 )]
 pub struct Arguments {
     /// A folder of music, or a manifest; for words a list of captions, one per line (.txt), or a manifest.
@@ -132,7 +132,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     report.insert("nearness".to_owned(), serde_json::to_value(measured)?);
     write(&arguments.out.join(REPORT), serde_json::to_string_pretty(&report)? + "\n")?;
     let out = arguments.out.display();
-    println!("The student is in {out}; use it like any other model:\n  muscall index --bundle {out} ~/Music");
+    println!("The student is in {out}; use it like any other model:\n  muscall index --model {out} ~/Music");
     Ok(())
 }
 

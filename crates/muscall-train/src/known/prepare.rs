@@ -60,9 +60,9 @@ pub(crate) fn prepare(
         (Learns::Audio, true) => {
             let teacher = teacher.ok_or(TrainError::NoTeacher)?;
             let mut known = [Known::default(), Known::default()];
-            for (known, manifest) in known.iter_mut().zip(manifests) {
+            for ((known, manifest), windows) in known.iter_mut().zip(manifests).zip(preparation.windows()) {
                 let Some(manifest) = manifest else { continue };
-                let windows = preparation.hear(teacher, Stage::Embeddings, manifest, train, progress)?;
+                let windows = preparation.hear(teacher, Stage::Embeddings, (manifest, windows), train, progress)?;
                 known.text = Some(KnownSide { stage: Stage::Embeddings, vectors: Vectors::Windows(windows) });
             }
             Ok(known)
@@ -89,26 +89,31 @@ impl Preparation<'_> {
         let captions = captions_of(&manifests.into_iter().flatten().collect::<Vec<_>>());
         let texts = self.read(frozen, Stage::Features, &captions, train, progress)?;
         let mut known = [Known::default(), Known::default()];
-        for (known, manifest) in known.iter_mut().zip(manifests) {
+        for ((known, manifest), windows) in known.iter_mut().zip(manifests).zip(self.windows()) {
             let Some(manifest) = manifest else { continue };
-            let windows = self.hear(frozen, Stage::Features, manifest, train, progress)?;
+            let windows = self.hear(frozen, Stage::Features, (manifest, windows), train, progress)?;
             known.audio = Some(KnownSide { stage: Stage::Features, vectors: Vectors::Windows(windows) });
             known.text = Some(KnownSide { stage: Stage::Features, vectors: Vectors::Texts(texts.clone()) });
         }
         Ok(known)
     }
 
-    /// What a model makes of the windows of all rows.
+    /// Windows of a track that is trained on, and of one that is validated on: of that the middle is enough.
+    fn windows(&self) -> [usize; 2] {
+        [self.recipe.data.windows.unwrap_or(1), 1]
+    }
+
+    /// What a model makes of some windows of all rows.
     fn hear(
         &self,
         model: &Muscall,
         stage: Stage,
-        manifest: &Manifest,
+        (manifest, windows): (&Manifest, usize),
         beside: &Manifest,
         progress: &mut Progress<'_>,
     ) -> Result<Windows, TrainError> {
         let (origin, _) = origins(model)?;
-        let cut = Cut { windows: self.recipe.data.windows.unwrap_or(1), clip: model.clip_config() };
+        let cut = Cut { windows, clip: model.clip_config() };
         let dim = match stage {
             Stage::Features => model.config().audio.output_dim(),
             Stage::Embeddings => model.config().projection_dim,

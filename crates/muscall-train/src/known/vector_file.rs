@@ -5,8 +5,8 @@
 //! the next program writes over.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use muscall_files::FileError;
@@ -22,49 +22,30 @@ const CHECKSUM: usize = 4;
 #[derive(Debug)]
 pub(crate) struct VectorFile {
     path: PathBuf,
-    /// Locked: two programs that add to it would write over each other.
-    file: File,
+    header: Vec<u8>,
     dim: usize,
     places: HashMap<u128, usize>,
     values: Vec<f32>,
+    /// Once there is something to add. It is locked: two programs that add to a file would write over each other, while any
+    /// number may read it.
+    writer: Option<File>,
 }
 
 impl VectorFile {
-    /// Opens a file, or begins one where there is none or that of another origin. What is damaged, and whatever follows it,
-    /// is forgotten.
+    /// Reads a file, if there is one of that origin. What is damaged, and whatever follows it, is as if it were not there.
     ///
     /// # Errors
-    /// [`TrainError::Io`] with the path, and [`TrainError::VectorsInUse`].
+    /// [`TrainError::Io`] with the path.
     pub(crate) fn open(path: &Path, origin: &str, dim: usize) -> Result<Self, TrainError> {
-        let writing = || FileError::writing(path);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(FileError::writing(folder))?;
-        }
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = options.map_err(writing())?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(TrainError::VectorsInUse { path: path.to_owned() }),
-            // Where nothing can be locked, nobody else is kept away.
-            Err(TryLockError::Error(_)) => {}
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(FileError::reading(path))?;
         let header = header(origin, dim);
-        let mut vectors = Self { path: path.to_owned(), file, dim, places: HashMap::new(), values: Vec::new() };
-        let mut whole = 0;
-        if bytes.starts_with(&header) {
-            whole = header.len();
-            for record in bytes[whole..].chunks_exact(vectors.record_bytes()) {
-                let Some((key, vector)) = read_record(record) else { break };
-                vectors.insert(key, &vector);
-                whole += record.len();
+        let (path, places, values, writer) = (path.to_owned(), HashMap::new(), Vec::new(), None);
+        let mut vectors = Self { path, header, dim, places, values, writer };
+        match fs::read(&vectors.path) {
+            Ok(bytes) => {
+                vectors.take(&bytes);
             }
-        }
-        vectors.file.set_len(whole as u64).map_err(writing())?;
-        vectors.file.seek(SeekFrom::Start(whole as u64)).map_err(writing())?;
-        if whole == 0 {
-            vectors.write(&header)?;
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(FileError::reading(&vectors.path)(error).into()),
         }
         Ok(vectors)
     }
@@ -77,8 +58,11 @@ impl VectorFile {
     /// Adds vectors, which are on the disk when this returns. One that is known stays what it is.
     ///
     /// # Errors
-    /// [`TrainError::Io`] with the path.
+    /// [`TrainError::Io`] with the path, and [`TrainError::VectorsInUse`].
     pub(crate) fn add<'a>(&mut self, vectors: impl Iterator<Item = (u128, &'a [f32])>) -> Result<(), TrainError> {
+        if self.writer.is_none() {
+            self.writer = Some(self.begin_to_write()?);
+        }
         let mut bytes = Vec::new();
         for (key, vector) in vectors {
             if !self.places.contains_key(&key) {
@@ -90,22 +74,62 @@ impl VectorFile {
                 self.insert(key, vector);
             }
         }
-        self.write(&bytes)
+        match &mut self.writer {
+            Some(file) => Ok(write(file, &bytes).map_err(FileError::writing(&self.path))?),
+            None => Ok(()),
+        }
+    }
+
+    /// Locks the file, takes what others have added meanwhile, and cuts off what is not whole.
+    fn begin_to_write(&mut self) -> Result<File, TrainError> {
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder).map_err(FileError::writing(folder))?;
+        }
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.path);
+        let mut file = opened.map_err(FileError::writing(&self.path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TrainError::VectorsInUse { path: self.path.clone() }),
+            // Where nothing can be locked, nobody else is kept away.
+            Err(TryLockError::Error(_)) => {}
+        }
+        let mut bytes = Vec::new();
+        let whole = file.read_to_end(&mut bytes).map(|_| self.take(&bytes));
+        let begun = whole.and_then(|whole| {
+            file.set_len(whole as u64)?;
+            file.seek(SeekFrom::Start(whole as u64))?;
+            if whole == 0 { write(&mut file, &self.header) } else { Ok(()) }
+        });
+        begun.map_err(FileError::writing(&self.path))?;
+        Ok(file)
+    }
+
+    /// Takes what is whole in a file, and how many bytes that is.
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        if !bytes.starts_with(&self.header) {
+            return 0;
+        }
+        let mut whole = self.header.len();
+        for record in bytes[whole..].chunks_exact(KEY + self.dim * size_of::<f32>() + CHECKSUM) {
+            let Some((key, vector)) = read_record(record) else { break };
+            if !self.places.contains_key(&key) {
+                self.insert(key, &vector);
+            }
+            whole += record.len();
+        }
+        whole
     }
 
     fn insert(&mut self, key: u128, vector: &[f32]) {
         self.places.insert(key, self.values.len() / self.dim);
         self.values.extend_from_slice(vector);
     }
+}
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), TrainError> {
-        let written: io::Result<()> = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
-        Ok(written.map_err(FileError::writing(&self.path))?)
-    }
-
-    fn record_bytes(&self) -> usize {
-        KEY + self.dim * size_of::<f32>() + CHECKSUM
-    }
+/// Writes, and waits for the disk.
+fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_data()
 }
 
 fn header(origin: &str, dim: usize) -> Vec<u8> {
@@ -177,11 +201,19 @@ mod tests {
         let last = bytes.len() - 6;
         bytes[last] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        let file = VectorFile::open(&path, "a", 2).unwrap();
+        let mut file = VectorFile::open(&path, "a", 2).unwrap();
         assert_eq!((file.get(7), file.get(8)), (Some(one.as_slice()), None));
-        // Nobody else may add to it meanwhile.
-        assert!(matches!(VectorFile::open(&path, "a", 2), Err(TrainError::VectorsInUse { .. })));
+        let mut other = VectorFile::open(&path, "a", 2).unwrap();
+        file.add(std::iter::once((9, one.as_slice()))).unwrap();
+        // Others may read it, and not add to it.
+        assert_eq!(VectorFile::open(&path, "a", 2).unwrap().get(9), Some(one.as_slice()));
+        let added = other.add(std::iter::once((10, one.as_slice())));
+        assert!(matches!(added, Err(TrainError::VectorsInUse { .. })));
         drop(file);
+        // Then they find what has been added since they looked.
+        other.add([(9, [5.0_f32, 5.0].as_slice()), (10, &one)].into_iter()).unwrap();
+        assert_eq!(other.get(9), Some(one.as_slice()));
+        drop(other);
         assert_eq!(VectorFile::open(&path, "b", 2).unwrap().get(7), None);
         assert_eq!(VectorFile::open(&path, "b", 1).unwrap().get(7), None);
     }

@@ -81,7 +81,8 @@ fn read<S: AsRef<str>>(path: &Path, settings: &[S]) -> Result<Recipe, TrainError
         let parsed = format!("{key} = {value}").parse::<Table>().or_else(|_| quoted().parse::<Table>());
         merge(&mut table, parsed.map_err(|_| invalid())?);
     }
-    if !table.contains_key("model") {
+    let is_whole_but_for_model = ["epochs", "batch_size", "learning_rate"].iter().all(|key| table.contains_key(*key));
+    if is_whole_but_for_model && !table.contains_key("model") {
         return Err(TrainError::NoModel { path: path.to_owned() });
     }
     let mut base = Table::new();
