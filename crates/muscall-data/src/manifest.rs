@@ -3,6 +3,7 @@
 mod collect;
 mod columns;
 pub(crate) mod examined;
+mod fetched;
 mod folder;
 mod held_out;
 mod names;

@@ -93,9 +93,10 @@ pub(super) fn split_by_folder(rows: &mut [Result<RawRow, DataError>]) {
 /// The same by what the shards of `path` are called, such as `train-000.tar` or `train/000.tar`.
 pub(super) fn split_by_shard(path: &Path, rows: &mut [Result<RawRow, DataError>]) {
     // The folder of all of them says nothing.
-    let folder = |row: &RawRow| row.stored.as_ref().and_then(|stored| stored.archive.parent()).map(Path::to_owned);
+    let folder =
+        |row: &RawRow| row.stored.as_ref().and_then(|stored| stored.archive.path().parent()).map(Path::to_owned);
     let folders: HashSet<PathBuf> = rows.iter().flatten().filter_map(folder).filter(|folder| folder != path).collect();
-    let by_folder = path.is_dir() || folders.len() > 1;
+    let by_folder = shards::is_folder(path) || folders.len() > 1;
     let split = |row: &RawRow| split_of_shard(row, |folder| by_folder && folder != path);
     if rows.iter().flatten().all(|row| row.split.is_none() && split(row).is_some()) {
         rows.iter_mut().flatten().for_each(|row| row.split = split(row));
@@ -104,7 +105,7 @@ pub(super) fn split_by_shard(path: &Path, rows: &mut [Result<RawRow, DataError>]
 
 /// The split that a shard is called after: itself up to its number, or its folder if that counts.
 fn split_of_shard(row: &RawRow, counts: impl Fn(&Path) -> bool) -> Option<String> {
-    let shard = &*row.stored.as_ref()?.archive;
+    let shard = row.stored.as_ref()?.archive.path();
     let own = shard.file_stem()?.to_str()?.split(|letter: char| !letter.is_alphabetic()).next();
     let folder = shard.parent().filter(|folder| counts(folder)).and_then(Path::file_name).and_then(OsStr::to_str);
     [own, folder].into_iter().flatten().find(|name| Split::parse(name).is_some()).map(str::to_owned)

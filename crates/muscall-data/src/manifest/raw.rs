@@ -13,7 +13,8 @@ use super::published::clotho_folder;
 use super::rows::{self, RawRow};
 use super::split::Split;
 use super::table;
-use crate::{DataError, shards};
+use crate::DataError;
+use crate::shards::{self, Archives};
 
 /// What stands in a manifest.
 pub(super) struct RawManifest {
@@ -27,8 +28,9 @@ impl RawManifest {
     /// # Errors
     /// If the file as a whole cannot be read.
     pub(super) fn read(path: &Path, split: Split, columns: &Columns) -> Result<Self, DataError> {
-        if let Some(shards) = shards::named(path)? {
-            return Self::of_shards(path, &shards, columns);
+        let archives = Archives::default();
+        if let Some(shards) = shards::named(path, &archives)? {
+            return Self::of_shards(path, &shards, &archives, columns);
         }
         let io = FileError::reading(path);
         let metadata = fs::metadata(path).map_err(io)?;
@@ -46,7 +48,7 @@ impl RawManifest {
             }
             Some(Some(Layout::OfSplit(file))) => (file, true),
             Some(Some(Layout::Table(file))) => (file, false),
-            Some(Some(Layout::Shards(shards))) => return Self::of_shards(path, &shards, columns),
+            Some(Some(Layout::Shards(shards))) => return Self::of_shards(path, &shards, &archives, columns),
             Some(Some(Layout::Beside(Beside(rows)))) => return Self::of_rows(path, rows),
         };
         let mut collector = Collector::new(file.clone(), audio_folder(&file));
@@ -62,9 +64,11 @@ impl RawManifest {
     }
 
     /// Rows of shards, in their order.
-    fn of_shards(path: &Path, shards: &[PathBuf], columns: &Columns) -> Result<Self, DataError> {
-        let read: Result<Vec<_>, _> = shards.par_iter().map(|shard| shards::read(shard, columns)).collect();
-        let mut rows: Vec<_> = read?.into_iter().flatten().collect();
+    fn of_shards(path: &Path, shards: &[PathBuf], archives: &Archives, columns: &Columns) -> Result<Self, DataError> {
+        let read = |shard: &PathBuf| archives.open(shard).and_then(|shard| shards::read(&shard, columns));
+        let is_remote = shards.iter().any(|shard| shards::is_in_bucket(shard));
+        let read = || shards.par_iter().map(read).collect::<Result<Vec<_>, _>>();
+        let mut rows: Vec<_> = shards::together(is_remote, read)?.into_iter().flatten().collect();
         (1..).zip(&mut rows).for_each(|(number, row)| row.iter_mut().for_each(|row| row.number = number));
         split_by_shard(path, &mut rows);
         Self::of_rows(path, rows)

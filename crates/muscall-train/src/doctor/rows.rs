@@ -205,7 +205,7 @@ fn same_audio(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
     let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     // A file that is missing is told when it is loaded.
     for row in files.into_values() {
-        if let Ok((_, bytes)) = row.bytes() {
+        if let Ok(bytes) = row.size() {
             by_size.entry(bytes).or_default().push(row);
         }
     }
