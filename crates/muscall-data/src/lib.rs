@@ -29,6 +29,7 @@ mod sources;
 pub use clip_fault::ClipFault;
 pub use error::DataError;
 pub use manifest::examined::{Examined, ExaminedSplit};
+pub use manifest::hint::{ColumnsRead, Hint};
 pub use manifest::{Columns, Manifest, Row, RowNumbers, Split, Stored};
 pub use presence::{AbsentRows, Files, Presence, Unread};
 pub use read_text::read_text;

@@ -284,7 +284,7 @@ pub(super) fn check_file(path: &Path, row: usize, audio: &str) -> Result<(), Dat
 }
 
 /// Enough of a value to recognise it.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     const CHARACTERS: usize = 60;
     match text.char_indices().nth(CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
