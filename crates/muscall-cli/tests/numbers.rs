@@ -34,7 +34,7 @@ const CASES: [Case; 24] = [
     ("train", "batch-size", &["2", "64"], &["0", "1", "18446744073709551615"]),
     ("train", "learning-rate", &["1e-4", "0.5"], &["0", "1e300"]),
     ("train", "clip-seconds", &["0.5", "30"], &["0", "1e300"]),
-    ("train", "val-fraction", &["0.1", "0.5"], &["1.5"]),
+    ("train", "val-fraction", &["0.1", "0.5", "0.999"], &["0", "1", "1.5"]),
     ("train", "devices", &["1", "8"], &["0", "256"]),
 ];
 /// What is a number nowhere.

@@ -1,20 +1,17 @@
 //! Which audio files could be opened when a run began. One that cannot be read later is a bad file, or away with its
 //! disk: the first is left out, the second must not be, since the run would learn something else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use muscall_audio::{AudioError, Place};
-use rayon::prelude::*;
+use muscall_audio::AudioError;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::manifest::Manifest;
+use crate::files::{Files, look_into};
 
 /// Before the second try; each later pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -163,66 +160,6 @@ impl Presence {
     }
 }
 
-/// The files of a manifest. Several rows may be of one: parts of a recording, or members of a shard.
-#[derive(Debug)]
-pub struct Files {
-    /// In the order of their paths, each once.
-    places: Vec<Place>,
-    /// The place of each row's file among them.
-    of_row: Vec<u32>,
-}
-
-impl Files {
-    /// Of these rows.
-    pub fn of_manifest(manifest: &Manifest) -> Self {
-        let mut known: HashMap<&[u8], u32> = HashMap::new();
-        let mut found: Vec<Place> = Vec::new();
-        let mut of_row = Vec::with_capacity(manifest.rows.len());
-        for row in &manifest.rows {
-            let place = *known.entry(bytes(row.file())).or_insert_with(|| {
-                found.push(row.place());
-                found.len() as u32 - 1
-            });
-            of_row.push(place);
-        }
-        drop(known);
-        let mut order: Vec<u32> = (0..found.len() as u32).collect();
-        order.par_sort_unstable_by(|&a, &b| bytes(found[a as usize].path()).cmp(bytes(found[b as usize].path())));
-        let mut place = vec![0; order.len()];
-        (0..).zip(&order).for_each(|(to, &from)| place[from as usize] = to);
-        of_row.iter_mut().for_each(|file| *file = place[*file as usize]);
-        Self { places: order.into_iter().map(|file| found[file as usize].clone()).collect(), of_row }
-    }
-
-    /// The rows whose file cannot be opened now.
-    pub fn absent(&self) -> BTreeSet<usize> {
-        let is_absent = |place: &Place| match place {
-            Place::Disk(path) => open(path).is_err(),
-            Place::Remote(_) => look_into(place).is_err_and(|error| is_answer(error.kind())),
-        };
-        let is_absent: Vec<bool> = self.places.par_iter().map(is_absent).collect();
-        (0..self.of_row.len()).filter(|&row| is_absent[self.of_row[row] as usize]).collect()
-    }
-
-    fn of(&self, row: usize) -> &Place {
-        &self.places[self.of_row[row] as usize]
-    }
-
-    /// Whether no answer came from where the file of a row is.
-    fn is_unanswered(&self, row: usize, error: &DataError) -> bool {
-        match error {
-            DataError::Audio(AudioError::Io(error)) => {
-                matches!(self.of(row), Place::Remote(_)) && !is_answer(error.source.kind())
-            }
-            _ => false,
-        }
-    }
-}
-
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_encoded_bytes()
-}
-
 /// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
 /// the run began and is now none, or empty, counts, too.
 fn is_of_the_system(error: &DataError) -> bool {
@@ -230,46 +167,21 @@ fn is_of_the_system(error: &DataError) -> bool {
     matches!(error, DataError::Audio(Io { .. } | EmptyFile { .. } | NotAFile { .. }))
 }
 
-/// Whether a file elsewhere is not given since it is gone, refused or another one.
-fn is_answer(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::StaleNetworkFileHandle)
-}
-
-/// Opens a file that has something in it, and says how much.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let metadata = fs::metadata(path)?;
-    // Opening a pipe could wait for ever.
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Err(ErrorKind::InvalidData.into());
-    }
-    Ok((File::open(path)?, metadata.len()))
-}
-
-/// Reads the first, the middle and the last byte: some of a disk that is gone may still be in memory.
-fn look_into(place: &Place) -> io::Result<()> {
-    let path = match place {
-        Place::Disk(path) => path,
-        Place::Remote(file) => return file.read(0..1).map(drop),
-    };
-    let (mut file, bytes) = open(path)?;
-    for at in [0, bytes / 2, bytes - 1] {
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut [0])?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::cell::Cell;
+    use std::fs;
+    use std::io::{self, ErrorKind};
     use std::sync::Arc;
 
+    use muscall_audio::Place;
     use muscall_files::FileError;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::manifest::{Row, Stored};
+    use crate::files::open;
+    use crate::manifest::{Manifest, Row, Stored};
     use crate::shards::elsewhere::Elsewhere;
 
     /// Files of four folders, ten in each, and the last one named twice.
