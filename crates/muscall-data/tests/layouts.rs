@@ -244,11 +244,16 @@ fn audio_without_a_text_is_told_with_its_name() {
     assert!(hints(dir.path()).is_empty());
     fs::write(dir.path().join("c.wav"), "").unwrap();
     let found = hints(dir.path());
-    assert!(found.len() == 1 && found[0].contains("1 audio file has no text") && found[0].contains("(`c.wav`)"));
+    assert!(
+        found.len() == 1
+            && found[0].contains("1 audio file has no text and is left out")
+            && found[0].contains("(`c.wav`)")
+    );
     ["more/d.wav", "more/e.wav", "more/f.wav"].iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
     let found = hints(dir.path());
     assert!(
-        found[0].contains("4 audio files") && found[0].contains("`c.wav`, `more/d.wav`, `more/e.wav` …"),
+        found[0].contains("4 audio files have no text and are left out")
+            && found[0].contains("`c.wav`, `more/d.wav`, `more/e.wav` …"),
         "{found:?}"
     );
     assert!(found[0].contains("write a .txt or .json"));

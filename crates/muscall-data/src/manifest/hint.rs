@@ -74,10 +74,13 @@ impl Display for Hint {
             Self::WithoutText { path, files } => {
                 let named: Vec<String> = files.iter().take(NAMED).map(|file| format!("`{file}`")).collect();
                 let more = if files.len() > NAMED { " …" } else { "" };
-                let (are, them) = if files.len() == 1 { ("file has", "it") } else { ("files have", "them") };
+                let (have, are, them) = match files.len() {
+                    1 => ("file has", "is", "it"),
+                    _ => ("files have", "are", "them"),
+                };
                 write!(
                     f,
-                    "{}: {} audio {are} no text and are left out ({}{more}); write a .txt or .json of the same name beside {them}, or \
+                    "{}: {} audio {have} no text and {are} left out ({}{more}); write a .txt or .json of the same name beside {them}, or \
                      move {them} elsewhere",
                     path.display(),
                     files.len(),
@@ -100,12 +103,15 @@ impl Display for Hint {
                     path.display()
                 )
             }
-            Self::NoList { path, row, cell, count } => write!(
-                f,
-                "{}: {count} captions begin like a list and are none, such as {cell} in row {row}; if they are lists, write them as \
-                 [\"one\", \"two\"], with commas between quoted texts, or in columns `caption_1`, `caption_2`",
-                path.display()
-            ),
+            Self::NoList { path, row, cell, count } => {
+                let look = if *count == 1 { "caption looks" } else { "captions look" };
+                write!(
+                    f,
+                    "{}: {count} {look} like a list, but cannot be read as one, such as {cell} in row {row}; to have several captions, write them \
+                     as [\"one\", \"two\"], with commas between quoted texts, or in columns `caption_1`, `caption_2`",
+                    path.display()
+                )
+            }
         }
     }
 }
