@@ -2,6 +2,9 @@
 
 #[doc(inline)]
 pub use muscall_audio as audio;
+#[cfg(feature = "s3")]
+#[doc(inline)]
+pub use muscall_bucket as bucket;
 #[doc(inline)]
 pub use muscall_data as data;
 #[doc(inline)]

@@ -1,7 +1,7 @@
 //! Decoded audio on disk, for files that are read again and again.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::clip::{ClipSource, cut_from};
 use crate::{
-    AudioError, AudioSource, Clip, ClipConfig, CropPosition, FileComparison, FileState, Repair, Resampling, load_clip,
+    AudioError, AudioSource, Clip, ClipConfig, CropPosition, FileComparison, FileState, RemoteFile, Repair, Resampling,
+    load_clip,
 };
 
 /// Part of every key; to be raised when decoding or resampling starts to give other samples.
@@ -80,18 +81,21 @@ impl AudioCache {
         if is_npy {
             return load_clip(source, position, config);
         }
-        let on_disk = source.file();
-        let io = FileError::reading(on_disk);
+        let io = FileError::reading(source.file());
         let place = self.dir.join(key(source, config).map_err(io)?);
-        let now = FileState::stamps(on_disk).map_err(io)?;
-        if let Some(clip) = find(&place, on_disk, &now).and_then(|found| read(found, position, config).ok()) {
+        let now = match source.remote() {
+            Some(file) => file.state(),
+            None => FileState::stamps(source.file()).map_err(io)?,
+        };
+        let probed = || probed(source).ok();
+        if let Some(clip) = find(&place, &now, probed).and_then(|found| read(found, position, config).ok()) {
             return Ok(clip);
         }
         // Of what has no probe, such as a directory or a file that changes just now, nothing is kept; decoding says what
         // is wrong with it.
-        let file = FileState::with_probe(on_disk);
+        let file = probed();
         let whole = ClipSource::read(source, config)?;
-        if let (Ok(file), None) = (file, self.failure.get())
+        if let (Some(file), None) = (file, self.failure.get())
             && let Err(error) = Self::add(source.path, file, &whole, &place)
         {
             let _ = self.failure.set(error.into());
@@ -116,9 +120,11 @@ impl AudioCache {
 /// What the samples depend on besides the content of the file: its place, the part of it, the rate, and how it is
 /// decoded and resampled.
 fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
-    let path = fs::canonicalize(source.file())?;
     let mut hash = Xxh3::new();
-    hash.update(path.as_os_str().as_encoded_bytes());
+    match source.remote() {
+        Some(file) => hash.update(file.address().as_os_str().as_encoded_bytes()),
+        None => hash.update(fs::canonicalize(source.file())?.as_os_str().as_encoded_bytes()),
+    }
     if let Some(member) = source.member {
         hash.update(format!("#bytes={}+{}", member.at, member.bytes).as_bytes());
     }
@@ -138,12 +144,21 @@ fn key(source: AudioSource<'_>, config: &ClipConfig) -> io::Result<String> {
     Ok(format!("{:032x}", hash.digest128()))
 }
 
-/// An entry that is there, whole, and of the file as it is now.
-fn find(place: &Path, path: &Path, now: &FileState) -> Option<(Entry, File)> {
+/// The state of the file with its probe, or what a file elsewhere has in the place of one.
+fn probed(source: AudioSource<'_>) -> io::Result<FileState> {
+    match source.remote().map(RemoteFile::state) {
+        Some(state) if state.probe == 0 => Err(ErrorKind::Unsupported.into()),
+        Some(state) => Ok(state),
+        None => FileState::with_probe(source.file()),
+    }
+}
+
+/// An entry that is there, whole, and of the file as it is `now`, of which `probed` tells more.
+fn find(place: &Path, now: &FileState, probed: impl Fn() -> Option<FileState>) -> Option<(Entry, File)> {
     let entry: Entry = serde_json::from_slice(&fs::read(place.with_extension("json")).ok()?).ok()?;
     let is_current = match entry.file.compare(now) {
         FileComparison::Same => true,
-        FileComparison::ProbeNeeded => entry.file.compare(&FileState::with_probe(path).ok()?) == FileComparison::Same,
+        FileComparison::ProbeNeeded => entry.file.compare(&probed()?) == FileComparison::Same,
         FileComparison::Different => false,
     };
     let mut file = File::open(place.with_extension("npy")).ok()?;

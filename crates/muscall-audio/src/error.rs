@@ -43,6 +43,16 @@ pub enum AudioError {
         /// How long the archive is.
         length: u64,
     },
+    /// An archive is another one than that whose members are known.
+    #[error(
+        "{path}: {archive} was replaced since its list was read, so that nobody knows where this member lies; start anew"
+    )]
+    ArchiveReplaced {
+        /// The member.
+        path: PathBuf,
+        /// The archive.
+        archive: PathBuf,
+    },
     /// A file is of no format that is known here.
     #[error(
         "{path}: the audio format is not supported ({reason}); convert the file to mp3, FLAC, Ogg Vorbis, Opus, WAV, AIFF, m4a/AAC, WebM or .npy"

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::AudioError;
+use crate::{AudioError, Place, RemoteFile};
 
 /// How far the end of a part may lie beyond the end of its file: encoders and tables round. What is nearer is cut at
 /// the end of the file.
@@ -161,7 +161,7 @@ impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for AudioSource<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member<'a> {
     /// The archive.
-    pub archive: &'a Path,
+    pub archive: &'a Place,
     /// The first byte of the member.
     pub at: u64,
     /// How many it has.
@@ -180,9 +180,17 @@ impl AudioSource<'_> {
         }
     }
 
-    /// The file on the disk that it is read from.
+    /// The file that it is read from: itself, or the archive that it is a member of.
     pub(crate) fn file(&self) -> &Path {
-        self.member.map_or(self.path, |member| member.archive)
+        self.member.map_or(self.path, |member| member.archive.path())
+    }
+
+    /// That file, if it is not on this machine.
+    pub(crate) fn remote(&self) -> Option<&dyn RemoteFile> {
+        match self.member?.archive {
+            Place::Remote(file) => Some(&**file),
+            Place::Disk(_) => None,
+        }
     }
 
     /// Whether it ends before its file may.

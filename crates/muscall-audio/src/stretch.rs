@@ -7,11 +7,18 @@ use std::sync::Arc;
 /// A file, or the stretch of one that a member of an archive takes up. Clones read on their own: each has its position.
 #[derive(Debug, Clone)]
 pub(crate) struct Stretch {
-    file: Arc<File>,
-    /// Where it begins in the file.
+    held: Held,
+    /// Where it begins there.
     from: u64,
     bytes: u64,
     position: u64,
+}
+
+/// What it is read from.
+#[derive(Debug, Clone)]
+enum Held {
+    File(Arc<File>),
+    Memory(Arc<[u8]>),
 }
 
 impl Stretch {
@@ -23,7 +30,13 @@ impl Stretch {
 
     /// So many bytes of a file from a place on. Beyond the end of the file there is nothing to be read.
     pub(crate) fn of(file: Arc<File>, from: u64, bytes: u64) -> Self {
-        Self { file, from, bytes, position: 0 }
+        Self { held: Held::File(file), from, bytes, position: 0 }
+    }
+
+    /// Bytes that are in memory.
+    pub(crate) fn of_memory(bytes: Vec<u8>) -> Self {
+        let length = bytes.len() as u64;
+        Self { held: Held::Memory(bytes.into()), from: 0, bytes: length, position: 0 }
     }
 
     /// How long it is.
@@ -36,7 +49,14 @@ impl Read for Stretch {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.bytes.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let wanted = buffer.len().min(left);
-        let read = read_at(&self.file, &mut buffer[..wanted], self.from.saturating_add(self.position))?;
+        let (buffer, at) = (&mut buffer[..wanted], self.from.saturating_add(self.position));
+        let read = match &self.held {
+            Held::File(file) => read_at(file, buffer, at)?,
+            Held::Memory(bytes) => {
+                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                (&mut &*rest).read(buffer)?
+            }
+        };
         self.position += read as u64;
         Ok(read)
     }
@@ -81,7 +101,11 @@ mod tests {
     fn a_stretch_is_read_like_a_file_of_its_own() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"before the middle behind").unwrap();
-        let mut stretch = Stretch::of(Arc::new(file), 7, 10);
+        is_the_middle(Stretch::of(Arc::new(file), 7, 10));
+        is_the_middle(Stretch::of_memory(b"the middle".to_vec()));
+    }
+
+    fn is_the_middle(mut stretch: Stretch) {
         let mut other = stretch.clone();
         let mut text = String::new();
         stretch.read_to_string(&mut text).unwrap();

@@ -78,12 +78,12 @@ impl Source {
 
     #[cfg(feature = "s3")]
     fn bucket(address: &str) -> Result<Self, Failed> {
-        let (bucket, prefix) = muscall::indexing::Bucket::open(address)?;
-        let items = bucket.items(&prefix)?;
+        let (bucket, prefix) = muscall::bucket::Bucket::open(address)?;
+        let items = Item::bucket(&bucket, &prefix)?;
         if items.is_empty() {
             return Err(format!("{address}: no audio files below this prefix").into());
         }
-        Ok(Self { items, scope: bucket.scope(&prefix), unreadable: Vec::new(), beside: Beside::default() })
+        Ok(Self { items, scope: Scope::bucket(&bucket, &prefix), unreadable: Vec::new(), beside: Beside::default() })
     }
 
     #[cfg(not(feature = "s3"))]

@@ -11,7 +11,7 @@ use user::{User, record};
 /// A command, its flag, numbers that it takes, and numbers of its own that it does not take.
 type Case = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
-const CASES: [Case; 24] = [
+const CASES: [Case; 30] = [
     ("search", "top", &["1", "1000"], &["0", "1001", "1.5"]),
     ("search", "track-weight", &["0", "0.3", "1"], &["1.01"]),
     ("search", "diversity", &["0", "1"], &["1.5"]),
@@ -34,7 +34,7 @@ const CASES: [Case; 24] = [
     ("train", "batch-size", &["2", "64"], &["0", "1", "18446744073709551615"]),
     ("train", "learning-rate", &["1e-4", "0.5"], &["0", "1e300"]),
     ("train", "clip-seconds", &["0.5", "30"], &["0", "1e300"]),
-    ("train", "val-fraction", &["0.1", "0.5"], &["1.5"]),
+    ("train", "val-fraction", &["0.1", "0.5", "0.999"], &["0", "1", "1.5"]),
     ("distil", "width", &["1", "64"], &["0", "1025", "1.5"]),
     ("distil", "windows", &["1", "8"], &["0", "10001"]),
     ("distil", "epochs", &["1", "200"], &["0", "18446744073709551615"]),

@@ -134,6 +134,42 @@ pub enum DataError {
         /// What is wrong with it.
         found: String,
     },
+    /// An address of the web, or of another kind of store.
+    #[error(
+        "{path}: addresses are not read, except for shards in a bucket of S3 (s3://bucket/music-{{000..127}}.tar); copy the files to this machine first"
+    )]
+    Address {
+        /// The address.
+        path: PathBuf,
+    },
+    /// An address in a bucket, in a program that knows no buckets.
+    #[error(
+        "{path}: this program was built without support for buckets; build it with `--features s3`, or copy the shards to this machine"
+    )]
+    NoBuckets {
+        /// The address.
+        path: PathBuf,
+    },
+    /// An address in a bucket below which no shards are.
+    #[error(
+        "{path}: no shards (.tar) are in the bucket below this address; check it, and copy tables and audio files to this machine, since only shards are read from buckets"
+    )]
+    NoShards {
+        /// The address.
+        path: PathBuf,
+    },
+    /// A bucket, or a shard in it, cannot be found or read.
+    #[cfg(feature = "s3")]
+    #[error(transparent)]
+    Bucket(#[from] muscall_bucket::BucketError),
+    /// A part of a shard in a bucket did not come while its headers were read.
+    #[error("{path}: the shard cannot be read to its end: {reason}; check the network and the bucket, and start again")]
+    ShardAway {
+        /// The address.
+        path: PathBuf,
+        /// What the store says.
+        reason: String,
+    },
     /// A shard is damaged.
     #[error("{path}: the shard cannot be used: {reason}; make it anew, or copy it again")]
     Shard {

@@ -3,8 +3,11 @@
 mod collect;
 mod columns;
 pub(crate) mod examined;
+mod fetched;
 mod folder;
 mod held_out;
+pub(crate) mod hint;
+mod list_cell;
 mod names;
 mod published;
 mod raw;
@@ -88,7 +91,7 @@ impl Manifest {
     /// # Errors
     /// As [`read_splits`](Self::read_splits).
     pub fn read_splits_with(path: &Path, columns: &Columns) -> Result<Vec<(Split, Self)>, DataError> {
-        let splits = each_split(path, &Split::ALL, columns, &mut |mut collected| match collected
+        let splits = each_split(path, &Split::ALL, columns, &mut |mut collected, _| match collected
             .take_errors()
             .into_iter()
             .next()

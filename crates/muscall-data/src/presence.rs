@@ -1,20 +1,17 @@
 //! Which audio files could be opened when a run began. One that cannot be read later is a bad file, or away with its
 //! disk: the first is left out, the second must not be, since the run would learn something else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use muscall_audio::AudioError;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::DataError;
-use crate::manifest::Manifest;
+use crate::files::{Files, look_into};
 
 /// Before the second try; each later pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -87,7 +84,8 @@ impl Presence {
     }
 
     /// Reads again what could not be read, if it may be a matter of time. A file that is gone alone, while others
-    /// of the manifest can be read, is a bad one from then on.
+    /// of the manifest can be read, is a bad one from then on. Where a bucket gives no answer, whatever others do, it is
+    /// away.
     ///
     /// # Errors
     /// [`Unread`], with the error of the last try or [`DataError::AudioAway`].
@@ -100,17 +98,22 @@ impl Presence {
         if !is_of_the_system(&error) || self.lock().contains(&row) {
             return Err(Unread::Bad(error));
         }
-        let (mut pause, mut left) = (FIRST_PAUSE, self.patience);
+        // The time that tries take counts: a network that is away is not noticed at once.
+        let (mut pause, begin) = (FIRST_PAUSE, Instant::now());
         loop {
             match read() {
                 Err(again) if is_of_the_system(&again) => error = again,
                 other => return other.map_err(Unread::Bad),
             }
+            let left = self.patience.saturating_sub(begin.elapsed());
             if left.is_zero() {
                 break;
             }
             sleep(pause.min(left));
-            (pause, left) = (pause * 2, left.saturating_sub(pause));
+            pause *= 2;
+        }
+        if self.files.is_unanswered(row, &error) {
+            return Err(self.away(row, &error, self.files.of(row).path().to_owned()));
         }
         // The others must be there before and after this one is looked for once more: a disk that is back in between, or
         // goes again, is no reason to leave a file out.
@@ -127,77 +130,34 @@ impl Presence {
                 self.lock().insert(row);
                 Err(Unread::Gone(error))
             }
-            Some(other) => {
-                let reason = match &error {
-                    DataError::Audio(AudioError::Io(error)) => error.source.to_string(),
-                    error => error.to_string(),
-                };
-                Err(Unread::Away(DataError::AudioAway { path: self.files.of(row).to_owned(), reason, other }))
-            }
+            Some(other) => Err(self.away(row, &error, other)),
         }
+    }
+
+    fn away(&self, row: usize, error: &DataError, other: PathBuf) -> Unread {
+        let reason = match error {
+            DataError::Audio(AudioError::Io(error)) => error.source.to_string(),
+            error => error.to_string(),
+        };
+        Unread::Away(DataError::AudioAway { path: self.files.of(row).path().to_owned(), reason, other })
     }
 
     /// The first of other files that cannot be read either; the file itself if there is no other.
     fn first_gone_beside(&self, row: usize) -> Option<PathBuf> {
-        let Files { paths, of_row } = &self.files;
+        let Files { places, of_row } = &self.files;
         let own = of_row[row] as usize;
         let absent: HashSet<u32> = self.lock().iter().map(|&row| of_row[row]).collect();
         let is_other = |file: &usize| *file != own && !absent.contains(&(*file as u32));
         let before = (0..own).rev().filter(is_other).take(NEIGHBOURS);
-        let after = (own + 1..paths.len()).filter(is_other).take(NEIGHBOURS);
-        let spread = (0..paths.len()).step_by(paths.len().div_ceil(SPREAD)).filter(is_other);
+        let after = (own + 1..places.len()).filter(is_other).take(NEIGHBOURS);
+        let spread = (0..places.len()).step_by(places.len().div_ceil(SPREAD)).filter(is_other);
         let others: BTreeSet<usize> = before.chain(after).chain(spread).collect();
         if others.is_empty() {
-            return Some(paths[own].clone());
+            return Some(places[own].path().to_owned());
         }
-        others.into_iter().map(|file| &paths[file]).find(|path| look_into(path).is_err()).cloned()
+        let gone = others.into_iter().map(|file| &places[file]).find(|place| look_into(place).is_err());
+        gone.map(|place| place.path().to_owned())
     }
-}
-
-/// The files of a manifest. Several rows may be of one: parts of a recording, or members of a shard.
-#[derive(Debug)]
-pub struct Files {
-    /// In their order, each once.
-    paths: Vec<PathBuf>,
-    /// The place of each row's file among them.
-    of_row: Vec<u32>,
-}
-
-impl Files {
-    /// Of these rows.
-    pub fn of_manifest(manifest: &Manifest) -> Self {
-        let mut known: HashMap<&[u8], u32> = HashMap::new();
-        let mut found: Vec<&Path> = Vec::new();
-        let mut of_row = Vec::with_capacity(manifest.rows.len());
-        for row in &manifest.rows {
-            let place = *known.entry(bytes(row.file())).or_insert_with(|| {
-                found.push(row.file());
-                found.len() as u32 - 1
-            });
-            of_row.push(place);
-        }
-        drop(known);
-        let mut order: Vec<u32> = (0..found.len() as u32).collect();
-        order.par_sort_unstable_by(|&a, &b| bytes(found[a as usize]).cmp(bytes(found[b as usize])));
-        let mut place = vec![0; order.len()];
-        (0..).zip(&order).for_each(|(to, &from)| place[from as usize] = to);
-        of_row.iter_mut().for_each(|file| *file = place[*file as usize]);
-        Self { paths: order.into_iter().map(|file| found[file as usize].to_owned()).collect(), of_row }
-    }
-
-    /// The rows whose file cannot be opened now.
-    pub fn absent(&self) -> BTreeSet<usize> {
-        let is_absent: Vec<bool> = self.paths.par_iter().map(|path| open(path).is_err()).collect();
-        (0..self.of_row.len()).filter(|&row| is_absent[self.of_row[row] as usize]).collect()
-    }
-
-    fn of(&self, row: usize) -> &Path {
-        &self.paths[self.of_row[row] as usize]
-    }
-}
-
-fn bytes(path: &Path) -> &[u8] {
-    path.as_os_str().as_encoded_bytes()
 }
 
 /// Whether it was the system that gave no bytes, rather than what the bytes say. What was a file with something in it when
@@ -207,36 +167,22 @@ fn is_of_the_system(error: &DataError) -> bool {
     matches!(error, DataError::Audio(Io { .. } | EmptyFile { .. } | NotAFile { .. }))
 }
 
-/// Opens a file that has something in it, and says how much.
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let metadata = fs::metadata(path)?;
-    // Opening a pipe could wait for ever.
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Err(ErrorKind::InvalidData.into());
-    }
-    Ok((File::open(path)?, metadata.len()))
-}
-
-/// Reads the first, the middle and the last byte: some of a disk that is gone may still be in memory.
-fn look_into(path: &Path) -> io::Result<()> {
-    let (mut file, bytes) = open(path)?;
-    for at in [0, bytes / 2, bytes - 1] {
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(&mut [0])?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::cell::Cell;
+    use std::fs;
+    use std::io::{self, ErrorKind};
+    use std::sync::Arc;
 
+    use muscall_audio::Place;
     use muscall_files::FileError;
     use tempfile::TempDir;
 
     use super::*;
-    use crate::manifest::Row;
+    use crate::files::open;
+    use crate::manifest::{Manifest, Row, Stored};
+    use crate::shards::elsewhere::Elsewhere;
 
     /// Files of four folders, ten in each, and the last one named twice.
     fn manifest() -> (TempDir, Manifest) {
@@ -300,6 +246,44 @@ mod tests {
         assert_eq!(path, manifest.rows[25].audio);
         assert!(other != path && other.parent() == path.parent() && reason.contains("os error 2"), "{reason}");
         assert_eq!(presence.absent(), before);
+    }
+
+    #[test]
+    fn a_bucket_that_gives_no_answer_is_away_and_a_shard_that_is_gone_alone_is_gone() {
+        let shards: Vec<Arc<Elsewhere>> =
+            (0..3).map(|i| Arc::new(Elsewhere::new(format!("s3://music/{i}.tar"), vec![7; 100]))).collect();
+        let row = |i: usize| {
+            let archive = Place::Remote(shards[i / 2].clone());
+            let audio = archive.path().join(format!("{i}.wav"));
+            Row {
+                stored: Some(Stored { archive, at: 10, bytes: 5 }),
+                ..Row::new(i.to_string(), audio, vec!["x".into()])
+            }
+        };
+        let manifest = Manifest { rows: (0..6).map(row).collect(), source: "s3://music/{0..2}.tar".into() };
+        // Whoever does not answer now may do so later.
+        shards[0].fail_behind(0, ErrorKind::Other);
+        shards[1].fail_behind(0, ErrorKind::NotFound);
+        assert_eq!(Files::of_manifest(&manifest).absent(), [2, 3].into());
+        shards.iter().for_each(|shard| shard.mend());
+        let presence = presence(&manifest);
+        let read = |row: usize| {
+            let Some(Stored { archive: Place::Remote(file), .. }) = &manifest.rows[row].stored else { panic!() };
+            let io = FileError::reading(&manifest.rows[row].audio);
+            file.read(10..15).map(drop).map_err(|error| AudioError::from(io(error)).into())
+        };
+        let verdict = |row: usize| presence.read_again(row, read(row).unwrap_err(), || read(row));
+        // All others answer.
+        shards[0].fail_behind(0, ErrorKind::Other);
+        let Err(Unread::Away(error)) = verdict(1) else { panic!("no answer came") };
+        assert!(error.to_string().starts_with("s3://music/0.tar"), "{error}");
+        shards[0].mend();
+        shards[1].fail_behind(0, ErrorKind::NotFound);
+        assert!(matches!(verdict(2), Err(Unread::Gone(_))));
+        shards[0].fail_behind(0, ErrorKind::PermissionDenied);
+        shards[2].fail_behind(0, ErrorKind::PermissionDenied);
+        assert!(matches!(verdict(4), Err(Unread::Away(_))));
+        assert_eq!(presence.absent(), [2].into());
     }
 
     #[test]

@@ -184,3 +184,77 @@ fn what_is_no_file_is_not_opened() {
     let error = Manifest::examine(&pipe).unwrap_err().to_string();
     assert!(error.contains("pipe.csv: not a manifest"), "{error}");
 }
+
+/// What is odd about a manifest, line by line.
+fn hints(path: &Path) -> Vec<String> {
+    Manifest::examine(path).unwrap().hints.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn lists_of_python_are_several_captions() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pandas.csv");
+    // As `pandas.DataFrame.to_csv` writes them.
+    let text = "file_name,caption\na.wav,\"['a calm piano', \"\"it's loud\"\"]\"\nb.wav,['one']\nc.wav,['one' 'two']\nd.wav,\"['x', y]\"\n";
+    fs::write(&path, text).unwrap();
+    let all: &[(&str, &[&str])] = &[
+        ("a.wav", &["a calm piano", "it's loud"]),
+        ("b.wav", &["one"]),
+        ("c.wav", &["['one' 'two']"]),
+        ("d.wav", &["['x', y]"]),
+    ];
+    assert_eq!(rows(&path, Split::Train), expected(all));
+    let hints = hints(&path);
+    assert_eq!(hints.len(), 1, "{hints:?}");
+    assert!(hints[0].contains("pandas.csv: 2 captions") && hints[0].contains("['one' 'two'] in row 4"), "{}", hints[0]);
+    // An empty list is no caption.
+    fs::write(&path, "file_name,caption\na.wav,[]\n").unwrap();
+    assert!(Manifest::read(&path, Split::Train).unwrap_err().to_string().contains("row 2: `caption` is empty"));
+}
+
+#[test]
+fn columns_that_are_there_twice_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.csv");
+    for (header, words) in [
+        ("audio,caption,Audio", &["columns 1 and 3", "`audio`", "the first is read", "rename"][..]),
+        ("audio,caption,caption", &["columns 2 and 3", "`caption`", "all of them are read as captions"]),
+        ("audio,text,text", &["columns 2 and 3", "`text`", "the first is read"]),
+        ("mood,audio,caption,mood,mood", &["columns 1, 4 and 5 are all called", "`mood`", "none of them is read"]),
+        ("start_s,audio,caption,start_s", &["columns 1 and 4", "the first is read"]),
+    ] {
+        let cells = vec!["1"; header.split(',').count()].join(",");
+        fs::write(&path, format!("{header}\n{cells}\n")).unwrap();
+        let found = hints(&path);
+        assert!(found.len() == 1 && words.iter().all(|word| found[0].contains(word)), "{header}: {found:?}");
+        assert_eq!(Manifest::examine(&path).unwrap().hints[0].harms(), found[0].contains("the first is read"));
+    }
+    // The names of an index that pandas writes are empty.
+    fs::write(&path, ",,audio,caption\n0,0,a.wav,x\n").unwrap();
+    assert!(hints(&path).is_empty());
+}
+
+#[test]
+fn audio_without_a_text_is_told_with_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("more")).unwrap();
+    for name in ["a.wav", "a.txt", "b.wav", "b.txt"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    assert!(hints(dir.path()).is_empty());
+    fs::write(dir.path().join("c.wav"), "").unwrap();
+    let found = hints(dir.path());
+    assert!(
+        found.len() == 1
+            && found[0].contains("1 audio file has no text and is left out")
+            && found[0].contains("(`c.wav`)")
+    );
+    ["more/d.wav", "more/e.wav", "more/f.wav"].iter().for_each(|name| fs::write(dir.path().join(name), "").unwrap());
+    let found = hints(dir.path());
+    assert!(
+        found[0].contains("4 audio files have no text and are left out")
+            && found[0].contains("`c.wav`, `more/d.wav`, `more/e.wav` …"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("write a .txt or .json"));
+}

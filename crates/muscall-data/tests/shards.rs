@@ -1,101 +1,14 @@
 //! Shards of samples, as WebDataset writes them, against the same samples as files.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod sample_shards;
 mod wav;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fs;
 
-use muscall_audio::{AugmentConfig, ClipConfig, LogMelConfig};
-use muscall_data::batcher::{EpochLoader, LoaderConfig, OnBadFile, RawBatch};
-use muscall_data::dataset::{DataConfig, Dataset};
-use muscall_data::{Columns, Manifest, Sources, Split};
-use tempfile::TempDir;
-use wav::write_wav;
-
-const SHARDS: usize = 4;
-const SAMPLES: usize = 6;
-
-fn tone(number: usize) -> impl Iterator<Item = i16> {
-    let hz = 200.0 + 37.0 * number as f64;
-    (0..6_000 + 300 * number).map(move |i| (9_000.0 * (std::f64::consts::TAU * hz * i as f64 / 16_000.0).sin()) as i16)
-}
-
-type Members<'a> = [(&'a str, &'a [u8])];
-
-/// A tar file of these members.
-fn tar(path: &Path, members: &Members<'_>) {
-    let mut builder = tar::Builder::new(File::create(path).unwrap());
-    for (name, content) in members {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        builder.append_data(&mut header, name, *content).unwrap();
-    }
-    builder.into_inner().unwrap();
-}
-
-fn wav(dir: &Path, number: usize) -> Vec<u8> {
-    let path = dir.join(format!("{number}.wav"));
-    write_wav(&path, tone(number));
-    fs::read(path).unwrap()
-}
-
-/// Four shards of six samples, and the files of these.
-fn shards() -> (TempDir, PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    for shard in 0..SHARDS {
-        let of_shard = shard * SAMPLES..(shard + 1) * SAMPLES;
-        let contents: Vec<(String, Vec<u8>)> = of_shard
-            .flat_map(|i| {
-                let json = format!("{{\"captions\": [\"one of {i}\", \"two of {i}\"], \"source\": \"made\"}}");
-                let label = ("cls".to_owned(), b"7".to_vec());
-                let members = [("json".to_owned(), json.into_bytes()), label, ("wav".to_owned(), wav(dir.path(), i))];
-                // Every shard begins with the same names.
-                members.map(|(extension, content)| (format!("./clips/{:06}.{extension}", i % SAMPLES), content))
-            })
-            .collect();
-        let members: Vec<(&str, &[u8])> = contents.iter().map(|(name, content)| (&**name, &**content)).collect();
-        tar(&dir.path().join(format!("music-{shard:03}.tar")), &members);
-    }
-    let pattern = dir.path().join("music-{000..003}.tar");
-    (dir, pattern)
-}
-
-fn dataset(manifest: Manifest, buffer: usize) -> Arc<Dataset> {
-    let config = DataConfig {
-        clip: ClipConfig::new(16_000, 4_000),
-        cache: None,
-        augment: AugmentConfig::muscall(),
-        random_crop: true,
-        windows: None,
-        reads_audio: true,
-        unheard: Default::default(),
-        captions_per_track: 1,
-        shuffle_buffer: buffer,
-        sources: Sources::new(),
-        views: None,
-        seed: 5,
-    };
-    Arc::new(Dataset::new(manifest, config).unwrap())
-}
-
-fn loader(dataset: &Arc<Dataset>, epoch: u64, start_step: usize) -> EpochLoader {
-    let config =
-        LoaderConfig { batch_size: 4, threads: 2, prefetch_batches: 2, drop_last: false, on_bad_file: OnBadFile::Skip };
-    EpochLoader::new(dataset.clone(), Arc::new(LogMelConfig::new(64).init().unwrap()), config, epoch, start_step)
-        .unwrap()
-}
-
-fn batches(loader: EpochLoader) -> Vec<RawBatch> {
-    loader.map(Result::unwrap).collect()
-}
-
-fn indices(batches: &[RawBatch]) -> Vec<usize> {
-    batches.iter().flat_map(|batch| batch.items.iter().map(|item| item.index)).collect()
-}
+use muscall_data::{Columns, Manifest, Split};
+use sample_shards::{Members, SAMPLES, SHARDS, batches, dataset, indices, loader, shards, tar, wav};
 
 #[test]
 fn samples_are_rows_and_their_clips_those_of_files() {
@@ -275,4 +188,13 @@ fn held_out_samples_come_back_from_their_list() {
     let list = dir.path().join("held_out.jsonl");
     fs::write(&list, held.to_jsonl().unwrap()).unwrap();
     assert_eq!(Manifest::read(&list, Split::Train).unwrap().rows, held.rows);
+}
+
+#[cfg(not(feature = "s3"))]
+#[test]
+fn an_address_in_a_bucket_is_refused_with_the_feature_that_it_needs() {
+    for address in ["s3://music/a-{000..127}.tar", "s3://music/shards/", "s3://music"] {
+        let error = Manifest::read(std::path::Path::new(address), Split::Train).unwrap_err().to_string();
+        assert!(error.starts_with("s3://music") && error.contains("--features s3"), "{error}");
+    }
 }

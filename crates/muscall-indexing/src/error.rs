@@ -60,24 +60,10 @@ pub enum IndexingError {
         /// The shard's index.
         path: PathBuf,
     },
-    /// Not the address of a bucket.
+    /// A bucket cannot be opened or read.
     #[cfg(feature = "s3")]
-    #[error("`{found}` is not the address of a bucket: expected s3://bucket or s3://bucket/prefix")]
-    Address {
-        /// What was given.
-        found: String,
-    },
-    /// A bucket cannot be read.
-    #[cfg(feature = "s3")]
-    #[error(
-        "{address}: {reason}; check the address, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT"
-    )]
-    Bucket {
-        /// Where.
-        address: String,
-        /// What the store says.
-        reason: String,
-    },
+    #[error(transparent)]
+    Bucket(#[from] muscall_bucket::BucketError),
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),

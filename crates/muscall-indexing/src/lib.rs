@@ -12,7 +12,7 @@ mod ahead;
 mod albums;
 mod away;
 #[cfg(feature = "s3")]
-mod bucket;
+mod bucket_items;
 mod contents;
 mod error;
 mod event;
@@ -38,8 +38,6 @@ mod unreadable;
 mod waiting;
 
 pub use away::away_place;
-#[cfg(feature = "s3")]
-pub use bucket::{Bucket, Object};
 pub use error::IndexingError;
 pub use event::{Event, Outcome};
 pub use folder_items::FolderItems;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "s3")]
-use crate::bucket::Object;
+use muscall_bucket::Object;
 
 /// Where the bytes of an item are.
 #[derive(Debug, Clone, PartialEq, Eq)]

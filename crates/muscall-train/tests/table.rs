@@ -24,6 +24,7 @@ fn tone(number: usize) -> impl Iterator<Item = i16> {
 fn findings(path: &Path) -> Vec<String> {
     let examined = Manifest::examine(path).unwrap();
     let mut lines: Vec<String> = examined.errors.iter().map(|error| error.to_string()).collect();
+    lines.extend(examined.hints.iter().map(|hint| hint.to_string()));
     let tokenizer = ClipTokenizer::new().unwrap();
     for split in &examined.splits {
         let rows = check_rows(split, Some(&tokenizer), true);
@@ -89,6 +90,36 @@ fn each_caption_of_a_track_has_its_row() {
     let found = findings(&path);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("row 4: the caption \"n/a\""), "{found:?}");
+}
+
+#[test]
+fn a_row_that_is_there_twice_is_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    write_wav(&dir.path().join("rain.wav"), tone(0));
+    write_wav(&dir.path().join("wind.wav"), tone(1));
+    let path = dir.path().join("m.csv");
+    let said = |table: &str| {
+        fs::write(&path, table).unwrap();
+        findings(&path)
+    };
+    let twice = "has the same audio and the same caption";
+    // One track, two captions of which are the same.
+    let found = said("audio,caption\nrain.wav,rain falls\nrain.wav,drops\nwind.wav,wind\nrain.wav,Rain  falls\n");
+    assert_eq!(found, [format!("row 5: row 2 {twice} \"Rain  falls\"; remove one of the two")]);
+    // Two tracks, which share their audio as well.
+    let found = said("id,audio,caption\n1,rain.wav,rain falls\n2,wind.wav,wind\n3,rain.wav,rain falls\n");
+    assert!(found.len() == 1 && found[0].starts_with(&format!("row 4: row 2 {twice}")), "{found:?}");
+    let split = &Manifest::examine(&path).unwrap().splits[0];
+    assert!(check_rows(split, None, false)[0].fault.harms());
+    // Parts of a file are audio of their own, and so is another file with the same caption.
+    let parts = "audio,start,end,caption\nrain.wav,0,1,rain\nrain.wav,1,2,rain\nwind.wav,0,1,rain\n";
+    let found = said(parts);
+    assert!(found.len() == 2 && found.iter().all(|line| line.contains("row 2 has the same caption")), "{found:?}");
+    let found = said(&format!("{parts}wind.wav,0,1,rain\n"));
+    assert!(found.len() == 3 && found[2].starts_with(&format!("row 5: row 4 {twice}")), "{found:?}");
+    // Splits are apart.
+    let found = said("audio,split,caption\nrain.wav,train,rain\nrain.wav,val,rain\n");
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Files that are opened, and what kind they are.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use muscall_files::FileError;
 
 use super::npy;
 use crate::stretch::Stretch;
-use crate::{AudioError, AudioSource, Member};
+use crate::{AudioError, AudioSource, Member, Place, RemoteFile};
 
 /// An open file, or a member of an archive. A clone is read from the start, on its own.
 #[derive(Clone)]
@@ -34,20 +35,36 @@ pub(crate) fn open<'a>(source: impl Into<AudioSource<'a>>) -> Result<Opened<'a>,
         let (file, bytes) = regular(path)?;
         return Ok(Opened { path, file: Stretch::of(Arc::new(file), 0, bytes) });
     };
-    let (file, length) = regular(archive)?;
     if bytes == 0 {
         return Err(AudioError::EmptyFile { path: path.to_owned() });
     }
-    if at.checked_add(bytes).is_none_or(|end| end > length) {
-        return Err(AudioError::BeyondArchive {
-            path: path.to_owned(),
-            archive: archive.to_owned(),
-            at,
-            bytes,
-            length,
-        });
-    }
-    Ok(Opened { path, file: Stretch::of(Arc::new(file), at, bytes) })
+    let check = |length: u64| match at.checked_add(bytes) {
+        Some(end) if end <= length => Ok(at..end),
+        _ => {
+            let archive = archive.path().to_owned();
+            Err(AudioError::BeyondArchive { path: path.to_owned(), archive, at, bytes, length })
+        }
+    };
+    let file = match archive {
+        Place::Disk(archive) => {
+            let (file, length) = regular(archive)?;
+            check(length)?;
+            Stretch::of(Arc::new(file), at, bytes)
+        }
+        Place::Remote(archive) => fetched(path, &**archive, check(archive.state().bytes)?)?,
+    };
+    Ok(Opened { path, file })
+}
+
+/// A member of an archive that is not on this machine: all of it, in one request.
+fn fetched(path: &Path, archive: &dyn RemoteFile, place: Range<u64>) -> Result<Stretch, AudioError> {
+    let bytes = archive.read(place).map_err(|error| match error.kind() {
+        ErrorKind::StaleNetworkFileHandle => {
+            AudioError::ArchiveReplaced { path: path.to_owned(), archive: archive.address().to_owned() }
+        }
+        _ => FileError::reading(path)(error).into(),
+    })?;
+    Ok(Stretch::of_memory(bytes))
 }
 
 /// A regular file and its length; opening a pipe could wait for ever.

@@ -68,6 +68,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         // The error names its row itself.
         findings.add("", "row", json!({ "row": error.row() }), true, &error.to_string());
     }
+    for hint in &examined.hints {
+        findings.add("", hint.kind(), json!({}), hint.harms(), &hint.to_string());
+    }
     findings.rest("");
     let mut splits = Vec::new();
     for examined in &examined.splits {
@@ -78,8 +81,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
             let counts = [count(manifest.rows.len(), "track"), count(captions, "caption")];
             say(format!("{name}: {}", counts.join(", ")));
         }
-        for RowFinding { row, audio, fault, .. } in check_rows(examined, Some(&tokenizer), !arguments.no_audio) {
-            findings.row(name, fault.kind(), (row, &audio), fault.harms(), &fault);
+        for RowFinding { row, audio, name: file, fault, .. } in
+            check_rows(examined, Some(&tokenizer), !arguments.no_audio)
+        {
+            findings.row(name, fault.kind(), (row, &audio, &file), fault.harms(), &fault);
         }
         check_words(manifest).iter().for_each(|diagnosis| findings.diagnosis(name, diagnosis));
         if arguments.no_audio {
@@ -92,17 +97,16 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
         bar.set_message(name);
         let checked = check_clips(manifest, &config, |done| bar.set_position(done as u64));
         bar.finish_and_clear();
-        let place = |row: &usize| {
-            let number = examined.numbers.get(*row).first();
-            (number.copied().unwrap_or(0), manifest.rows[*row].audio.as_path())
-        };
+        let number = |row: usize| examined.numbers.get(row).first().copied().unwrap_or(0);
         for (row, _, repairs) in &checked.repaired {
             let repairs: Vec<String> = repairs.iter().map(|repair| repair.to_string()).collect();
             let said = format!("damaged: {}; get the file again, or remove its rows", repairs.join("; "));
-            findings.row(name, "damaged", place(row), true, &said);
+            let (number, row) = (number(*row), &manifest.rows[*row]);
+            findings.row(name, "damaged", (number, &row.audio, &row.name()), true, &said);
         }
         for (row, error) in &checked.unreadable {
-            findings.row(name, "unreadable", place(row), true, error);
+            let (number, row) = (number(*row), &manifest.rows[*row]);
+            findings.row(name, "unreadable", (number, &row.audio, &row.name()), true, error);
         }
         checked.diagnoses.iter().for_each(|diagnosis| findings.diagnosis(name, diagnosis));
         findings.rest(name);
@@ -131,13 +135,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failed> {
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The name of a file without its folders; of a member of a shard with its shard.
-fn name_of(audio: &Path) -> String {
-    let shard = audio.ancestors().skip(1).find(|path| path.extension().is_some_and(|extension| extension == "tar"));
-    let folder = shard.unwrap_or(audio).parent().unwrap_or(Path::new(""));
-    audio.strip_prefix(folder).unwrap_or(audio).display().to_string()
-}
-
 /// What was found, and told.
 #[derive(Default)]
 struct Findings {
@@ -156,16 +153,15 @@ impl Findings {
         self.add(split, diagnosis.kind(), json!({}), diagnosis.harms(), &diagnosis.to_string());
     }
 
-    /// About a row, by its number and the audio that it names.
+    /// About a row, by its number and the audio that it names, which has a short name.
     fn row(
         &mut self,
         split: &str,
         kind: &'static str,
-        (number, audio): (usize, &Path),
+        (number, audio, name): (usize, &Path, &str),
         harms: bool,
         what: &dyn Display,
     ) {
-        let name = name_of(audio);
         let place =
             if self.says { Value::Null } else { json!({ "row": number, "audio": audio.display().to_string() }) };
         self.add(split, kind, place, harms, &format!("row {number} ({name}): {what}"));

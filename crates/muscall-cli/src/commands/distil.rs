@@ -13,7 +13,7 @@ use muscall::train::recipe::Learns;
 use muscall::{Device, Event, Learner, Manifest, Muscall, OnExisting, Recipe};
 
 use super::recipes::read_recipe;
-use crate::number::{positive, whole, within};
+use crate::number::{fraction, positive, whole};
 use crate::{Failed, Source, console};
 
 /// Where the teacher's vectors are kept, in the folder of a run.
@@ -64,7 +64,7 @@ pub struct Arguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// The part of the tracks that is held out and measured on. Parts and copies of one recording stay together.
-    #[arg(long, value_name = "PART", default_value_t = 0.1, allow_negative_numbers = true, value_parser = within(0.001, 0.9))]
+    #[arg(long, value_name = "PART", default_value_t = 0.1, allow_negative_numbers = true, value_parser = fraction)]
     val_fraction: f64,
     /// Also measure what the student explained before it had learned, and what a linear map from mean and deviation of the
     /// log-mel bands explains.

@@ -16,7 +16,7 @@ use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Mus
 use super::recipes::read_recipe_from;
 use super::taught::Taught;
 use crate::console::say;
-use crate::number::{positive, whole, within};
+use crate::number::{fraction, positive, whole};
 use crate::{Failed, console};
 
 /// Longer tables are left to `check`, since nobody waits for that before a training.
@@ -66,7 +66,7 @@ pub struct Arguments {
     validation: Option<PathBuf>,
     /// The part of the rows that is held out for validation, such as 0.1, if --data has no `val` split. Parts and copies
     /// of one recording stay together.
-    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = within(0.0, 1.0), conflicts_with = "validation")]
+    #[arg(long, value_name = "PART", allow_negative_numbers = true, value_parser = fraction, conflicts_with = "validation")]
     val_fraction: Option<f64>,
     /// Directory of the run.
     #[arg(long, required_unless_present = "print_recipe")]
@@ -273,11 +273,11 @@ impl Arguments {
     }
 }
 
-/// What is wrong with captions and labels, an example of each fault; `check` names all rows. Captions are too long
+/// What is wrong with captions and labels, an example of each fault, and what is odd about the manifest; `check` names all rows. Captions are too long
 /// for the paper's text encoder alone.
 fn captions_told(examined: &Examined, data: &str, reads_clip_tokens: bool) -> Result<Vec<String>, Failed> {
     let tokenizer = reads_clip_tokens.then(ClipTokenizer::new).transpose()?;
-    let mut told = Vec::new();
+    let mut told: Vec<String> = examined.hints.iter().map(ToString::to_string).collect();
     for split in &examined.splits {
         let name = split.split.name();
         let mut findings: BTreeMap<&str, Vec<RowFinding>> = BTreeMap::new();

@@ -4,20 +4,25 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
-use muscall_audio::Part;
+use muscall_audio::{Part, Place};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::row::Row;
+use super::row::{Row, Stored};
 use super::row_numbers::RowNumbers;
 use super::rows::RawRow;
 use super::split::Split;
 use super::times::Times;
 use crate::DataError;
+use crate::shards::{Archives, is_in_bucket};
 
 /// Takes rows in their order. A table may have millions: nothing is kept of a row but the track.
 pub(super) struct Collector {
     /// For errors.
     file: PathBuf,
+    /// Where rows say themselves that their audio lies.
+    archives: Archives,
+    /// Why one of those was not found: no others are looked for then.
+    unreached: Option<DataError>,
     /// What paths are relative to.
     folder: PathBuf,
     /// By split, those that name none first.
@@ -60,7 +65,9 @@ pub(super) struct Collected {
 
 impl Collector {
     pub(super) fn new(file: PathBuf, folder: PathBuf) -> Self {
-        Self { file, folder, tracks: BySplit::default(), last: 0, known: HashMap::new(), errors: Vec::new() }
+        let (archives, tracks) = (Archives::default(), BySplit::default());
+        let (known, errors) = (HashMap::new(), Vec::new());
+        Self { file, archives, unreached: None, folder, tracks, last: 0, known, errors }
     }
 
     /// A row, or what is wrong with it.
@@ -73,13 +80,27 @@ impl Collector {
                 return;
             }
         };
-        let RawRow { number, id, audio, mut captions, split: said, label, source: origin, times, stored } = row;
+        let RawRow { number, id, audio, mut captions, split: said, label, source: origin, times, mut stored } = row;
         self.last = number;
         let split = match said.as_deref().map(Split::parse) {
             None => None,
             Some(Some(split)) => Some(split),
             Some(None) => return self.wrong_split(number, &said.unwrap_or_default()),
         };
+        if let Some(Stored { archive, .. }) = &mut stored
+            && matches!(archive, Place::Disk(path) if is_in_bucket(path))
+        {
+            if self.unreached.is_some() {
+                return;
+            }
+            match self.archives.open(archive.path()) {
+                Ok(found) => *archive = found,
+                Err(error) => {
+                    self.unreached = Some(error);
+                    return;
+                }
+            }
+        }
         let Times { part, length } = times;
         let is_path = id == audio;
         let audio = if stored.is_some() { audio.into() } else { place(&self.folder, &audio) };
@@ -124,8 +145,11 @@ impl Collector {
     }
 
     /// # Errors
-    /// [`DataError::EmptyManifest`] without a row.
+    /// [`DataError::EmptyManifest`] without a row, and what keeps a bucket that rows name from being read.
     pub(super) fn finish(mut self) -> Result<Collected, DataError> {
+        if let Some(error) = self.unreached {
+            return Err(error);
+        }
         let has_rows = |tracks: &Tracks| !tracks.rows.is_empty();
         if !self.tracks.iter().any(has_rows) && self.errors.is_empty() {
             return Err(DataError::EmptyManifest { path: self.file });

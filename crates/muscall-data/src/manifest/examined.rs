@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Manifest;
 use super::columns::Columns;
+use super::hint::Hint;
 use super::row_numbers::RowNumbers;
 use super::split::Split;
 use super::splits::each_split;
@@ -17,6 +18,8 @@ pub struct Examined {
     pub splits: Vec<ExaminedSplit>,
     /// An error for each row that cannot be used, in order.
     pub errors: Vec<DataError>,
+    /// What is odd about all of it.
+    pub hints: Vec<Hint>,
 }
 
 /// A split, and where its rows stand.
@@ -53,8 +56,9 @@ impl Manifest {
     /// # Errors
     /// As [`examine`](Self::examine).
     pub fn examine_splits(path: &Path, wanted: &[Split], columns: &Columns) -> Result<Examined, DataError> {
-        let mut errors = Vec::new();
-        let splits = each_split(path, wanted, columns, &mut |mut collected| {
+        let (mut errors, mut hints) = (Vec::new(), Vec::new());
+        let splits = each_split(path, wanted, columns, &mut |mut collected, found| {
+            hints.extend(found);
             errors.extend(collected.take_errors());
             Ok(collected)
         });
@@ -67,6 +71,6 @@ impl Manifest {
             let manifest = Self { rows, source: path.to_owned() };
             ExaminedSplit { split, manifest, numbers }
         };
-        Ok(Examined { splits: splits.into_iter().map(split).collect(), errors })
+        Ok(Examined { splits: splits.into_iter().map(split).collect(), errors, hints })
     }
 }

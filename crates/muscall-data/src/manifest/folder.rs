@@ -29,7 +29,11 @@ pub(super) enum Layout {
 }
 
 /// Rows of audio files with a text beside them.
-pub(super) struct Beside(pub(super) Vec<Result<RawRow, DataError>>);
+pub(super) struct Beside {
+    pub(super) rows: Vec<Result<RawRow, DataError>>,
+    /// Files without one, relative to the folder.
+    pub(super) without_text: Vec<String>,
+}
 
 impl Layout {
     /// Of a folder; nothing if it has none, or not this split.
@@ -48,9 +52,9 @@ impl Layout {
         if let Some(file) = TABLES.map(|table| folder.join(table)).into_iter().find(|file| file.is_file()) {
             return Some(Self::Table(file));
         }
-        let rows = beside(folder, columns);
-        if !rows.is_empty() {
-            return Some(Self::Beside(Beside(rows)));
+        let beside = beside(folder, columns);
+        if !beside.rows.is_empty() {
+            return Some(Self::Beside(beside));
         }
         let shards = shards::in_folder(folder);
         (!shards.is_empty()).then_some(Self::Shards(shards))
@@ -71,16 +75,18 @@ pub(super) fn columnar_file(folder: &Path) -> Option<PathBuf> {
 
 /// Rows of audio files with a text of the same name beside them: `.txt`, which is a caption, or `.json`, which is a row
 /// without the name of the file. If the folder has one folder for each split, that is the split.
-fn beside(folder: &Path, columns: &Columns) -> Vec<Result<RawRow, DataError>> {
+fn beside(folder: &Path, columns: &Columns) -> Beside {
     let files = audio_files(folder);
     let names = files.iter().filter_map(|file| Some((file, file.strip_prefix(folder).ok()?.to_str()?)));
-    let mut rows = Vec::new();
+    let (mut rows, mut without_text) = (Vec::new(), Vec::new());
     for (file, name) in names {
-        let number = rows.len() + 1;
-        rows.extend(row_beside(file, name, number, columns));
+        match row_beside(file, name, rows.len() + 1, columns) {
+            Some(row) => rows.push(row),
+            None => without_text.push(name.to_owned()),
+        }
     }
     split_by_folder(&mut rows);
-    rows
+    Beside { rows, without_text }
 }
 
 /// Takes the first folder of each path for the split, if no row has one and all folders are called after splits.
@@ -93,9 +99,10 @@ pub(super) fn split_by_folder(rows: &mut [Result<RawRow, DataError>]) {
 /// The same by what the shards of `path` are called, such as `train-000.tar` or `train/000.tar`.
 pub(super) fn split_by_shard(path: &Path, rows: &mut [Result<RawRow, DataError>]) {
     // The folder of all of them says nothing.
-    let folder = |row: &RawRow| row.stored.as_ref().and_then(|stored| stored.archive.parent()).map(Path::to_owned);
+    let folder =
+        |row: &RawRow| row.stored.as_ref().and_then(|stored| stored.archive.path().parent()).map(Path::to_owned);
     let folders: HashSet<PathBuf> = rows.iter().flatten().filter_map(folder).filter(|folder| folder != path).collect();
-    let by_folder = path.is_dir() || folders.len() > 1;
+    let by_folder = shards::is_folder(path) || folders.len() > 1;
     let split = |row: &RawRow| split_of_shard(row, |folder| by_folder && folder != path);
     if rows.iter().flatten().all(|row| row.split.is_none() && split(row).is_some()) {
         rows.iter_mut().flatten().for_each(|row| row.split = split(row));
@@ -104,7 +111,7 @@ pub(super) fn split_by_shard(path: &Path, rows: &mut [Result<RawRow, DataError>]
 
 /// The split that a shard is called after: itself up to its number, or its folder if that counts.
 fn split_of_shard(row: &RawRow, counts: impl Fn(&Path) -> bool) -> Option<String> {
-    let shard = &*row.stored.as_ref()?.archive;
+    let shard = row.stored.as_ref()?.archive.path();
     let own = shard.file_stem()?.to_str()?.split(|letter: char| !letter.is_alphabetic()).next();
     let folder = shard.parent().filter(|folder| counts(folder)).and_then(Path::file_name).and_then(OsStr::to_str);
     [own, folder].into_iter().flatten().find(|name| Split::parse(name).is_some()).map(str::to_owned)

@@ -1,7 +1,7 @@
 //! Rows that are held out of a manifest that has no split.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use muscall_audio::FileState;
@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{Manifest, Row, Stored};
 use crate::DataError;
+use crate::shards::together;
 
 impl Manifest {
     /// Takes the rows of these ids away: what is left, and what was taken.
@@ -32,7 +33,11 @@ impl Manifest {
     pub fn to_jsonl(&self) -> Result<String, DataError> {
         let mut lines = String::new();
         for row in &self.rows {
-            let audio = std::path::absolute(&row.audio).map_err(FileError::reading(&row.audio))?;
+            let absolute = |path: &Path| match row.is_remote() {
+                true => Ok(path.to_owned()),
+                false => std::path::absolute(path).map_err(FileError::reading(path)),
+            };
+            let audio = absolute(&row.audio)?;
             let Some(audio) = audio.to_str() else {
                 let (path, found) = (self.source.clone(), format!("{}, a path that is not UTF-8", audio.display()));
                 return Err(DataError::HeldOut { path, found, expected: "names in UTF-8" });
@@ -47,7 +52,7 @@ impl Manifest {
                 }
             }
             if let Some(Stored { archive, at, bytes }) = &row.stored {
-                let archive = std::path::absolute(archive).map_err(FileError::reading(archive))?;
+                let archive = absolute(archive.path())?;
                 line["stored"] = json!({ "archive": archive.to_string_lossy(), "at": at, "bytes": bytes });
             }
             for (key, value) in [("label", &row.label), ("source", &row.origin)] {
@@ -76,8 +81,8 @@ impl Manifest {
         let mut files: Vec<&Row> = self.rows.iter().collect();
         files.sort_unstable_by_key(|row| &row.audio);
         files.dedup_by_key(|row| &row.audio);
-        let order: HashMap<&Path, u64> =
-            files.into_par_iter().map(|row| (row.audio.as_path(), rank(row, seed))).collect();
+        let ranked = || files.into_par_iter().map(|row| (row.audio.as_path(), rank(row, seed))).collect();
+        let order: HashMap<&Path, u64> = together(self.rows.iter().any(Row::is_remote), ranked);
         let mut recordings: BTreeMap<u64, usize> = BTreeMap::new();
         for row in &self.rows {
             *recordings.entry(order[row.audio.as_path()]).or_default() += 1;
@@ -115,10 +120,7 @@ fn rank(row: &Row, seed: u64) -> u64 {
 /// The length of a member of a shard, and its first bytes.
 fn start_of(row: &Row) -> io::Result<Vec<u8>> {
     const BYTES: u64 = 1 << 16;
-    let (bytes, length) = row.bytes()?;
-    let mut content = length.to_le_bytes().to_vec();
-    bytes.take(BYTES).read_to_end(&mut content)?;
-    Ok(content)
+    Ok([&row.size()?.to_le_bytes()[..], &row.first_bytes(BYTES)?].concat())
 }
 
 #[cfg(test)]

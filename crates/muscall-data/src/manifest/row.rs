@@ -1,12 +1,13 @@
 //! A row of a manifest.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use muscall_audio::{AudioSource, Member, Part};
+use muscall_audio::{AudioSource, Member, Part, Place};
+
+use crate::shards::ReadAhead;
 
 /// A track and its captions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,8 @@ pub struct Row {
 /// Where a member of a tar file lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// The tar file.
-    pub archive: Arc<Path>,
+    /// The tar file, on a disk or in a bucket.
+    pub archive: Place,
     /// The first byte of the member.
     pub at: u64,
     /// How many it has.
@@ -55,29 +56,70 @@ impl Row {
         AudioSource { path: &self.audio, member, part: self.part }
     }
 
-    /// The bytes of the audio as it is stored, and how many there are.
+    /// How many bytes the audio has as it is stored. Nothing is opened or asked for.
+    ///
+    /// # Errors
+    /// If it is no regular file, or not there.
+    pub fn size(&self) -> io::Result<u64> {
+        if let Some(Stored { archive: Place::Remote(_), bytes, .. }) = &self.stored {
+            return Ok(*bytes);
+        }
+        let metadata = fs::metadata(self.file())?;
+        match &self.stored {
+            _ if !metadata.is_file() => Err(ErrorKind::InvalidInput.into()),
+            Some(stored) => Ok(stored.bytes),
+            None => Ok(metadata.len()),
+        }
+    }
+
+    /// The bytes of the audio as it is stored.
     ///
     /// # Errors
     /// If it is no regular file, or cannot be opened.
-    pub fn bytes(&self) -> io::Result<(impl Read + use<>, u64)> {
-        let metadata = self.file().metadata()?;
+    pub fn bytes(&self) -> io::Result<Box<dyn Read + Send>> {
         // Opening a pipe could wait for ever.
-        if !metadata.is_file() {
-            return Err(ErrorKind::InvalidInput.into());
-        }
-        let mut file = File::open(self.file())?;
-        let bytes = match &self.stored {
-            None => metadata.len(),
-            Some(stored) => {
-                file.seek(SeekFrom::Start(stored.at))?;
-                stored.bytes
+        let bytes = self.size()?;
+        let at = match &self.stored {
+            None => 0,
+            Some(Stored { archive: Place::Remote(file), at, .. }) => {
+                return Ok(Box::new(ReadAhead::new(file.clone(), *at..at.saturating_add(bytes))));
             }
+            Some(stored) => stored.at,
         };
-        Ok((file.take(bytes), bytes))
+        let mut file = File::open(self.file())?;
+        file.seek(SeekFrom::Start(at))?;
+        Ok(Box::new(file.take(bytes)))
     }
 
-    /// The file on the disk that it is read from: the audio file, or the shard.
+    /// The first bytes of the audio as it is stored, at most so many.
+    pub(super) fn first_bytes(&self, most: u64) -> io::Result<Vec<u8>> {
+        if let Some(Stored { archive: Place::Remote(file), at, bytes }) = &self.stored {
+            return file.read(*at..at.saturating_add(most.min(*bytes)));
+        }
+        let mut first = Vec::new();
+        self.bytes()?.take(most).read_to_end(&mut first)?;
+        Ok(first)
+    }
+
+    /// The file that it is read from: the audio file, or the shard by its path or address.
     pub fn file(&self) -> &Path {
-        self.stored.as_ref().map_or(&self.audio, |stored| &stored.archive)
+        self.stored.as_ref().map_or(&self.audio, |stored| stored.archive.path())
+    }
+
+    /// Where that file lies.
+    pub(crate) fn place(&self) -> Place {
+        self.stored.as_ref().map_or_else(|| self.audio.as_path().into(), |stored| stored.archive.clone())
+    }
+
+    /// Whether it is read from a bucket.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| matches!(stored.archive, Place::Remote(_)))
+    }
+
+    /// The name of the audio file without its folders; of a member of a shard, with that of the shard in front, as in
+    /// `music-000.tar/clips/0017.mp3`.
+    pub fn name(&self) -> String {
+        let folder = self.file().parent().unwrap_or(Path::new(""));
+        self.audio.strip_prefix(folder).unwrap_or(&self.audio).display().to_string()
     }
 }

@@ -15,8 +15,10 @@ use super::row::Stored;
 use super::times::Times;
 use crate::DataError;
 use crate::read_text::read_text;
+use crate::shards::is_in_bucket;
 
 /// A row before its path is resolved.
+#[derive(Debug)]
 pub(crate) struct RawRow {
     /// From 1; in files with a header, the line.
     pub(super) number: usize,
@@ -149,7 +151,12 @@ pub(crate) fn row(path: &Path, number: usize, value: Value, columns: &Columns) -
     let published = published::columns(columns, |name| object.contains_key(name));
     let columns = published.as_ref().unwrap_or(columns);
     let audio = text(path, number, &object, &columns.audio())?.ok_or_else(|| missing(Missing::Audio(columns)))?;
-    check_file(path, number, &audio)?;
+    // Others may have something of their own under this name.
+    let stored = object.get("stored").filter(|value| value.get("archive").is_some());
+    let stored = stored.map(|value| self::stored(path, number, value)).transpose()?;
+    if stored.is_none() {
+        check_file(path, number, &audio)?;
+    }
     let id = text(path, number, &object, &names::ID)?.unwrap_or_else(|| audio.clone());
     let split = text(path, number, &object, &["split"])?;
     let captions = captions(path, number, &object, columns)?;
@@ -159,9 +166,6 @@ pub(crate) fn row(path: &Path, number: usize, value: Value, columns: &Columns) -
         text.filter(|text| !text.is_empty()).map(str::to_owned)
     };
     let (label, source) = (named("label"), named("source"));
-    // Others may have something of their own under this name.
-    let stored = object.get("stored").filter(|value| value.get("archive").is_some());
-    let stored = stored.map(|value| self::stored(path, number, value)).transpose()?;
     let mut times = Times::read(path, number, |key| match object.get(key) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -228,7 +232,10 @@ pub(crate) fn set_caption(object: &mut Map<String, Value>, columns: &Columns, ca
 /// Where the audio lies in a shard, as a list of held-out rows has it.
 fn stored(path: &Path, number: usize, value: &Value) -> Result<Stored, DataError> {
     let place = || {
-        let archive = path.parent().unwrap_or(Path::new("")).join(value.get("archive")?.as_str()?);
+        let archive = Path::new(value.get("archive")?.as_str()?);
+        // An address stays one; it is looked for when the row is taken.
+        let folder = path.parent().filter(|_| !is_in_bucket(archive)).unwrap_or(Path::new(""));
+        let archive = folder.join(archive);
         Some(Stored { archive: archive.into(), at: value.get("at")?.as_u64()?, bytes: value.get("bytes")?.as_u64()? })
     };
     let expected = "the place of a member in a tar file: `archive`, `at`, `bytes`";
@@ -277,7 +284,7 @@ pub(super) fn check_file(path: &Path, row: usize, audio: &str) -> Result<(), Dat
 }
 
 /// Enough of a value to recognise it.
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     const CHARACTERS: usize = 60;
     match text.char_indices().nth(CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -5,10 +5,12 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::columns::Columns;
+use super::hint::{ColumnsRead, Hint};
+use super::list_cell::{begins_like_list, list};
 use super::names::{self, is_numbered_caption, other_caption};
 use super::published;
-use super::rows::{Missing, RawRow, check_file};
-use super::times::Times;
+use super::rows::{Missing, RawRow, check_file, shorten};
+use super::times::{self, Times};
 use crate::DataError;
 use crate::delimited::{self, Dialect};
 
@@ -17,6 +19,7 @@ pub(super) fn read(
     path: &Path,
     delimiter: u8,
     columns: &Columns,
+    hints: &mut Vec<Hint>,
     take: &mut dyn FnMut(Result<RawRow, DataError>),
 ) -> Result<(), DataError> {
     let csv = |source| DataError::csv(path, source);
@@ -54,12 +57,15 @@ pub(super) fn read(
     }
     let is_song_describer = published::is_song_describer(has);
     let columns = Places { audio, id, split, label, source, captions, is_song_describer };
+    hints.extend(columns_twice(path, &header, &columns));
+    let mut unlisted = Unlisted::default();
     let mut record = StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {
                 let number = record.position().map_or(0, |position| position.line() as usize) + dialect.lines_before();
+                columns.captions.iter().for_each(|&i| unlisted.look(number, record.get(i).unwrap_or_default()));
                 take(row(path, number, &header, &columns, &record));
             }
             // A row with more or fewer cells; what follows it can be read.
@@ -78,7 +84,47 @@ pub(super) fn read(
             },
         }
     }
+    hints.extend(unlisted.hint(path));
     Ok(())
+}
+
+/// Names that several columns have.
+fn columns_twice<'a>(path: &'a Path, header: &'a [String], columns: &'a Places) -> impl Iterator<Item = Hint> + 'a {
+    let places = |name: &String| (0..header.len()).filter(|&i| header[i] == *name).collect::<Vec<_>>();
+    let named = header.iter().enumerate().filter(|(_, name)| !name.is_empty());
+    let twice = named.map(move |(i, name)| (i, name, places(name))).filter(|(i, _, all)| all.len() > 1 && all[0] == *i);
+    twice.map(|(first, name, all)| {
+        let is_read = columns.own().contains(&first) || times::is_time(name) || columns.captions.contains(&first);
+        let read = match is_read {
+            _ if all.iter().all(|i| columns.captions.contains(i)) => ColumnsRead::All,
+            true => ColumnsRead::First,
+            false => ColumnsRead::None,
+        };
+        let (path, columns) = (path.to_owned(), all.iter().map(|i| i + 1).collect());
+        Hint::ColumnTwice { path, name: name.clone(), columns, read }
+    })
+}
+
+/// Cells that begin like a list and are none.
+#[derive(Default)]
+struct Unlisted {
+    count: usize,
+    /// The row of the first, and its text.
+    first: Option<(usize, String)>,
+}
+
+impl Unlisted {
+    fn look(&mut self, row: usize, cell: &str) {
+        if begins_like_list(cell) && list(cell).is_none() {
+            self.count += 1;
+            self.first.get_or_insert_with(|| (row, shorten(cell.trim())));
+        }
+    }
+
+    fn hint(self, path: &Path) -> Option<Hint> {
+        let (row, cell) = self.first?;
+        Some(Hint::NoList { path: path.to_owned(), row, cell, count: self.count })
+    }
 }
 
 /// Where the cells of a row are.
@@ -90,6 +136,13 @@ struct Places {
     source: Option<usize>,
     captions: Vec<usize>,
     is_song_describer: bool,
+}
+
+impl Places {
+    /// Those of what is no caption.
+    fn own(&self) -> Vec<usize> {
+        [Some(self.audio), self.id, self.split, self.label, self.source].into_iter().flatten().collect()
+    }
 }
 
 fn row(
@@ -142,10 +195,9 @@ fn row(
     })
 }
 
-/// Adds the texts of a cell that are not empty: those of a list in JSON, or itself.
+/// Adds the texts of a cell that are not empty: those of a list, or itself.
 fn add_texts(cell: &str, captions: &mut Vec<String>) {
-    let list = cell.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(cell).ok()).flatten();
-    match list {
+    match list(cell) {
         Some(texts) => {
             captions.extend(texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned));
         }

@@ -31,6 +31,11 @@ const UNCLEAR: [&str; 14] = [
     "stop",
 ];
 
+/// Whether a column is one of times.
+pub(super) fn is_time(name: &str) -> bool {
+    STARTS.iter().chain(&ENDS).chain(&LENGTHS).chain(&UNCLEAR).any(|own| *own == name)
+}
+
 /// What the times of a row say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Times {

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::address::{is_foreign, is_in_bucket};
+use super::archives::Archives;
+use super::tar_name::{is_shard, is_tar};
 use crate::DataError;
 
 /// More shards than anybody has.
@@ -10,11 +13,20 @@ const MOST: usize = 100_000;
 const AND: &str = "::";
 
 /// The shards that a path names: `music.tar`, `music-{000..127}.tar`, `{a,b}/music.tar`, or several of these with `::` between
-/// them. None if it names something else.
+/// them; any of them may be an address in a bucket, and all below such an address are found in `archives`. None if it names
+/// something else.
 ///
 /// # Errors
-/// [`DataError::Shards`] for a pattern that is none.
-pub(crate) fn named(path: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
+/// [`DataError::Shards`] for a pattern that is none, [`DataError::Address`] for an address that is not read, and if a bucket
+/// cannot be listed or has no shards there.
+pub(crate) fn named(path: &Path, archives: &Archives) -> Result<Option<Vec<PathBuf>>, DataError> {
+    if is_foreign(path) {
+        return Err(DataError::Address { path: path.to_owned() });
+    }
+    if is_in_bucket(path) && is_folder(path) {
+        let shards = archives.below(path)?;
+        return if shards.is_empty() { Err(DataError::NoShards { path: path.to_owned() }) } else { Ok(Some(shards)) };
+    }
     let Some(text) = path.to_str().filter(|text| is_tar(text) && !path.is_dir()) else { return Ok(None) };
     if path.exists() {
         return Ok(Some(vec![path.to_owned()]));
@@ -25,10 +37,21 @@ pub(crate) fn named(path: &Path) -> Result<Option<Vec<PathBuf>>, DataError> {
         if !is_tar(pattern) {
             return Err(wrong(format!("`{pattern}`, which is no .tar")));
         }
+        if is_foreign(Path::new(pattern)) {
+            return Err(DataError::Address { path: pattern.into() });
+        }
         let room = MOST - shards.len();
         shards.extend(expand(pattern, room).map_err(wrong)?.into_iter().map(PathBuf::from));
     }
     Ok(Some(shards))
+}
+
+/// Whether shards are looked for in what a path names, rather than named by it: a folder, or an address of no tar file.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    match path.to_str().filter(|_| is_in_bucket(path)) {
+        Some(address) => address.ends_with('/') || !is_tar(address),
+        None => path.is_dir(),
+    }
 }
 
 /// The shards of a folder, by name: those in it, or in its folders.
@@ -41,15 +64,7 @@ pub(crate) fn in_folder(folder: &Path) -> Vec<PathBuf> {
     };
     let own = entries(folder);
     let inner = own.iter().filter(|path| path.is_dir()).flat_map(|inner| entries(inner));
-    let is_shard = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        is_tar(&name) && !name.starts_with('.') && path.is_file()
-    };
-    own.iter().cloned().chain(inner).filter(is_shard).collect()
-}
-
-fn is_tar(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tar"))
+    own.iter().cloned().chain(inner).filter(|path| is_shard(path) && path.is_file()).collect()
 }
 
 /// A pattern without its braces, or what is wrong with it.
@@ -89,7 +104,7 @@ mod tests {
     use super::*;
 
     fn names(pattern: &str) -> Vec<String> {
-        let shards = named(Path::new(pattern)).unwrap().unwrap();
+        let shards = named(Path::new(pattern), &Archives::default()).unwrap().unwrap();
         shards.iter().map(|path| path.to_str().unwrap().to_owned()).collect()
     }
 
@@ -99,7 +114,11 @@ mod tests {
         assert_eq!(names("m{9..11}.tar"), ["m9.tar", "m10.tar", "m11.tar"]);
         assert_eq!(names("{x,y}/{0..1}.tar"), ["x/0.tar", "x/1.tar", "y/0.tar", "y/1.tar"]);
         assert_eq!(names("a.tar::b{1,22}.tar"), ["a.tar", "b1.tar", "b22.tar"]);
-        assert_eq!(named(Path::new("music.jsonl")).unwrap(), None);
+        assert_eq!(
+            names("s3://music/m-{8..9}.tar::s3://more/x.tar"),
+            ["s3://music/m-8.tar", "s3://music/m-9.tar", "s3://more/x.tar"]
+        );
+        assert_eq!(named(Path::new("music.jsonl"), &Archives::default()).unwrap(), None);
     }
 
     #[test]
@@ -111,8 +130,10 @@ mod tests {
             ("m{0..99999999999}.tar", "no range"),
             ("{0..999}{0..999}.tar", "more than 100000"),
             ("a.zip::b.tar", "`a.zip`"),
+            ("https://example.org/m-{0..4}.tar", "s3://"),
+            ("pipe:aws s3 cp s3://music/m.tar -", "s3://"),
         ] {
-            let error = named(Path::new(pattern)).unwrap_err().to_string();
+            let error = named(Path::new(pattern), &Archives::default()).unwrap_err().to_string();
             assert!(error.contains(word) && error.starts_with(pattern), "{pattern}: {error}");
         }
     }

@@ -35,7 +35,7 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     for row in &first.rows {
         // A file that is missing is reported when it is loaded.
-        if let Ok((_, bytes)) = row.bytes() {
+        if let Ok(bytes) = row.size() {
             by_size.entry(bytes).or_default().push(row);
         }
     }
@@ -43,7 +43,7 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
     let mut hash_of = |row: &'_ Row| *hashes.entry(row.audio.clone()).or_insert_with(|| hash(row));
     let mut shared: Vec<(PathBuf, PathBuf)> = Vec::new();
     for row in &second.rows {
-        let candidates = row.bytes().ok().and_then(|(_, bytes)| by_size.get(&bytes));
+        let candidates = row.size().ok().and_then(|bytes| by_size.get(&bytes));
         let twin = candidates.into_iter().flatten().find(|candidate| {
             let is_apart = candidate.part.zip(row.part).is_some_and(|(one, other)| !one.overlaps(&other));
             let mut is_copy = || hash_of(row).is_some_and(|own| hash_of(candidate) == Some(own));
@@ -56,5 +56,5 @@ fn shared_audio(first: &Manifest, second: &Manifest) -> Option<Diagnosis> {
 }
 
 pub(super) fn hash(row: &Row) -> Option<u128> {
-    Some(Digest::of(row.bytes().ok()?.0).ok()?.hash_128())
+    Some(Digest::of(row.bytes().ok()?).ok()?.hash_128())
 }

@@ -77,6 +77,8 @@ pub fn check_clips(manifest: &Manifest, config: &ClipConfig, mut progress: impl 
     let (mut lengths, mut levels, mut silences) = (Lengths::default(), Levels::default(), Silences::default());
     for rows in manifest.rows.chunks(CHUNK) {
         let check = |row: &Row| -> Result<_, AudioError> {
+            // What follows reads it several times.
+            let row = &*row.fetched();
             let clip = load_clip(row.source(), CropPosition::Central, config)?;
             let level_db = Levels::of(&clip.samples[..clip.valid.min(clip.samples.len())]);
             let length_s = row.length.map(|_| length_s(row)).transpose()?;

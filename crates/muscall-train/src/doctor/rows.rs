@@ -1,10 +1,11 @@
 //! Rows of a manifest that a teacher would send back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use muscall_audio::has_audio_extension;
+use muscall_audio::{Part, has_audio_extension};
 use muscall_data::ExaminedSplit;
 use muscall_model::ClipTokenizer;
 use rayon::prelude::*;
@@ -57,6 +58,15 @@ pub enum RowFault {
         /// The row that has it first.
         first: usize,
     },
+    /// The audio and a caption of another row, or of the same one.
+    Twice {
+        /// As it is written.
+        caption: String,
+        /// The row that has it first.
+        first: usize,
+        /// Whether both are of one track, which is drawn once then.
+        is_one_track: bool,
+    },
     /// The audio of another row under another id.
     SameAudio {
         /// The row that has it first.
@@ -72,7 +82,11 @@ pub enum RowFault {
 impl RowFault {
     /// Whether a training learns something wrong from it, rather than somewhat less.
     pub fn harms(&self) -> bool {
-        matches!(self, Self::Placeholder { .. } | Self::FileName { .. } | Self::SameAudio { .. })
+        match self {
+            Self::Placeholder { .. } | Self::FileName { .. } | Self::SameAudio { .. } => true,
+            Self::Twice { is_one_track, .. } => !is_one_track,
+            Self::SameCaption { .. } | Self::Cut { .. } => false,
+        }
     }
 
     /// A word for programs.
@@ -81,6 +95,7 @@ impl RowFault {
             Self::Placeholder { .. } => "placeholder",
             Self::FileName { .. } => "file_name",
             Self::SameCaption { .. } => "same_caption",
+            Self::Twice { .. } => "twice",
             Self::SameAudio { .. } => "same_audio",
             Self::Cut { .. } => "cut_caption",
         }
@@ -98,6 +113,9 @@ impl Display for RowFault {
             }
             Self::SameCaption { caption, first } => {
                 write!(f, "row {first} has the same caption {caption:?}; say what tells the two apart")
+            }
+            Self::Twice { caption, first, .. } => {
+                write!(f, "row {first} has the same audio and the same caption {caption:?}; remove one of the two")
             }
             Self::SameAudio { first } => {
                 write!(f, "row {first} has the same audio; remove one, or give both the same id")
@@ -120,6 +138,8 @@ pub struct RowFinding {
     pub row: usize,
     /// The audio that it names.
     pub audio: PathBuf,
+    /// The same in short, as [`Row::name`] has it.
+    pub name: String,
     /// What is wrong.
     pub fault: RowFault,
 }
@@ -134,14 +154,16 @@ pub fn check_rows(split: &ExaminedSplit, tokenizer: Option<&ClipTokenizer>, look
     let mut findings: Vec<RowFinding> = rows.par_iter().flat_map_iter(|&row| of_row(row, tokenizer)).collect();
     findings.extend(same_captions(&rows));
     if looks_at_audio {
-        findings.extend(same_audio(&rows));
+        let is_twice = |finding: &&RowFinding| matches!(finding.fault, RowFault::Twice { .. });
+        let twice: HashSet<usize> = findings.iter().filter(is_twice).map(|finding| finding.row).collect();
+        findings.extend(same_audio(&rows).into_iter().filter(|finding| !twice.contains(&finding.row)));
     }
     findings.sort_by_key(|finding| finding.row);
     findings
 }
 
 fn finding(row: &Row, number: usize, fault: RowFault) -> RowFinding {
-    RowFinding { row: number, audio: row.audio.clone(), fault }
+    RowFinding { row: number, audio: row.audio.clone(), name: row.name(), fault }
 }
 
 /// The number of the first row that a track has.
@@ -186,15 +208,30 @@ fn same_captions(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
     let text = |&(_, place, i): &(u64, usize, usize)| &rows[place].0.captions[i];
     let mut findings = Vec::new();
     for equal in captions.chunk_by(|a, b| a.0 == b.0) {
-        let first = &equal[0];
-        for caption in &equal[1..] {
-            // Of one track, it is said twice; and of millions of hashes two may be equal by chance.
-            if caption.1 == first.1 || normalised(text(caption)) != normalised(text(first)) {
+        let [first, _, ..] = equal else { continue };
+        // By their audio.
+        let mut known: HashMap<(&Path, Option<Part>), &(u64, usize, usize)> = HashMap::new();
+        for caption in equal {
+            // Of millions of hashes two may be equal by chance.
+            if normalised(text(caption)) != normalised(text(first)) {
                 continue;
             }
             let number = |&(_, place, i): &(u64, usize, usize)| rows[place].1.get(i).copied().unwrap_or(0);
-            let fault = RowFault::SameCaption { caption: text(caption).clone(), first: number(first) };
-            findings.push(finding(rows[caption.1].0, number(caption), fault));
+            let (row, said) = (rows[caption.1].0, text(caption).clone());
+            let fault = match known.entry((&row.audio, row.part)) {
+                Entry::Occupied(same) => {
+                    let same = *same.get();
+                    RowFault::Twice { caption: said, first: number(same), is_one_track: same.1 == caption.1 }
+                }
+                Entry::Vacant(place) => {
+                    place.insert(caption);
+                    if caption == first {
+                        continue;
+                    }
+                    RowFault::SameCaption { caption: said, first: number(first) }
+                }
+            };
+            findings.push(finding(row, number(caption), fault));
         }
     }
     findings
@@ -205,7 +242,7 @@ fn same_audio(rows: &[Numbered<'_>]) -> Vec<RowFinding> {
     let mut by_size: HashMap<u64, Vec<&Row>> = HashMap::new();
     // A file that is missing is told when it is loaded.
     for row in files.into_values() {
-        if let Ok((_, bytes)) = row.bytes() {
+        if let Ok(bytes) = row.size() {
             by_size.entry(bytes).or_default().push(row);
         }
     }
