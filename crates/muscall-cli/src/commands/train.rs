@@ -273,8 +273,8 @@ impl Arguments {
     }
 }
 
-/// What is wrong with captions and labels, an example of each fault, and what is odd about the manifest; `check` names all rows. Captions are too long
-/// for the paper's text encoder alone.
+/// What is wrong with captions and labels, an example of each fault, and what is odd about the manifest; `check` names all
+/// rows. Captions are too long for the paper's text encoder alone.
 fn captions_told(examined: &Examined, data: &str, reads_clip_tokens: bool) -> Result<Vec<String>, Failed> {
     let tokenizer = reads_clip_tokens.then(ClipTokenizer::new).transpose()?;
     let mut told: Vec<String> = examined.hints.iter().map(ToString::to_string).collect();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use muscall_audio::{AudioError, Clip, ClipConfig, FileState, load_clip};
+use muscall_audio::{AudioError, Clip, ClipConfig, FileState, Place, load_clip};
+use muscall_data::Stored;
 use muscall_data::dataset::window_position;
 use muscall_files::FileError;
 use rayon::prelude::*;
@@ -134,6 +135,9 @@ impl Cut {
 
 /// What identifies the content of a row's file, or why it cannot be read.
 fn state(row: &Row) -> Result<FileState, String> {
+    if let Some(Stored { archive: Place::Remote(file), .. }) = &row.stored {
+        return Ok(file.state());
+    }
     let file = row.file();
     FileState::with_probe(file).map_err(|error| FileError::reading(file)(error).to_string())
 }
