@@ -130,7 +130,8 @@ fn adapted(line: &str, has_sentence_model: bool) -> String {
         line += " --width 2 --windows 1 --epochs 1 --batch-size 2 --val-fraction 0.4 --set data.threads=1";
     }
     // In the place of a published one, which is fetched.
-    line = line.replace(" runs/clap ", " runs/other ");
+    line =
+        line.replace(" runs/clap ", " runs/other ").replace("--keep demo/manifest.jsonl", "--keep my/manifest.jsonl");
     if line.contains("--out runs/mine") {
         line += " --replace";
     }

@@ -111,11 +111,11 @@ impl Checkpoint {
     /// [`TrainError::Io`] with the path; older checkpoints are then still there.
     pub fn save(&self, dir: &Path) -> Result<PathBuf, TrainError> {
         let place = dir.join(self.progress.name());
-        if place.try_exists().map_err(FileError::reading(&place))? {
-            // A run is a function of its progress: what stands there is this checkpoint.
-            return Ok(place);
+        // A run is a function of its progress: what stands there is this checkpoint. It may have been written by a run that
+        // was killed before it removed the older ones.
+        if !place.try_exists().map_err(FileError::reading(&place))? {
+            self.write(dir, &place)?;
         }
-        self.write(dir, &place)?;
         for older in steps(dir)?.into_iter().filter(|path| *path != place) {
             remove(&older)?;
         }

@@ -89,7 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let teacher = Muscall::load(&arguments.teacher, &device)?;
     let recipe = read_recipe(&arguments.recipe, &arguments.settings())?.with_teacher(teacher.config())?;
     let is_of_music = recipe.learns == Learns::Audio;
-    let recipe = if is_of_music { recipe } else { arguments.with_words(recipe)? };
+    let recipe = if is_of_music { recipe } else { arguments.with_words(recipe, &device)? };
     let all = if is_of_music { tracks(&arguments.music)? } else { captions(&arguments.music)? };
     let (train, held) = all.hold_out(arguments.val_fraction, recipe.seed)?;
     let what = if is_of_music { "track" } else { "caption" };
@@ -172,14 +172,14 @@ impl Arguments {
     }
 
     /// With the words of the model in the box, where the recipe's file of words is not there.
-    fn with_words(&self, mut recipe: Recipe) -> Result<Recipe, Failed> {
+    fn with_words(&self, mut recipe: Recipe, device: &Device) -> Result<Recipe, Failed> {
         let Some(words) = recipe.model.text.downcast_ref::<StaticWordsConfig>() else { return Ok(recipe) };
         if words.file.exists() {
             return Ok(recipe);
         }
         let folder = self.out.join(VECTORS);
         std::fs::create_dir_all(&folder).map_err(FileError::writing(&folder))?;
-        let frontend = console::load(None, &Device::default())?.text_frontend().clone();
+        let frontend = console::load(None, device)?.text_frontend().clone();
         frontend.save(&folder)?;
         let file = folder.join(frontend.place());
         recipe.model.text = StaticWordsConfig { file, ..words.clone() }.into();

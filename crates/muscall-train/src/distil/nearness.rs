@@ -104,7 +104,7 @@ impl Side<'_> {
         compute: impl Fn(&[Clip]) -> Result<Vec<f32>, TrainError>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Compared, TrainError> {
-        let cut = Cut { windows: self.windows, clip: config.clone() };
+        let cut = Cut { windows: self.windows, clip: *config };
         let mut compared = Compared { owners: Vec::new(), found: Vec::new(), right: Vec::new() };
         for (index, row) in self.manifest.rows.iter().enumerate() {
             if let Some(clips) = right.get(index, 0).and_then(|_| cut.clips(row).ok()) {
