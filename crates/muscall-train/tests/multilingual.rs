@@ -106,10 +106,11 @@ fn write_xlm_roberta(dir: &Path) -> BertConfig {
     encoder
 }
 
-fn captions() -> Manifest {
+/// Vectors of captions are kept beside the list.
+fn captions(dir: &Path) -> Manifest {
     let pairs = WORDS.iter().flat_map(|one| WORDS.iter().map(move |other| format!("{one} {other}")));
     let row = |(number, text): (usize, String)| Row::new(number.to_string(), number.to_string(), vec![text]);
-    Manifest { rows: pairs.enumerate().map(row).collect(), source: "captions.txt".into() }
+    Manifest { rows: pairs.enumerate().map(row).collect(), source: dir.join("captions.txt") }
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn words_of_any_language_are_read_by_an_encoder_from_a_folder() {
 
     let teacher = import_clap(Path::new(CLAP), None, &Device::flex()).unwrap();
     let recipe = recipe.with_teacher(teacher.config()).unwrap();
-    let (train, held) = captions().hold_out(0.2, 1).unwrap();
+    let (train, held) = captions(dir.path()).hold_out(0.2, 1).unwrap();
     let learner =
         small_run::learner(&recipe, &run).with_teacher(teacher.clone()).with_vectors(dir.path().join("vectors"));
     let student =
