@@ -19,11 +19,10 @@ pub fn small_config() -> BertConfig {
     }
 }
 
-pub fn write_small_sentence_model(dir: &Path) {
-    std::fs::create_dir_all(dir).unwrap();
-    let config = small_config();
+/// Random weights, by the names that transformers gives them.
+pub fn write_published_weights(config: &BertConfig, seed: u64, path: &Path) {
     let device = Device::flex();
-    device.seed(11);
+    device.seed(seed);
     let names = [
         ("word_embedding", "embeddings.word_embeddings.weight"),
         ("position_embedding", "embeddings.position_embeddings.weight"),
@@ -50,7 +49,12 @@ pub fn write_small_sentence_model(dir: &Path) {
             whole.unwrap_or_else(|| parts.iter().fold(name, |name, (ours, theirs)| name.replace(ours, theirs)));
         (renamed, data)
     });
-    write_safetensors(&dir.join("model.safetensors"), &published.collect()).unwrap();
+    write_safetensors(path, &published.collect()).unwrap();
+}
+
+pub fn write_small_sentence_model(dir: &Path) {
+    std::fs::create_dir_all(dir).unwrap();
+    write_published_weights(&small_config(), 11, &dir.join("model.safetensors"));
     let config = serde_json::json!({
         "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
         "vocab_size": 64, "max_position_embeddings": 32, "model_type": "bert",

@@ -1,9 +1,12 @@
 //! What can go wrong between a manifest and a trained model.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 
 use muscall_files::FileError;
+
+use crate::manifest::Manifest;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -319,6 +322,12 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// None of a manifest's rows could be heard, for these reasons.
+    pub(crate) fn nothing_heard(manifest: &Manifest, unheard: &BTreeMap<usize, String>) -> Self {
+        let reason = unheard.values().next().cloned().unwrap_or_else(|| "there are none".to_owned());
+        Self::NothingToEvaluate { path: manifest.source.clone(), rows: manifest.rows.len(), reason }
+    }
+
     /// The error of a field of a recipe that is not valid, for a loss's [`validate`](crate::loss::PairLoss::validate).
     ///
     /// # Errors

@@ -143,6 +143,14 @@ fn what_is_missing_is_told() {
     let alone = small_run::learner(&recipe(), &dir.join("run"));
     let error = small_run::fit(&alone, dir, 1, &mut |_| ControlFlow::Continue(())).unwrap_err();
     assert!(matches!(error, TrainError::NoTeacher), "{error}");
+    // That no track can be validated on is told before the first step.
+    for file in ["three/7.wav", "four/8.wav", "four/9.wav"] {
+        fs::write(dir.join("music/val").join(file), "no audio").unwrap();
+    }
+    let unheard = small_run::fit(&learner(&recipe(), dir, "unheard"), dir, 1, &mut |_| ControlFlow::Continue(()));
+    let error = unheard.unwrap_err();
+    assert!(matches!(&error, TrainError::NothingToEvaluate { rows: 3, .. }), "{error}");
+    assert!(error.to_string().contains("7.wav") && !dir.join("unheard/checkpoints").exists(), "{error}");
     let error = small_run::recipe().with_teacher(teacher().config()).unwrap_err().to_string();
     assert!(error.contains("learns"), "{error}");
 }

@@ -2,6 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod small_run;
+#[path = "../../../tests/golden/small_sentence_model.rs"]
+#[allow(dead_code)]
+mod small_sentence_model;
 #[path = "../../muscall-data/tests/wav/mod.rs"]
 mod wav;
 
@@ -14,10 +17,10 @@ use muscall_model::Muscall;
 use muscall_model::text::SentenceTowerConfig;
 use muscall_model::text::bert::{BertConfig, BertPooling};
 use muscall_model::weights::clap::import_clap;
-use muscall_model::weights::{state_of, write_safetensors};
 use muscall_train::distil::nearness_of_words;
 use muscall_train::{Manifest, Recipe, Row};
 use serde_json::json;
+use small_sentence_model::write_published_weights;
 
 /// Random weights are drawn from the state of the process.
 static DRAWS: Mutex<()> = Mutex::new(());
@@ -75,34 +78,7 @@ fn write_xlm_roberta(dir: &Path) -> BertConfig {
         "model": { "type": "Unigram", "unk_id": 3, "vocab": vocabulary, "byte_fallback": false },
     });
     fs::write(dir.join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    let device = Device::flex();
-    device.seed(5);
-    let state = state_of(&encoder.init(&device).unwrap()).into_iter();
-    // The published names, as transformers writes them.
-    let published = state.map(|(name, data)| {
-        let mut theirs = name.replace("norm.gamma", "norm.weight").replace("norm.beta", "norm.bias");
-        for (our, their) in [
-            ("word_embedding", "embeddings.word_embeddings.weight"),
-            ("position_embedding", "embeddings.position_embeddings.weight"),
-            ("type_embedding", "embeddings.token_type_embeddings.weight"),
-            (".query.", ".attention.self.query."),
-            (".key.", ".attention.self.key."),
-            (".value.", ".attention.self.value."),
-            (".attention_out.", ".attention.output.dense."),
-            (".attention_norm.", ".attention.output.LayerNorm."),
-            (".mlp_in.", ".intermediate.dense."),
-            (".mlp_out.", ".output.dense."),
-            (".mlp_norm.", ".output.LayerNorm."),
-            ("layers.", "encoder.layer."),
-        ] {
-            theirs = theirs.replace(our, their);
-        }
-        if let Some(rest) = theirs.strip_prefix("norm.") {
-            theirs = format!("embeddings.LayerNorm.{rest}");
-        }
-        (theirs, data)
-    });
-    write_safetensors(&dir.join("model.safetensors"), &published.collect()).unwrap();
+    write_published_weights(&encoder, 5, &dir.join("model.safetensors"));
     encoder
 }
 

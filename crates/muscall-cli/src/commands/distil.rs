@@ -10,10 +10,11 @@ use muscall::model::text::static_words::StaticWordsConfig;
 use muscall::train::CheckDevice;
 use muscall::train::distil::{Nearness, Side, nearness, nearness_of_words, ridge, untrained};
 use muscall::train::recipe::Learns;
-use muscall::{Device, Event, Learner, Manifest, Muscall, OnExisting, Recipe};
+use muscall::{Device, Event, Learner, Manifest, Muscall, Recipe};
 
 use super::recipes::read_recipe;
-use crate::number::{fraction, positive, whole};
+use super::run_settings::RunSettings;
+use crate::number::{fraction, whole};
 use crate::{Failed, Source, console};
 
 /// Where the teacher's vectors are kept, in the folder of a run.
@@ -51,18 +52,8 @@ pub struct Arguments {
     /// Windows of each track, in place of the recipe's.
     #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 10_000))]
     windows: Option<u64>,
-    /// Passes over the music, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 1_000_000))]
-    epochs: Option<u64>,
-    /// Tracks per batch, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(2_u64, 1_000_000))]
-    batch_size: Option<u64>,
-    /// Largest learning rate, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = positive(1000.0))]
-    learning_rate: Option<f64>,
-    /// Override a setting of the recipe, such as data.threads=4; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
+    #[command(flatten)]
+    run: RunSettings,
     /// The part of the tracks that is held out and measured on. Parts and copies of one recording stay together.
     #[arg(long, value_name = "PART", default_value_t = 0.1, allow_negative_numbers = true, value_parser = fraction)]
     val_fraction: f64,
@@ -70,12 +61,6 @@ pub struct Arguments {
     /// log-mel bands explains.
     #[arg(long)]
     baselines: bool,
-    /// Continue from the last checkpoint in --out.
-    #[arg(long, conflicts_with = "replace")]
-    resume: bool,
-    /// Remove the run in --out and start over; what the teacher has heard is kept.
-    #[arg(long)]
-    replace: bool,
     #[command(flatten)]
     device: console::DeviceArgument,
 }
@@ -150,14 +135,9 @@ impl Arguments {
         [train, held]: [&Manifest; 2],
         device: &Device,
     ) -> Result<Option<Muscall>, Failed> {
-        let on_existing = match (self.resume, self.replace) {
-            (true, _) => OnExisting::Resume,
-            (_, true) => OnExisting::Replace,
-            _ => OnExisting::Refuse,
-        };
         let mut console = console::TrainingConsole::new(1)?;
         let learner = Learner::new(recipe.clone(), &self.out, device)?
-            .with_on_existing(on_existing)
+            .with_on_existing(self.run.on_existing())
             .with_check_device(CheckDevice::Never)
             .with_teacher(teacher.clone())
             .with_vectors(vectors);
@@ -188,15 +168,9 @@ impl Arguments {
 
     /// What `--set` and the flags for single settings say, the flags last.
     fn settings(&self) -> Vec<String> {
-        let mut settings = self.settings.clone();
-        let flags = [
-            ("model.audio.width", self.width),
-            ("data.windows", self.windows),
-            ("epochs", self.epochs),
-            ("batch_size", self.batch_size),
-        ];
-        settings.extend(flags.into_iter().filter_map(|(key, value)| Some(format!("{key}={}", value?))));
-        settings.extend(self.learning_rate.map(|rate| format!("learning_rate={rate:e}")));
+        let mut settings = self.run.of_recipe();
+        settings.extend(self.width.map(|width| format!("model.audio.width={width}")));
+        settings.extend(self.windows.map(|windows| format!("data.windows={windows}")));
         settings
     }
 }

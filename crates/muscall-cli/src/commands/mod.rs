@@ -28,6 +28,7 @@ mod recipes;
 pub mod report;
 #[cfg(not(feature = "report"))]
 mod report_missing;
+mod run_settings;
 mod search;
 mod serve;
 mod similar;

@@ -11,9 +11,10 @@ use muscall::model::ClipTokenizer;
 use muscall::model::text::TransformerConfig;
 use muscall::train::doctor::{RowFinding, check_rows, check_words};
 use muscall::train::{self, CheckDevice, Hearing, KnownQueries, distributed, subset};
-use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Muscall, OnExisting, Split, TrainError};
+use muscall::{DataError, Event, Examined, InitialWeights, Learner, Manifest, Muscall, Split, TrainError};
 
 use super::recipes::read_recipe_from;
+use super::run_settings::RunSettings;
 use super::taught::Taught;
 use crate::console::say;
 use crate::number::{fraction, positive, whole};
@@ -39,21 +40,11 @@ pub struct Arguments {
     /// Print a recipe with all its settings and exit: a starting point for your own.
     #[arg(long, value_name = "RECIPE")]
     print_recipe: Option<PathBuf>,
-    /// Passes over the training rows, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(1_u64, 1_000_000))]
-    epochs: Option<u64>,
-    /// Tracks per batch, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = whole(2_u64, 1_000_000))]
-    batch_size: Option<u64>,
-    /// Largest learning rate, in place of the recipe's.
-    #[arg(long, allow_negative_numbers = true, value_parser = positive(1000.0))]
-    learning_rate: Option<f64>,
+    #[command(flatten)]
+    run: RunSettings,
     /// Length of a clip, in place of the recipe's.
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = positive(3600.0))]
     clip_seconds: Option<f64>,
-    /// Override a setting of the recipe, such as model.clip_s=10; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    settings: Vec<String>,
     /// A manifest (JSONL, JSON, CSV, TSV) with a `split` column, a folder in one of the layouts of docs/DATA.md, or shards such
     /// as 'music-{000..127}.tar'.
     #[arg(long)]
@@ -78,16 +69,10 @@ pub struct Arguments {
     /// warning if it falls by more than its interval.
     #[arg(long, value_name = "DATA", requires = "init")]
     keep: Option<PathBuf>,
-    /// Continue from the last checkpoint in --out.
-    #[arg(long, conflicts_with = "replace")]
-    resume: bool,
     /// With --resume: leave out files that have gone missing since the run began. Without it, a step that needs them ends
     /// the run, since their disk may only be unmounted.
     #[arg(long, requires = "resume")]
     leave_out_missing: bool,
-    /// Remove the run in --out and start over.
-    #[arg(long)]
-    replace: bool,
     /// Do not compare the device with the CPU before the first step.
     #[arg(long)]
     no_check_device: bool,
@@ -116,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let reads_clip_tokens = recipe.model.text.downcast_ref::<TransformerConfig>().is_some();
     let wanted: &[Split] = if arguments.validation.is_some() { &[Split::Train] } else { &[Split::Train, Split::Val] };
     let examined = Manifest::examine_splits(data, wanted, &arguments.columns.columns())?;
-    let told = if !arguments.resume && examined.splits.iter().all(|split| split.manifest.rows.len() <= TOLD_ROWS) {
+    let told = if !arguments.run.resume && examined.splits.iter().all(|split| split.manifest.rows.len() <= TOLD_ROWS) {
         captions_told(&examined, &(quoted(data) + &arguments.columns.typed()), reads_clip_tokens)?
     } else {
         Vec::new()
@@ -131,17 +116,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
     let held_out =
         validation.as_ref().filter(|_| arguments.val_fraction.is_some()).map(Manifest::to_jsonl).transpose()?;
 
-    let on_existing = match (arguments.resume, arguments.replace) {
-        (true, _) => OnExisting::Resume,
-        (_, true) => OnExisting::Replace,
-        _ => OnExisting::Refuse,
-    };
     let mut console = console::TrainingConsole::new(1)?;
     let device = arguments.device.open()?;
     let (gallery, seed) = (recipe.validation.gallery, recipe.seed);
     let memory = recipe.memory_bytes(&device)?;
     let mut learner = Learner::new(recipe, out, &device)?
-        .with_on_existing(on_existing)
+        .with_on_existing(arguments.run.on_existing())
         .with_missing_left_out(arguments.leave_out_missing);
     if arguments.no_check_device {
         learner = learner.with_check_device(CheckDevice::Never);
@@ -210,11 +190,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failed> {
 impl Arguments {
     /// What `--set` and the flags for single settings say, the flags last.
     fn settings(&self) -> Vec<String> {
-        let mut settings = self.settings.clone();
-        settings.extend(self.epochs.map(|epochs| format!("epochs={epochs}")));
-        settings.extend(self.batch_size.map(|size| format!("batch_size={size}")));
-        // With a point or an exponent, which TOML needs to see a number with a fraction.
-        settings.extend(self.learning_rate.map(|rate| format!("learning_rate={rate:e}")));
+        let mut settings = self.run.of_recipe();
         settings.extend(self.clip_seconds.map(|seconds| format!("model.clip_s={seconds:?}")));
         settings
     }
@@ -254,7 +230,7 @@ impl Arguments {
             (None, Some(part)) => {
                 // A run that goes on holds out what it did, whatever became of files meanwhile.
                 let kept = out.join(HELD_OUT);
-                let (train, held) = match self.resume && kept.exists() {
+                let (train, held) = match self.run.resume && kept.exists() {
                     true => train.take_out(&held_ids(&kept)?),
                     false => train.hold_out(part, seed)?,
                 };

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 use muscall_audio::{Clip, LogMelExtractor};
 use muscall_model::Muscall;
+use rayon::prelude::*;
 
 use super::nearness::Side;
 use crate::TrainError;
@@ -27,14 +28,13 @@ pub fn ridge(
 ) -> Result<f64, TrainError> {
     let (bands, dim) = (frontend.config().n_mels, student.config().projection_dim);
     let statistics = |clips: &[Clip]| {
-        let mut rows = Vec::new();
-        for clip in clips {
+        let row = |clip: &Clip| {
             let mel = frontend.extract(&clip.samples)?;
-            let moments: Vec<[f32; 2]> = mel.values().chunks_exact(mel.values().len() / bands).map(moments).collect();
-            rows.extend(moments.iter().map(|[mean, _]| *mean));
-            rows.extend(moments.iter().map(|[_, deviation]| *deviation));
-        }
-        Ok(rows)
+            // `[n_mels, frames]`
+            Ok(mel.values().chunks_exact(mel.values().len() / bands).flat_map(moments).collect())
+        };
+        let rows: Result<Vec<Vec<f32>>, TrainError> = clips.par_iter().map(row).collect();
+        Ok(rows?.concat())
     };
     let config = student.clip_config();
     let mut of_side = |side: Side<'_>| {

@@ -8,11 +8,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::TrainError;
-use crate::known::{Cut, Windows, hear};
+use crate::known::{Cut, Stage, Windows, hear};
 use crate::manifest::Manifest;
 
 /// Nearest windows that are compared.
 const NEAREST: usize = 10;
+/// Tracks that are loaded together, to keep the threads busy.
+const TOGETHER: usize = 8;
 /// Windows whose nearest are looked for.
 const QUERIES: usize = 2000;
 
@@ -93,7 +95,8 @@ impl Side<'_> {
             progress(done, all);
             Ok(())
         };
-        hear(self.teacher, self.manifest, &cut, self.vectors, &mut told)
+        let file = |name: &str| self.vectors.join(name);
+        hear(self.teacher, Stage::Embeddings, (self.manifest, &cut), &file, &mut told)
     }
 
     /// What somebody else makes of the windows that the teacher has heard, `compute` clips at a time.
@@ -106,19 +109,25 @@ impl Side<'_> {
     ) -> Result<Compared, TrainError> {
         let cut = Cut { windows: self.windows, clip: *config };
         let mut compared = Compared { owners: Vec::new(), found: Vec::new(), right: Vec::new() };
-        for (index, row) in self.manifest.rows.iter().enumerate() {
-            if let Some(clips) = right.get(index, 0).and_then(|_| cut.clips(row).ok()) {
-                compared.found.extend(compute(&clips)?);
-                for window in 0..clips.len() {
-                    compared.owners.push(index);
-                    compared.right.extend_from_slice(right.get(index, window).unwrap_or_default());
+        let rows: Vec<usize> = (0..self.manifest.rows.len()).collect();
+        for rows in rows.chunks(TOGETHER) {
+            let load = |&row: &usize| right.get(row, 0).and_then(|_| cut.clips(&self.manifest.rows[row]).ok());
+            let loaded: Vec<Option<Vec<Clip>>> = rows.par_iter().map(load).collect();
+            let mut all = Vec::new();
+            for (&row, clips) in rows.iter().zip(loaded) {
+                for (window, clip) in clips.into_iter().flatten().enumerate() {
+                    compared.owners.push(row);
+                    compared.right.extend_from_slice(right.get(row, window).unwrap_or_default());
+                    all.push(clip);
                 }
             }
-            progress(index + 1, self.manifest.rows.len());
+            if !all.is_empty() {
+                compared.found.extend(compute(&all)?);
+            }
+            progress(rows.last().map_or(0, |last| last + 1), self.manifest.rows.len());
         }
         if compared.owners.is_empty() {
-            let (path, rows) = (self.manifest.source.clone(), self.manifest.rows.len());
-            return Err(TrainError::NothingToEvaluate { path, rows, reason: "no track can be heard".to_owned() });
+            return Err(TrainError::nothing_heard(self.manifest, &right.unheard()));
         }
         Ok(compared)
     }

@@ -27,9 +27,7 @@ impl Known {
         let unheard = self.unheard();
         let heard: Vec<usize> = (0..manifest.rows.len()).filter(|row| !unheard.contains_key(row)).collect();
         if heard.is_empty() {
-            let reason = unheard.values().next().cloned().unwrap_or_else(|| "there are none".to_owned());
-            let (path, rows) = (manifest.source.clone(), manifest.rows.len());
-            return Err(TrainError::NothingToEvaluate { path, rows, reason });
+            return Err(TrainError::nothing_heard(manifest, &unheard));
         }
         let (audio, readable, unreadable) = match &self.audio {
             Some(side) => (side.of_rows(model, manifest, &heard, true)?, heard, Vec::new()),

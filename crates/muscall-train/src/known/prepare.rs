@@ -112,20 +112,13 @@ impl Preparation<'_> {
         beside: &Manifest,
         progress: &mut Progress<'_>,
     ) -> Result<Windows, TrainError> {
-        let (origin, _) = origins(model)?;
         let cut = Cut { windows, clip: model.clip_config() };
-        let dim = match stage {
-            Stage::Features => model.config().audio.output_dim(),
-            Stage::Embeddings => model.config().projection_dim,
-        };
-        let compute = |clips: &[Clip]| {
-            Ok(match stage {
-                Stage::Features => model.audio_features(clips)?,
-                Stage::Embeddings => model.embed_loaded(clips)?.values().to_vec(),
-            })
-        };
-        let file = self.file(beside, stage, "windows", &origin);
-        Windows::read(manifest, &cut, (&file, &origin, dim), compute, |done, all| progress("tracks", done, all))
+        let file = |name: &str| self.file(beside, name);
+        let windows = hear(model, stage, (manifest, &cut), &file, progress)?;
+        match windows.unheard().len() == manifest.rows.len() {
+            false => Ok(windows),
+            true => Err(TrainError::nothing_heard(manifest, &windows.unheard())),
+        }
     }
 
     /// What a model makes of captions.
@@ -148,13 +141,12 @@ impl Preparation<'_> {
                 Stage::Embeddings => model.embed_text(captions)?.values().to_vec(),
             })
         };
-        let file = self.file(beside, stage, "captions", &origin);
+        let file = self.file(beside, &name(stage, "captions", &origin));
         Texts::read(captions, (&file, &origin, dim), compute, |done, all| progress("captions", done, all))
     }
 
     /// `manifest.jsonl.windows-features-<model>.vectors`, or the like within a folder.
-    fn file(&self, beside: &Manifest, stage: Stage, what: &str, origin: &str) -> PathBuf {
-        let name = name(stage, what, origin);
+    fn file(&self, beside: &Manifest, name: &str) -> PathBuf {
         let source = &beside.source;
         match self.folder {
             Some(folder) => folder.join(name),
@@ -176,18 +168,26 @@ fn origins(model: &Muscall) -> Result<(String, String), TrainError> {
     })
 }
 
-/// What a model makes of windows of all rows, kept in a folder.
+/// What a model makes of windows of all rows that can be heard. `file` is where vectors are kept that have such a name.
 pub(crate) fn hear(
     model: &Muscall,
-    manifest: &Manifest,
-    cut: &Cut,
-    folder: &Path,
+    stage: Stage,
+    (manifest, cut): (&Manifest, &Cut),
+    file: &dyn Fn(&str) -> PathBuf,
     progress: &mut Progress<'_>,
 ) -> Result<Windows, TrainError> {
     let (origin, _) = origins(model)?;
-    let file = folder.join(name(Stage::Embeddings, "windows", &origin));
-    let compute = |clips: &[Clip]| Ok(model.embed_loaded(clips)?.values().to_vec());
-    let dim = model.config().projection_dim;
+    let dim = match stage {
+        Stage::Features => model.config().audio.output_dim(),
+        Stage::Embeddings => model.config().projection_dim,
+    };
+    let compute = |clips: &[Clip]| {
+        Ok(match stage {
+            Stage::Features => model.audio_features(clips)?,
+            Stage::Embeddings => model.embed_loaded(clips)?.values().to_vec(),
+        })
+    };
+    let file = file(&name(stage, "windows", &origin));
     Windows::read(manifest, cut, (&file, &origin, dim), compute, |done, all| progress("tracks", done, all))
 }
 
